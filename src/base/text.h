@@ -1,0 +1,47 @@
+/*
+ * Text: UTF-8 (RFC 3629), percent-encoding (RFC 3986), forms (WHATWG URL,
+ * application/x-www-form-urlencoded).
+ */
+#ifndef DSAPI_BASE_TEXT_H
+#define DSAPI_BASE_TEXT_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "base/error.h"
+
+/** A name and a value, decoded. */
+typedef struct dsapi_pair_t {
+    const char *name;
+    const char *value;
+} dsapi_pair_t;
+
+/**
+ * Is this well-formed UTF-8: no overlong form, no surrogate, nothing above
+ * U+10FFFF? U+0000 is allowed here. Any thread.
+ * @return 1 or 0
+ */
+int dsapi_base_utf8_valid(const char *s, apr_size_t len_bytes);
+
+/**
+ * Percent-encode everything but RFC 3986 unreserved characters.
+ * @return the encoded text, in pool
+ */
+const char *dsapi_base_percent_encode(const char *s, apr_pool_t *pool);
+
+/**
+ * Decode a query string or a form body into pairs, in order. '+' is a blank;
+ * a pair without '=' has the value "". Empty pairs ("a=1&&b=2") are skipped.
+ * @param ppairs  out: array of dsapi_pair_t, in pool; NULL on error
+ * @param perr    out: error, in pool; NULL on success
+ * @param in      "query" or "body", for the error's field
+ * @param s       text of len_bytes, need not end in NUL; may be NULL if 0
+ * @return APR_SUCCESS; DSAPI_EPARAM: a malformed escape, a NUL, or bytes
+ *         that are not UTF-8 (fields names where, as far as it is known)
+ */
+apr_status_t dsapi_base_form_parse(apr_array_header_t **ppairs,
+                                   dsapi_err_t **perr, const char *in,
+                                   const char *s, apr_size_t len_bytes,
+                                   apr_pool_t *pool);
+
+#endif
