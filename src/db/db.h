@@ -1,0 +1,165 @@
+/*
+ * Talking to PostgreSQL over libpq: one connection, one batch of statements
+ * at a time, sent in one round trip (pipeline mode) as one transaction.
+ *
+ * Statements are prepared when a connection first needs them, under a name
+ * made from their text, and remembered together with the backend's process:
+ * after a reconnect, whoever made it, they are prepared again.
+ *
+ * A batch without BEGIN is one implicit transaction that ends at its Sync:
+ * whatever goes wrong, the connection is idle again.
+ */
+#ifndef DSAPI_DB_DB_H
+#define DSAPI_DB_DB_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#include "base/error.h"
+#include "sql/scan.h"
+
+/* Types whose values need care; the OIDs of pg_type.dat. */
+#define DSAPI_OID_BOOL        16
+#define DSAPI_OID_BYTEA       17
+#define DSAPI_OID_INT8        20
+#define DSAPI_OID_INT2        21
+#define DSAPI_OID_INT4        23
+#define DSAPI_OID_TEXT        25
+#define DSAPI_OID_OID         26
+#define DSAPI_OID_JSON        114
+#define DSAPI_OID_FLOAT4      700
+#define DSAPI_OID_FLOAT8      701
+#define DSAPI_OID_TIMESTAMP   1114
+#define DSAPI_OID_TIMESTAMPTZ 1184
+#define DSAPI_OID_NUMERIC     1700
+#define DSAPI_OID_UUID        2950
+#define DSAPI_OID_JSONB       3802
+
+typedef struct dsapi_db_t dsapi_db_t;
+
+/** The rows of one statement. Lives in the pool it was read into. */
+typedef struct dsapi_rows_t dsapi_rows_t;
+
+/** A statement and its values, borrowed until the batch has ended. */
+typedef struct dsapi_call_t {
+    const dsapi_sql_t *sql;
+    const unsigned *types;     /* OIDs, one a parameter; NULL: all unknown */
+    const char *const *values; /* UTF-8, one a parameter; NULL: SQL NULL */
+} dsapi_call_t;
+
+/** How a batch is to be run. */
+typedef struct dsapi_batch_t {
+    const dsapi_call_t *calls;
+    int ncalls;
+    int repeatable; /* nothing is changed by it: run it once more where the
+                       connection breaks */
+    apr_interval_time_t timeout; /* then it is cancelled; 0: none */
+} dsapi_batch_t;
+
+/**
+ * Use a connection that somebody else owns (mod_dbd).
+ * @param native  its PGconn, in blocking mode, idle
+ * @param pool    the connection's own pool: owns what we remember of it
+ */
+dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool);
+
+/** Prepare statements under a name (1, the default) or not (0: behind a
+ *  pooler in transaction mode). */
+void dsapi_db_set_prepare(dsapi_db_t *db, int on);
+
+/**
+ * Start connecting, without waiting.
+ * @param pdb       out: the connection, in pool, closed with it; NULL on error
+ * @param conninfo  libpq's; copied by it
+ * @return APR_SUCCESS: go on with dsapi_db_connect_poll; DSAPI_EDBDOWN
+ */
+apr_status_t dsapi_db_connect(dsapi_db_t **pdb, dsapi_err_t **perr,
+                              const char *conninfo, apr_pool_t *pool);
+
+/**
+ * Go on connecting.
+ * @return APR_SUCCESS: connected; APR_EINPROGRESS: wait for the socket;
+ *         DSAPI_EDBDOWN (perr in pool)
+ */
+apr_status_t dsapi_db_connect_poll(dsapi_db_t *db, dsapi_err_t **perr,
+                                   apr_pool_t *pool);
+
+/** @return the descriptor to wait for; -1: there is none */
+int dsapi_db_socket(const dsapi_db_t *db);
+
+/** @return 1: wait until the descriptor can be written, too */
+int dsapi_db_wants_write(const dsapi_db_t *db);
+
+/** @return 1: connected and in no transaction */
+int dsapi_db_idle(const dsapi_db_t *db);
+
+/**
+ * Send a batch, without waiting. Nothing else may be under way on db.
+ * @param batch  borrowed until dsapi_db_poll has returned its end
+ * @return APR_SUCCESS: go on with dsapi_db_poll; DSAPI_EDBDOWN
+ */
+apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
+                           const dsapi_batch_t *batch, apr_pool_t *pool);
+
+/**
+ * Go on with a batch, without waiting.
+ * @param prows  out: the rows of the last statement, in pool; NULL on error
+ * @param perr   out: the first error, in pool; NULL on success
+ * @return APR_SUCCESS; APR_EINPROGRESS: wait for the socket; else as
+ *         dsapi_db_error
+ */
+apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
+                           dsapi_db_t *db, apr_pool_t *pool);
+
+/**
+ * Send a batch and wait for its end, at most until its timeout. A statement
+ * that the server has lost (26000) or whose result has changed shape
+ * (0A000) is prepared and run once more; so is a repeatable batch whose
+ * connection broke, after a reconnect.
+ * @param prows  out: the rows of the last statement, in pool; NULL on error
+ * @param perr   out: the error, in pool; NULL on success
+ * @return APR_SUCCESS; as dsapi_db_error; DSAPI_ETIMEOUT: cancelled
+ */
+apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
+                          dsapi_db_t *db, const dsapi_batch_t *batch,
+                          apr_pool_t *pool);
+
+/** @return 1: after this error the same batch may well succeed, since what the
+ *  server has lost, or cannot use any more, will be prepared again */
+int dsapi_db_stale(const dsapi_err_t *err);
+
+/** Break a connection that cannot be used any more, so that whoever looks
+ *  next finds it dead. */
+void dsapi_db_break(dsapi_db_t *db);
+
+/**
+ * Take a notification that has arrived.
+ * @param pchannel  out: in pool
+ * @param ppayload  out: in pool
+ * @return 1; 0: none (outs untouched)
+ */
+int dsapi_db_notification(const char **pchannel, const char **ppayload,
+                          dsapi_db_t *db, apr_pool_t *pool);
+
+/** Read what has arrived while no batch is under way.
+ *  @return APR_SUCCESS; DSAPI_EDBDOWN: the connection is gone */
+apr_status_t dsapi_db_consume(dsapi_db_t *db);
+
+int dsapi_rows_count(const dsapi_rows_t *rows);
+int dsapi_rows_columns(const dsapi_rows_t *rows);
+const char *dsapi_rows_name(const dsapi_rows_t *rows, int column);
+unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column);
+
+/** @return a value as PostgreSQL printed it, NUL-terminated, good as long as
+ *  the rows; NULL: SQL NULL. plen may be NULL. */
+const char *dsapi_rows_value(apr_size_t *plen, const dsapi_rows_t *rows,
+                             int row, int column);
+
+/** @return how many rows the statement inserted, updated or deleted */
+apr_int64_t dsapi_rows_affected(const dsapi_rows_t *rows);
+
+/** @return a value of the first row by its column's name; NULL: SQL NULL, no
+ *  such column or no row */
+const char *dsapi_rows_get(const dsapi_rows_t *rows, const char *column);
+
+#endif
