@@ -17,14 +17,14 @@ extern apr_pool_t *g_scratch;
 /** A suite with one case, whose tests run between pool setup and teardown. */
 Suite *unit_suite(const char *name, const TTest *const *tests, int ntests);
 
-#define UNIT_SUITE(file, ...)                                                  \
-    Suite *suite_##file(void);                                                 \
-    Suite *suite_##file(void)                                                  \
-    {                                                                          \
-        const TTest *const tests[] = {__VA_ARGS__};                            \
-                                                                               \
-        return unit_suite(#file, tests,                                        \
-                          (int)(sizeof(tests) / sizeof(tests[0])));            \
+#define UNIT_SUITE(file, ...)                                       \
+    Suite *suite_##file(void);                                      \
+    Suite *suite_##file(void)                                       \
+    {                                                               \
+        const TTest *const tests[] = {__VA_ARGS__};                 \
+                                                                    \
+        return unit_suite(#file, tests,                             \
+                          (int)(sizeof(tests) / sizeof(tests[0]))); \
     }
 
 #endif

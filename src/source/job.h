@@ -1,0 +1,63 @@
+/*
+ * A claimed job in a worker's hands: its fetch, and what came of it. The
+ * worker alone uses this, on its thread.
+ */
+#ifndef DSAPI_SOURCE_JOB_H
+#define DSAPI_SOURCE_JOB_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#include "db/db.h"
+#include "source/client.h"
+#include "source/source.h"
+
+typedef enum dsapi_phase_e {
+    DSAPI_PHASE_FETCH, /* a transfer is under way */
+    DSAPI_PHASE_STORE, /* the document is at hand */
+    DSAPI_PHASE_FAIL   /* the queue is to be told: error, retry_in */
+} dsapi_phase_e;
+
+/** Its strings live in its pool. */
+typedef struct dsapi_job_t {
+    struct dsapi_job_t *next;
+    apr_pool_t *pool;
+    const dsapi_source_t *source;
+    const char *id;
+    const char *token;
+    int attempts;        /* the present one included */
+    const char *params;  /* JSON, as the queue has it */
+    const char **values; /* of the source's parameters, and the document */
+    apr_pool_t *transfer_pool; /* NULL: no transfer is under way */
+    dsapi_fetch_t fetch;
+    dsapi_phase_e phase;
+    int stores;         /* how often storing was begun */
+    const char *result; /* JSON; NULL: none */
+    const char *error;
+    apr_interval_time_t retry_in; /* -1: never again */
+} dsapi_job_t;
+
+/**
+ * Make a job of a row of dsapi_queue_claim.
+ * @param source  the row's, borrowed
+ * @param parent  of the job's pool
+ */
+dsapi_job_t *dsapi_job_make(const dsapi_source_t *source,
+                            const dsapi_rows_t *rows, int row,
+                            apr_pool_t *parent);
+
+/** The attempt has failed. @param error  copied; @param retry  0: never again;
+ *  @param retry_after  what the upstream asked for; 0: nothing */
+void dsapi_job_fail(dsapi_job_t *job, const char *error, int retry,
+                    apr_interval_time_t retry_after);
+
+/** Start the transfer; where that cannot be done the attempt has failed. */
+void dsapi_job_fetch(dsapi_job_t *job, dsapi_client_t *client);
+
+/** End the transfer, if one is under way. */
+void dsapi_job_abort(dsapi_job_t *job);
+
+/** Take what came; the transfer, which resp lives in, is ended. */
+void dsapi_job_take(dsapi_job_t *job, const dsapi_response_t *resp);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * The queue's SQL (conf/core/schema.sql) as calls: each function fills in one
+ * call; its values live in pool. Times of the queue are PostgreSQL's clock.
+ */
+#ifndef DSAPI_SOURCE_QUEUE_H
+#define DSAPI_SOURCE_QUEUE_H
+
+#include <apr_tables.h>
+#include <apr_time.h>
+
+#include "db/db.h"
+
+/** The SQLSTATE of hold and finish where the lease is lost. */
+#define DSAPI_QUEUE_LEASE_LOST "DS001"
+
+/** The channel that enqueue notifies. */
+#define DSAPI_QUEUE_CHANNEL "dsapi_job"
+
+/** LISTEN for new jobs. */
+void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);
+
+/** Claim jobs: columns id, token, source, params, attempts, max_attempts.
+ *  @param sources  of const char *, full names */
+void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                       int limit, apr_interval_time_t lease, apr_pool_t *pool);
+
+/** Extend leases: column heartbeat, the ids still ours.
+ *  @param ids     of const char *
+ *  @param tokens  of const char *, one an id */
+void dsapi_queue_heartbeat(dsapi_call_t *pcall, const apr_array_header_t *ids,
+                           const apr_array_header_t *tokens,
+                           apr_interval_time_t lease, apr_pool_t *pool);
+
+/** Give jobs back without counting the attempt. */
+void dsapi_queue_release(dsapi_call_t *pcall, const apr_array_header_t *ids,
+                         const apr_array_header_t *tokens, apr_pool_t *pool);
+
+/** BEGIN, COMMIT, ROLLBACK: a transaction over several batches. */
+void dsapi_queue_begin(dsapi_call_t *pcall, apr_pool_t *pool);
+void dsapi_queue_commit(dsapi_call_t *pcall, apr_pool_t *pool);
+void dsapi_queue_rollback(dsapi_call_t *pcall, apr_pool_t *pool);
+
+/** Set statement_timeout for the rest of the transaction, to whole
+ *  milliseconds and at most PostgreSQL's 24 days. @param timeout  0: none */
+void dsapi_queue_limit(dsapi_call_t *pcall, apr_interval_time_t timeout,
+                       apr_pool_t *pool);
+
+/** Lock a job's row for the transaction, if the lease is still ours. */
+void dsapi_queue_hold(dsapi_call_t *pcall, const char *id, const char *token,
+                      apr_pool_t *pool);
+
+/** End a held job. @param result  JSON; NULL: none */
+void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,
+                        const char *result, apr_pool_t *pool);
+
+/** End an attempt. @param retry_in  microseconds; -1: never again. Column
+ *  fail: the state the job is in now; no row: the lease was lost */
+void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
+                      const char *error, apr_interval_time_t retry_in,
+                      apr_pool_t *pool);
+
+/** Take back what lost workers held: columns reap, how many, and due_in,
+ *  microseconds until the next queued job is due (NULL: there is none). */
+void dsapi_queue_reap(dsapi_call_t *pcall, apr_pool_t *pool);
+
+#endif

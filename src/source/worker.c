@@ -1,0 +1,770 @@
+/* The worker: see worker.h. */
+#include "source/worker.h"
+
+#include <apr_strings.h>
+#include <string.h>
+#include <time.h>
+
+#include "route/result.h"
+#include "source/client.h"
+#include "source/job.h"
+#include "source/queue.h"
+
+/* How long between two tries to reach the database. */
+#define RECONNECT apr_time_from_sec(1)
+
+/* statement_timeout of the queue's own statements, so that a lock on its
+ * tables leaves no trail of waiting backends. */
+#define QUERY_LIMIT apr_time_from_sec(5)
+
+/* How long a batch may take beyond its statement_timeout before the
+ * connection is given up; connecting gets this alone. */
+#define ANSWER_GRACE apr_time_from_sec(10)
+
+/* How often the leases of lost workers are looked for. */
+#define REAP_EVERY apr_time_from_sec(2)
+
+/* How long the queue is left alone after its SQL has failed; a heartbeat
+ * cannot wait so long. */
+#define QUEUE_PAUSE apr_time_from_sec(2)
+#define BEAT_PAUSE  apr_time_from_sec(1)
+
+/* How often one answer is stored anew after a deadlock or a broken
+ * connection, before the attempt counts as failed. */
+#define STORES_MAX 3
+
+typedef enum op_e {
+    OP_NONE,
+    OP_LISTEN,
+    OP_CLAIM,
+    OP_HEARTBEAT,
+    OP_REAP,
+    OP_STORE,  /* BEGIN to the last statement of the store */
+    OP_FINISH, /* the same transaction's end */
+    OP_ROLLBACK,
+    OP_FAIL,
+    OP_RELEASE
+} op_e;
+
+struct dsapi_worker_t {
+    const dsapi_worker_config_t *config;
+    apr_pool_t *pool;
+    apr_array_header_t *names; /* of the sources, const char * */
+    dsapi_client_t *client;
+    dsapi_job_t *jobs; /* in the order they were claimed */
+    int njobs;
+
+    apr_pool_t *db_pool;
+    dsapi_db_t *db; /* NULL: not even connecting */
+    int connected;  /* and LISTENing, if listening */
+    int listening;
+    int told_lost; /* the administrator knows that the database is away */
+    apr_time_t connect_at;
+    apr_time_t listen_at; /* where listening has failed */
+
+    op_e op; /* under way on db */
+    dsapi_job_t *op_job;
+    apr_pool_t *op_pool;
+    apr_array_header_t *calls;
+    dsapi_batch_t batch;
+    apr_time_t op_until;
+    dsapi_job_t *storing; /* its transaction is open */
+
+    int stopping;
+    int notified; /* there may be something to claim */
+    apr_time_t claim_at;
+    apr_time_t beat_at;
+    apr_time_t leased_until; /* all jobs, at least; by our clock */
+    apr_time_t reap_at;
+    int op_errors; /* in a row, of the queue's SQL */
+    op_e told_op;  /* whose error has been told last */
+    char told_state[6];
+};
+
+/* All times here are of a clock that is never set. */
+static apr_time_t clock_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return apr_time_from_sec(t.tv_sec) + t.tv_nsec / 1000;
+}
+
+static void tell(const dsapi_worker_t *w, dsapi_event_e event,
+                 const dsapi_job_t *job, const char *text)
+{
+    w->config->event(w->config->baton, event, job ? job->source->name : NULL,
+                     job ? job->id : NULL, text);
+}
+
+dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
+                                  apr_pool_t *pool)
+{
+    dsapi_worker_t *w = apr_pcalloc(pool, sizeof(*w));
+
+    w->config = config;
+    w->pool = pool;
+    w->names = apr_array_make(pool, 8, sizeof(const char *));
+    for (int i = 0; i < config->sources->nelts; i++) {
+        APR_ARRAY_PUSH(w->names, const char *) =
+            APR_ARRAY_IDX(config->sources, i, const dsapi_source_t *)->name;
+    }
+    apr_pool_create(&w->db_pool, pool);
+    apr_pool_tag(w->db_pool, "dsapi_worker_db");
+    apr_pool_create(&w->op_pool, pool);
+    apr_pool_tag(w->op_pool, "dsapi_worker_op");
+    w->client = dsapi_client_make(config->user_agent, pool);
+    return w->client ? w : NULL;
+}
+
+/* Jobs */
+
+static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
+{
+    dsapi_job_t **link = &w->jobs;
+
+    while (*link && *link != job) {
+        link = &(*link)->next;
+    }
+    if (!*link) {
+        return;
+    }
+    *link = job->next;
+    w->njobs--;
+    if (w->storing == job) {
+        w->storing = NULL;
+    }
+    apr_pool_destroy(job->pool); /* the transfer's, too */
+}
+
+static const dsapi_source_t *source_named(const dsapi_worker_t *w,
+                                          const char *name)
+{
+    for (int i = 0; i < w->config->sources->nelts; i++) {
+        const dsapi_source_t *source =
+            APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
+
+        if (strcmp(source->name, name) == 0) {
+            return source;
+        }
+    }
+    return NULL;
+}
+
+/* One claimed row becomes a job. */
+static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
+{
+    const dsapi_source_t *source =
+        source_named(w, dsapi_rows_value(NULL, rows, row, 2));
+    dsapi_job_t *job;
+    dsapi_job_t **link = &w->jobs;
+
+    if (!source) {
+        return; /* the claim asks for ours only */
+    }
+    job = dsapi_job_make(source, rows, row, w->pool);
+    while (*link) {
+        link = &(*link)->next;
+    }
+    *link = job;
+    w->njobs++;
+    if (!w->stopping) { /* or else it is given back at once */
+        tell(w, DSAPI_EVENT_CLAIMED, job, NULL);
+        dsapi_job_fetch(job, w->client);
+    }
+}
+
+/* Transfers that have ended. @return how many */
+static int end_transfers(dsapi_worker_t *w)
+{
+    dsapi_response_t resp;
+    dsapi_job_t *job;
+    int n = 0;
+
+    while ((job = dsapi_client_next_done(&resp, w->client))) {
+        dsapi_job_take(job, &resp);
+        n++;
+    }
+    return n;
+}
+
+/* The database */
+
+static void lose_db(dsapi_worker_t *w, const char *why)
+{
+    if (!w->told_lost) {
+        tell(w, DSAPI_EVENT_DB_LOST, NULL, why);
+        w->told_lost = 1;
+    }
+    /* An open transaction is gone with its connection, or committed: the
+     * store is begun anew, and finds out by the token. */
+    w->storing = NULL;
+    w->op = OP_NONE;
+    w->op_job = NULL;
+    w->connected = w->listening = 0;
+    w->db = NULL;
+    apr_pool_clear(w->op_pool);
+    apr_pool_clear(w->db_pool);
+    w->connect_at = clock_now() + RECONNECT;
+}
+
+/* @return 1: connected */
+static int connect_db(dsapi_worker_t *w)
+{
+    dsapi_err_t *err = NULL;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!w->db) {
+        if (clock_now() < w->connect_at) {
+            return 0;
+        }
+        apr_pool_clear(w->db_pool);
+        rv = dsapi_db_connect(&w->db, &err, w->config->conninfo, w->db_pool);
+        w->op_until = clock_now() + ANSWER_GRACE;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = dsapi_db_connect_poll(w->db, &err, w->db_pool);
+    }
+    if (rv == APR_EINPROGRESS && clock_now() < w->op_until) {
+        return 0;
+    }
+    if (rv != APR_SUCCESS) {
+        lose_db(w, err ? err->internal : "no answer while connecting");
+        return 0;
+    }
+    dsapi_db_set_prepare(w->db, w->config->prepare);
+    w->connected = 1;
+    w->told_lost = 0;
+    w->notified = 1; /* whatever came while we were away */
+    w->beat_at = w->reap_at = w->listen_at = 0;
+    tell(w, DSAPI_EVENT_CONNECTED, NULL, NULL);
+    return 1;
+}
+
+/* A new call in the batch that is being put together. */
+static dsapi_call_t *push_call(dsapi_worker_t *w)
+{
+    return apr_array_push(w->calls);
+}
+
+static void begin_batch(dsapi_worker_t *w)
+{
+    apr_pool_clear(w->op_pool);
+    w->calls = apr_array_make(w->op_pool, 8, sizeof(dsapi_call_t));
+}
+
+/* A batch that is a transaction by itself. */
+static void begin_query(dsapi_worker_t *w)
+{
+    begin_batch(w);
+    dsapi_queue_limit(push_call(w), QUERY_LIMIT, w->op_pool);
+}
+
+static void send_batch(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
+                       apr_interval_time_t timeout)
+{
+    dsapi_err_t *err;
+
+    w->batch.calls = (const dsapi_call_t *)w->calls->elts;
+    w->batch.ncalls = w->calls->nelts;
+    w->op = op;
+    w->op_job = job;
+    w->op_until = clock_now() + timeout + ANSWER_GRACE;
+    if (dsapi_db_send(w->db, &err, &w->batch, w->op_pool) != APR_SUCCESS) {
+        lose_db(w, err->internal);
+    }
+}
+
+/* The ids and tokens of all jobs. */
+static void list_jobs(dsapi_worker_t *w, apr_array_header_t **pids,
+                      apr_array_header_t **ptokens)
+{
+    *pids = apr_array_make(w->op_pool, w->njobs + 1, sizeof(const char *));
+    *ptokens = apr_array_make(w->op_pool, w->njobs + 1, sizeof(const char *));
+    for (const dsapi_job_t *job = w->jobs; job; job = job->next) {
+        APR_ARRAY_PUSH(*pids, const char *) = job->id;
+        APR_ARRAY_PUSH(*ptokens, const char *) = job->token;
+    }
+}
+
+static void send_heartbeat(dsapi_worker_t *w, apr_interval_time_t lease)
+{
+    apr_array_header_t *ids;
+    apr_array_header_t *tokens;
+    apr_time_t now = clock_now();
+
+    begin_query(w);
+    list_jobs(w, &ids, &tokens);
+    dsapi_queue_heartbeat(push_call(w), ids, tokens, lease, w->op_pool);
+    w->leased_until = now + lease;
+    w->beat_at = now + w->config->heartbeat;
+    send_batch(w, OP_HEARTBEAT, NULL, QUERY_LIMIT);
+}
+
+static void send_release(dsapi_worker_t *w)
+{
+    apr_array_header_t *ids;
+    apr_array_header_t *tokens;
+
+    begin_query(w);
+    list_jobs(w, &ids, &tokens);
+    dsapi_queue_release(push_call(w), ids, tokens, w->op_pool);
+    send_batch(w, OP_RELEASE, NULL, QUERY_LIMIT);
+}
+
+static void send_store(dsapi_worker_t *w, dsapi_job_t *job)
+{
+    const apr_array_header_t *store = job->source->store;
+    /* of each statement, of hold, and of finish */
+    apr_interval_time_t limit = job->source->store_timeout * (store->nelts + 2);
+
+    /* No heartbeat can be sent while the connection stores: the leases of
+     * the other jobs have to outlive it. */
+    if (w->njobs > 1 && clock_now() + limit > w->leased_until) {
+        send_heartbeat(w, w->config->lease + limit);
+        return;
+    }
+    job->stores++;
+    begin_batch(w);
+    dsapi_queue_begin(push_call(w), w->op_pool);
+    dsapi_queue_limit(push_call(w), job->source->store_timeout, w->op_pool);
+    dsapi_queue_hold(push_call(w), job->id, job->token, w->op_pool);
+    for (int i = 0; i < store->nelts; i++) {
+        dsapi_route_call(push_call(w),
+                         &APR_ARRAY_IDX(store, i, dsapi_statement_t),
+                         job->values, w->op_pool);
+    }
+    send_batch(w, OP_STORE, job, limit);
+}
+
+static void send_finish(dsapi_worker_t *w)
+{
+    dsapi_job_t *job = w->storing;
+
+    begin_batch(w);
+    dsapi_queue_finish(push_call(w), job->id, job->token, job->result,
+                       w->op_pool);
+    dsapi_queue_commit(push_call(w), w->op_pool);
+    send_batch(w, OP_FINISH, job, job->source->store_timeout);
+}
+
+static void send_fail(dsapi_worker_t *w, dsapi_job_t *job)
+{
+    begin_query(w);
+    dsapi_queue_fail(push_call(w), job->id, job->token, job->error,
+                     job->retry_in, w->op_pool);
+    send_batch(w, OP_FAIL, job, QUERY_LIMIT);
+}
+
+static void send_claim(dsapi_worker_t *w, apr_time_t now)
+{
+    begin_query(w);
+    dsapi_queue_claim(push_call(w), w->names, w->config->concurrency - w->njobs,
+                      w->config->lease, w->op_pool);
+    w->notified = 0;
+    w->claim_at = now + w->config->poll;
+    if (w->njobs == 0 || w->leased_until > now + w->config->lease) {
+        w->leased_until = now + w->config->lease;
+    }
+    if (w->njobs == 0) {
+        w->beat_at = now + w->config->heartbeat;
+    }
+    send_batch(w, OP_CLAIM, NULL, QUERY_LIMIT);
+}
+
+static dsapi_job_t *job_in(const dsapi_worker_t *w, dsapi_phase_e phase)
+{
+    dsapi_job_t *job = w->jobs;
+
+    while (job && job->phase != phase) {
+        job = job->next;
+    }
+    return job;
+}
+
+/* What concerns the connection itself. @return 1: it was sent */
+static int send_upkeep(dsapi_worker_t *w, apr_time_t now)
+{
+    if (w->storing) {
+        send_finish(w);
+    }
+    else if (!dsapi_db_idle(w->db)) {
+        begin_batch(w);
+        dsapi_queue_rollback(push_call(w), w->op_pool);
+        send_batch(w, OP_ROLLBACK, NULL, QUERY_LIMIT);
+    }
+    else if (!w->listening && now >= w->listen_at) {
+        begin_query(w);
+        dsapi_queue_listen(push_call(w), w->op_pool);
+        send_batch(w, OP_LISTEN, NULL, QUERY_LIMIT);
+    }
+    else {
+        return 0;
+    }
+    return 1;
+}
+
+/* The most urgent thing to ask of the database. @return 1: it was sent */
+static int send_next(dsapi_worker_t *w)
+{
+    apr_time_t now = clock_now();
+    dsapi_job_t *job;
+
+    if (send_upkeep(w, now)) {
+        return 1;
+    }
+    if ((job = job_in(w, DSAPI_PHASE_FAIL))) {
+        send_fail(w, job);
+    }
+    else if (w->stopping && w->jobs) {
+        send_release(w);
+    }
+    else if (w->jobs && now >= w->beat_at) {
+        send_heartbeat(w, w->config->lease);
+    }
+    else if ((job = job_in(w, DSAPI_PHASE_STORE))) {
+        send_store(w, job);
+    }
+    else if (!w->stopping && now >= w->reap_at) {
+        begin_query(w);
+        dsapi_queue_reap(push_call(w), w->op_pool);
+        w->reap_at = now + REAP_EVERY;
+        send_batch(w, OP_REAP, NULL, QUERY_LIMIT);
+    }
+    else if (!w->stopping && w->njobs < w->config->concurrency &&
+             (w->notified || now >= w->claim_at)) {
+        send_claim(w, now);
+    }
+    else {
+        return 0;
+    }
+    return 1;
+}
+
+/* Ends of batches */
+
+static void end_heartbeat(dsapi_worker_t *w, const dsapi_rows_t *rows)
+{
+    dsapi_job_t *next;
+
+    for (dsapi_job_t *job = w->jobs; job; job = next) {
+        int ours = 0;
+
+        next = job->next;
+        for (int i = 0; i < dsapi_rows_count(rows) && !ours; i++) {
+            ours = strcmp(dsapi_rows_value(NULL, rows, i, 0), job->id) == 0;
+        }
+        if (!ours) {
+            tell(w, DSAPI_EVENT_LOST, job, NULL);
+            drop_job(w, job);
+        }
+    }
+}
+
+/* There is something to be claimed in so long. */
+static void expect_job(dsapi_worker_t *w, apr_interval_time_t wait)
+{
+    apr_time_t due = clock_now() + (wait > 0 ? wait : 0);
+
+    if (due < w->claim_at) {
+        w->claim_at = due;
+    }
+}
+
+/* The data is in; its row becomes the job's result. */
+static void end_store(dsapi_worker_t *w, dsapi_job_t *job,
+                      const dsapi_rows_t *rows)
+{
+    dsapi_err_t *err = NULL;
+
+    job->result = NULL;
+    if (dsapi_rows_columns(rows) > 0 && dsapi_rows_count(rows) > 0) {
+        dsapi_buf_t *buf = dsapi_buf_make(256, job->pool);
+
+        if (dsapi_route_write(buf, &err, rows, DSAPI_SHAPE_ROW, 0, job->pool) ==
+            APR_SUCCESS) {
+            job->result = dsapi_buf_str(buf);
+        }
+        else {
+            tell(w, DSAPI_EVENT_QUEUE, job,
+                 err->internal ? err->internal : err->detail);
+        }
+    }
+    w->storing = job;
+}
+
+static void end_fail(dsapi_worker_t *w, dsapi_job_t *job,
+                     const dsapi_rows_t *rows)
+{
+    const char *state = dsapi_rows_get(rows, "fail");
+
+    if (!state) {
+        tell(w, DSAPI_EVENT_LOST, job, NULL);
+    }
+    else if (strcmp(state, "failed") == 0) {
+        tell(w, DSAPI_EVENT_FAILED, job, job->error);
+    }
+    else {
+        tell(w, DSAPI_EVENT_RETRY, job, job->error);
+        expect_job(w, job->retry_in);
+    }
+    drop_job(w, job);
+}
+
+static void end_reap(dsapi_worker_t *w, const dsapi_rows_t *rows)
+{
+    const char *count = dsapi_rows_get(rows, "reap");
+    const char *due_in = dsapi_rows_get(rows, "due_in");
+
+    if (due_in) {
+        expect_job(w, apr_atoi64(due_in));
+    }
+    if (count && strcmp(count, "0") != 0) {
+        w->notified = 1;
+        tell(w, DSAPI_EVENT_REAPED, NULL, count);
+    }
+}
+
+static void drop_all_jobs(dsapi_worker_t *w)
+{
+    while (w->jobs) {
+        drop_job(w, w->jobs);
+    }
+}
+
+static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
+                   const dsapi_rows_t *rows)
+{
+    w->op_errors = 0;
+    if (op == w->told_op) {
+        w->told_op = OP_NONE;
+        w->told_state[0] = '\0';
+    }
+    switch (op) {
+    case OP_LISTEN:
+        w->listening = 1;
+        break;
+    case OP_CLAIM:
+        for (int i = 0; i < dsapi_rows_count(rows); i++) {
+            take_job(w, rows, i);
+        }
+        w->notified |= dsapi_rows_count(rows) > 0; /* there may be more */
+        break;
+    case OP_HEARTBEAT:
+        end_heartbeat(w, rows);
+        break;
+    case OP_REAP:
+        end_reap(w, rows);
+        break;
+    case OP_STORE:
+        end_store(w, job, rows);
+        break;
+    case OP_FINISH:
+        tell(w, DSAPI_EVENT_SUCCEEDED, job, job->result);
+        drop_job(w, job);
+        break;
+    case OP_FAIL:
+        end_fail(w, job, rows);
+        break;
+    case OP_RELEASE:
+        drop_all_jobs(w);
+        break;
+    case OP_ROLLBACK:
+    case OP_NONE:
+        break;
+    }
+}
+
+/* Storing or finishing has failed; the transaction will be rolled back. */
+static void end_store_badly(dsapi_worker_t *w, dsapi_job_t *job,
+                            const dsapi_err_t *err)
+{
+    w->storing = NULL;
+    if (strcmp(err->sqlstate, DSAPI_QUEUE_LEASE_LOST) == 0) {
+        tell(w, DSAPI_EVENT_LOST, job, NULL);
+        drop_job(w, job);
+        return;
+    }
+    if ((err->rv == DSAPI_EBUSY || dsapi_db_stale(err)) &&
+        job->stores < STORES_MAX) {
+        return; /* a deadlock, or a table that was altered: once more */
+    }
+    if (err->rv == DSAPI_EINTERNAL) {
+        tell(w, DSAPI_EVENT_QUEUE, job, err->internal);
+    }
+    dsapi_job_fail(job,
+                   strcmp(err->code, "refused") == 0
+                       ? err->detail
+                       : apr_psprintf(w->op_pool,
+                                      "the answer could not be stored: %s "
+                                      "(SQLSTATE %s)",
+                                      err->detail, err->sqlstate),
+                   err->rv == DSAPI_EBUSY || err->rv == DSAPI_ETIMEOUT ||
+                       err->rv == DSAPI_EDBDOWN,
+                   0);
+}
+
+static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
+                         const dsapi_err_t *err)
+{
+    if (op == OP_STORE || op == OP_FINISH) {
+        end_store_badly(w, job, err);
+        return;
+    }
+    if (w->op_errors++ == 0 &&
+        (err->rv == DSAPI_EBUSY || dsapi_db_stale(err))) {
+        w->notified |= op == OP_CLAIM;
+        w->reap_at = op == OP_REAP ? 0 : w->reap_at;
+        w->beat_at = op == OP_HEARTBEAT ? 0 : w->beat_at;
+        return; /* a deadlock, or a function that was replaced: once more */
+    }
+    /* The queue itself is out of order: say so once, and leave it alone. */
+    if (strcmp(w->told_state, err->sqlstate) != 0) {
+        apr_cpystrn(w->told_state, err->sqlstate, sizeof(w->told_state));
+        w->told_op = op;
+        tell(w, DSAPI_EVENT_QUEUE, job, err->internal);
+    }
+    w->notified = 0;
+    w->claim_at = w->reap_at = w->listen_at = clock_now() + QUEUE_PAUSE;
+    w->beat_at = clock_now() + BEAT_PAUSE;
+    if (op == OP_FAIL) {
+        drop_job(w, job); /* the lease will run out */
+    }
+    else if (op == OP_RELEASE) {
+        drop_all_jobs(w);
+    }
+    else if (op == OP_ROLLBACK) {
+        dsapi_db_break(w->db);
+    }
+}
+
+/* The job whose store broke with its connection. */
+static void count_broken_store(dsapi_worker_t *w)
+{
+    dsapi_job_t *job = w->op_job;
+
+    if ((w->op == OP_STORE || w->op == OP_FINISH) &&
+        job->stores >= STORES_MAX) {
+        dsapi_job_fail(job, "the database was lost while the answer was stored",
+                       1, 0);
+    }
+}
+
+/* Goes on with the batch under way. @return 1: it has ended */
+static int poll_op(dsapi_worker_t *w)
+{
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+    op_e op = w->op;
+    dsapi_job_t *job = w->op_job;
+    apr_status_t rv = dsapi_db_poll(&rows, &err, w->db, w->op_pool);
+
+    if (rv == APR_EINPROGRESS && clock_now() < w->op_until) {
+        return 0;
+    }
+    if (rv == APR_EINPROGRESS ||
+        (rv == DSAPI_EDBDOWN && dsapi_db_consume(w->db) != APR_SUCCESS)) {
+        count_broken_store(w);
+        lose_db(w, rv == DSAPI_EDBDOWN ? err->internal
+                                       : "no answer from the database");
+        return 1;
+    }
+    w->op = OP_NONE;
+    w->op_job = NULL;
+    if (rv == APR_SUCCESS) {
+        end_op(w, op, job, rows);
+    }
+    else {
+        end_op_badly(w, op, job, err);
+    }
+    return 1;
+}
+
+/* @return 1: something was done, so look again before waiting */
+static int step_db(dsapi_worker_t *w)
+{
+    const char *channel;
+    const char *payload;
+
+    if (!w->connected) {
+        return connect_db(w);
+    }
+    if (w->op != OP_NONE) {
+        return poll_op(w);
+    }
+    if (dsapi_db_consume(w->db) != APR_SUCCESS) {
+        lose_db(w, "the connection was closed");
+        return 1;
+    }
+    while (dsapi_db_notification(&channel, &payload, w->db, w->op_pool)) {
+        w->notified = 1;
+    }
+    return send_next(w);
+}
+
+static apr_time_t earlier(apr_time_t a, apr_time_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The time of whatever is due next by the clock. */
+static apr_time_t next_due(const dsapi_worker_t *w)
+{
+    apr_time_t due;
+
+    if (!w->db) {
+        return w->connect_at;
+    }
+    if (!w->connected || w->op != OP_NONE) {
+        return w->op_until;
+    }
+    due = w->reap_at;
+    if (w->njobs < w->config->concurrency) {
+        due = earlier(due, w->claim_at);
+    }
+    if (w->jobs) {
+        due = earlier(due, w->beat_at);
+    }
+    return w->listening ? due : earlier(due, w->listen_at);
+}
+
+static void wait_for_more(dsapi_worker_t *w, apr_time_t until)
+{
+    apr_time_t now = clock_now();
+    apr_time_t due = next_due(w);
+    apr_interval_time_t wait = (due < until ? due : until) - now;
+
+    dsapi_client_wait(w->client, w->db ? dsapi_db_socket(w->db) : -1,
+                      w->db && dsapi_db_wants_write(w->db),
+                      wait > 0 ? wait : 0);
+}
+
+void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
+{
+    apr_time_t until = clock_now() + budget;
+
+    do {
+        int busy = step_db(worker);
+
+        busy += end_transfers(worker);
+        if (!busy) {
+            wait_for_more(worker, until);
+        }
+    } while (clock_now() < until);
+}
+
+void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget)
+{
+    apr_time_t until = clock_now() + budget;
+
+    worker->stopping = 1;
+    for (dsapi_job_t *job = worker->jobs; job; job = job->next) {
+        dsapi_job_abort(job);
+    }
+    while ((worker->jobs || worker->op != OP_NONE) && worker->connected &&
+           clock_now() < until) {
+        if (!step_db(worker)) {
+            wait_for_more(worker, until);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+/* conf/core/schema.sql: the queue's functions by themselves. */
+#include "source/queue.h"
+#include "unit/pg.h"
+#include "unit/unit.h"
+
+static pg_t *queue_only(void)
+{
+    pg_t *pg = pg_open();
+
+    pg_apply(pg, "core/schema.sql");
+    pg_apply(pg, "core/schema.sql"); /* which changes nothing */
+    return pg;
+}
+
+START_TEST(enqueue_answers_the_live_job)
+{
+    pg_t *pg = queue_only();
+    static const char sql[] = "SELECT id FROM dsapi.enqueue('s/a', "
+                              "'{\"b\": 1,  \"a\": [2]}', 3)";
+    const char *id = pg_value(pg, sql);
+
+    ck_assert_str_eq(pg_value(pg, "SELECT id FROM dsapi.enqueue('s/a', "
+                                  "'{\"a\":[2],\"b\":1}', 3)"),
+                     id);
+    ck_assert_str_ne(pg_value(pg, "SELECT id FROM dsapi.enqueue('s/b', "
+                                  "'{\"a\":[2],\"b\":1}', 3)"),
+                     id);
+    pg_value(pg, "SELECT id FROM dsapi.claim('{s/a}', 9, '1h')");
+    ck_assert_str_eq(pg_value(pg, sql), id);
+    pg_value(pg,
+             "SELECT dsapi.finish(id, lease_token, '{}') FROM dsapi.job "
+             "WHERE id = %s",
+             id);
+    ck_assert_str_ne(pg_value(pg, sql), id);
+}
+END_TEST
+
+/** Enqueue from two connections at once; the first ends as said. */
+static const char *enqueue_race(const char *end)
+{
+    pg_t *pg = queue_only();
+    dsapi_db_t *a = pg_adopt(pg);
+    dsapi_db_t *b = pg_adopt(pg);
+    dsapi_call_t calls[] = {pg_call("BEGIN", 0), pg_call("SELECT id FROM "
+                                                         "dsapi.enqueue('s/a', "
+                                                         "'{}', 3)",
+                                                         0)};
+    dsapi_batch_t first = {calls, 2, 0, 0};
+    dsapi_batch_t second = {calls + 1, 1, 0, 0};
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+    apr_status_t rv;
+
+    ck_assert_int_eq(dsapi_db_run(&rows, &err, a, &first, g_pool), APR_SUCCESS);
+    ck_assert_int_eq(dsapi_db_send(b, &err, &second, g_pool), APR_SUCCESS);
+    ck_assert_int_eq(dsapi_db_poll(&rows, &err, b, g_pool), APR_EINPROGRESS);
+    pg_until(pg, "1", "SELECT count(*) FROM pg_locks WHERE NOT granted");
+    ck_assert_int_eq(pg_run(&rows, &err, a, end), APR_SUCCESS);
+    while ((rv = dsapi_db_poll(&rows, &err, b, g_pool)) == APR_EINPROGRESS) {
+        apr_sleep(1000);
+    }
+    ck_assert_int_eq(rv, APR_SUCCESS);
+    ck_assert_int_eq(dsapi_rows_count(rows), 1);
+    ck_assert_str_eq(pg_value(pg, "SELECT count(*) FROM dsapi.job"), "1");
+    ck_assert_str_eq(pg_value(pg, "SELECT id FROM dsapi.job"),
+                     dsapi_rows_value(NULL, rows, 0, 0));
+    return dsapi_rows_value(NULL, rows, 0, 0);
+}
+
+START_TEST(enqueue_from_two_connections)
+{
+    ck_assert_str_eq(enqueue_race("COMMIT"), "1");
+    ck_assert_str_eq(enqueue_race("ROLLBACK"), "2");
+}
+END_TEST
+
+START_TEST(claim_takes_what_is_due_in_order)
+{
+    pg_t *pg = queue_only();
+
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts, run_at) "
+                 "SELECT 's/a', to_jsonb(i), 3, now() - i * '1s'::interval "
+                 "FROM generate_series(-5, 20) i");
+    ck_assert_str_eq(pg_value(pg, "SELECT string_agg(params::text, ',' ORDER "
+                                  "BY run_at) "
+                                  "FROM dsapi.claim('{s/b,s/a}', 3, '1h')"),
+                     "20,19,18");
+    ck_assert_str_eq(pg_value(pg, "SELECT count(*) "
+                                  "FROM dsapi.claim('{s/b}', 100, '1h')"),
+                     "0");
+    ck_assert_str_eq(pg_value(pg, "SELECT count(*) || ' ' || min(attempts) "
+                                  "FROM dsapi.claim('{s/a}', 100, '1h')"),
+                     "18 1");
+    ck_assert_str_eq(pg_value(pg, "SELECT (dsapi.due_in() BETWEEN 0 AND "
+                                  "1000000)::text"),
+                     "true");
+    pg_value(pg, "UPDATE dsapi.job SET run_at = 'infinity' "
+                 "WHERE state = 'queued'");
+    ck_assert_ptr_null(pg_value(pg, "SELECT dsapi.due_in()"));
+}
+END_TEST
+
+START_TEST(reap_takes_back_expired_leases)
+{
+    pg_t *pg = queue_only();
+
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts, "
+                 "attempts, state, lease_token, lease_until) "
+                 "SELECT 's/a', to_jsonb(i), 2, i, 'running', "
+                 "gen_random_uuid(), now() + CASE WHEN i = 0 THEN '1h' "
+                 "ELSE '-1s' END::interval FROM generate_series(0, 2) i");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.reap()"), "2");
+    ck_assert_str_eq(pg_value(pg, "SELECT string_agg(state || attempts, ',' "
+                                  "ORDER BY id) FROM dsapi.job"),
+                     "running0,queued1,failed2");
+    ck_assert_str_eq(pg_value(pg, "SELECT count(*) FROM dsapi.job WHERE "
+                                  "error LIKE 'the worker was lost%%' AND "
+                                  "(state = 'failed') = "
+                                  "(finished_at IS NOT NULL)"),
+                     "2");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.reap()"), "0");
+}
+END_TEST
+
+START_TEST(release_is_fenced_and_uncounted)
+{
+    pg_t *pg = queue_only();
+    dsapi_db_t *listener = pg_adopt(pg);
+    const char *channel;
+    const char *payload;
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+
+    pg_run(&rows, &err, listener, "LISTEN " DSAPI_QUEUE_CHANNEL);
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts) "
+                 "SELECT 's/a', to_jsonb(i), 2 FROM generate_series(1, 3) i");
+    pg_value(pg, "SELECT count(*) FROM dsapi.claim('{s/a}', 3, '1h')");
+    ck_assert_str_eq(pg_value(pg, "SELECT count(*) FROM dsapi.release('{1,2}', "
+                                  "ARRAY[("
+                                  "SELECT lease_token FROM dsapi.job WHERE id "
+                                  "= 1), "
+                                  "gen_random_uuid()])"),
+                     "1");
+    ck_assert_str_eq(pg_value(pg, "SELECT string_agg(state || attempts, ',' "
+                                  "ORDER BY id) FROM dsapi.job"),
+                     "queued0,running1,running1");
+    ck_assert_int_eq(pg_run(&rows, &err, listener, "SELECT 1"), APR_SUCCESS);
+    ck_assert(dsapi_db_notification(&channel, &payload, listener, g_pool));
+}
+END_TEST
+
+START_TEST(changes_are_fenced_by_the_token)
+{
+    pg_t *pg = queue_only();
+    static const char *const calls[] = {"SELECT dsapi.hold(1, "
+                                        "gen_random_uuid())",
+                                        "SELECT dsapi.finish(1, "
+                                        "gen_random_uuid(), '{}')"};
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+
+    pg_value(pg, "SELECT dsapi.enqueue('s/a', '{}', 3)");
+    pg_value(pg, "SELECT count(*) FROM dsapi.claim('{s/a}', 3, '1h')");
+    for (int i = 0; i < 2; i++) {
+        pg_run(&rows, &err, pg->db, calls[i]);
+        ck_assert_ptr_nonnull(err);
+        ck_assert_str_eq(err->sqlstate, DSAPI_QUEUE_LEASE_LOST);
+    }
+    ck_assert_ptr_null(pg_value(pg, "SELECT dsapi.fail(1, gen_random_uuid(), "
+                                    "'no', NULL)"));
+    ck_assert_ptr_null(pg_value(pg, "SELECT dsapi.heartbeat('{1}', "
+                                    "ARRAY[gen_random_uuid()], '1h')"));
+    ck_assert_str_eq(pg_value(pg, "SELECT state FROM dsapi.job"), "running");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.fail(id, lease_token, 'no', "
+                                  "'1s') FROM dsapi.job"),
+                     "queued");
+}
+END_TEST
+
+UNIT_SUITE(source_schema, enqueue_answers_the_live_job,
+           enqueue_from_two_connections, claim_takes_what_is_due_in_order,
+           reap_takes_back_expired_leases, release_is_fenced_and_uncounted,
+           changes_are_fenced_by_the_token)
