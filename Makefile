@@ -156,6 +156,7 @@ format:
 
 ## make clean
 clean:
+	@packaging/run/stack.sh stop >/dev/null
 	rm -rf $(BUILD)
 
 -include $(core_obj:.o=.d) $(glue_obj:.o=.d) $(unit_obj:.o=.d) $(tools:=.d)

@@ -203,6 +203,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *baton)
     if ((apr_off_t)n >
         t->fetch.max_body_bytes - (apr_off_t)t->body->len_bytes) {
         t->too_large = 1;
+        t->resp.final = 1;
         return 0;
     }
     dsapi_buf_put(t->body, data, n);
@@ -422,6 +423,7 @@ static int redirect(const char **ptransport, dsapi_transfer_t *t)
     }
     if (!same_origin(url, t->fetch.url)) {
         *ptransport = "redirected to another origin";
+        t->resp.final = 1;
         return 0;
     }
     if (t->redirects++ >= REDIRECTS_MAX) {

@@ -224,6 +224,7 @@ apr_status_t dsapi_source_judge(dsapi_json_slice_t *pbody, int *pretry,
     *perr = NULL;
     *pretry = 1;
     if (resp->transport || resp->status == 0) {
+        *pretry = !resp->final;
         return dsapi_fail(
             perr, pool, DSAPI_EUNPROC, "upstream-unreachable", "%s",
             resp->transport ? resp->transport : "the upstream did not answer");

@@ -26,6 +26,7 @@ typedef struct dsapi_response_t {
     const char *body;         /* may be NULL where body_bytes is 0 */
     apr_size_t body_bytes;
     const char *transport; /* why no whole answer came; NULL: one came */
+    int final;             /* with transport: asking again ends the same */
 } dsapi_response_t;
 
 /**

@@ -438,6 +438,7 @@ START_TEST(refuses_more_than_the_cap)
     fetch.max_body_bytes = 1000;
     resp = get(&fetch);
     ck_assert_str_eq(resp.transport, "the answer is larger than 1000 bytes");
+    ck_assert_int_eq(resp.final, 1);
     ck_assert_int_eq(resp.status, 200);
 }
 END_TEST

@@ -175,7 +175,7 @@ END_TEST
 static dsapi_response_t answer(int status, const char *type, const char *body)
 {
     dsapi_response_t resp = {status, type, NULL, body, body ? strlen(body) : 0,
-                             NULL};
+                             NULL,   0};
 
     return resp;
 }
@@ -306,6 +306,9 @@ START_TEST(a_failed_transfer_is_told_as_given_and_tried_again)
                                                                      "was cut "
                                                                      "off");
     ck_assert_int_eq(retry, 1);
+    resp.final = 1;
+    refusal(&retry, &resp, "upstream-unreachable");
+    ck_assert_int_eq(retry, 0);
     resp = answer(404, "application/json", "[1]");
     resp.transport = "no connection: 100% down";
     ck_assert_str_eq(refusal(&retry, &resp, "upstream-unreachable"), "no "

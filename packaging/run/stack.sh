@@ -1,0 +1,451 @@
+#!/bin/bash
+# `make run`, `make start`, `make stop`: PostgreSQL, the upstream stand-in and
+# httpd with the shipped services and real data, under $BUILD/run.
+#
+#   stack.sh run|start|stop
+#
+# Variables: PORT (8080), LISTEN (127.0.0.1), HUNGERMAP_UPSTREAM (default: the
+# stand-in), DATABASE_URL (default: a private PostgreSQL), EXTRA_CONF (an
+# httpd fragment, included last), BUILD (build).
+#
+# $BUILD/run/place leads to the servers' folder: $BUILD/run/servers, or a
+# private folder elsewhere when the servers' users cannot reach that one or
+# its path is too long for a socket. It is kept by stop.
+set -u
+umask 022
+cd "$(dirname "$0")/../.." || exit 1
+
+# shellcheck source=tests/lib/servers.sh
+source tests/lib/servers.sh
+
+mode=${1:-}
+PORT=${PORT:-8080}
+LISTEN=${LISTEN:-127.0.0.1}
+DATABASE_URL=${DATABASE_URL:-}
+EXTRA_CONF=${EXTRA_CONF:-}
+HUNGERMAP_UPSTREAM=${HUNGERMAP_UPSTREAM:-}
+
+from=2022-06-01
+to=2023-06-01
+days=366
+place=
+tail=          # what shows the log in make run
+started=
+
+die() {
+    srv_say "$*"
+    [[ -z $started ]] || shut_down
+    exit 1
+}
+
+say() {
+    printf '%s\n' "$*"
+}
+
+# ---- what the user asked for ----
+
+check_arguments() {
+    local host
+
+    [[ $PORT =~ ^[0-9]{1,5}$ && $((10#$PORT)) -ge 1 &&
+        $((10#$PORT)) -le 65535 ]] ||
+        die "PORT=$PORT is not a TCP port: 1 to 65535 (make $mode PORT=8080)"
+    PORT=$((10#$PORT))
+    [[ $LISTEN =~ ^[][A-Za-z0-9.:*-]+$ ]] ||
+        die "LISTEN=$LISTEN is not an address: for instance 127.0.0.1"
+    if [[ -n $EXTRA_CONF ]]; then
+        [[ -f $EXTRA_CONF && -r $EXTRA_CONF ]] ||
+            die "EXTRA_CONF=$EXTRA_CONF is not a file that can be read"
+        EXTRA_CONF=$(realpath "$EXTRA_CONF")
+    fi
+    [[ -z $HUNGERMAP_UPSTREAM || $HUNGERMAP_UPSTREAM =~ ^https?://[^/]+$ ]] ||
+        die "HUNGERMAP_UPSTREAM=$HUNGERMAP_UPSTREAM is not http://host:port"
+    [[ -z $DATABASE_URL || $DATABASE_URL =~ ^postgres(ql)?:// ]] ||
+        die "DATABASE_URL is not postgresql://user@host:port/database"
+
+    # where a client on this machine finds it
+    host=${LISTEN#\[}
+    host=${host%\]}
+    case $host in
+    0.0.0.0 | \*) host=127.0.0.1 ;;
+    ::) host=::1 ;;
+    esac
+    connect_host=$host
+    [[ $host != *:* ]] || host="[$host]"
+    url=http://$host:$PORT
+}
+
+# ---- the folder ----
+
+# Sets place, if there is one.
+find_place() {
+    place=$(readlink "$run/place" 2>/dev/null) || place=
+    [[ -n $place && -d $place && -O $place ]] || place=
+}
+
+make_place() {
+    mkdir -p "$run" || die "cannot make $run"
+    find_place
+    if [[ -n $place ]] && srv_reachable "$place"; then
+        return 0
+    fi
+    place=$run/servers
+    mkdir -p "$place" || die "cannot make $place"
+    if ! srv_reachable "$place" || ! srv_fits "$place"; then
+        rmdir "$place" 2>/dev/null
+        place=$(srv_place) || die "no folder for the servers"
+        echo "$run" >"$place/tree"
+    fi
+    chmod 711 "$place"
+    ln -sfn "$place" "$run/place"
+}
+
+# Places of this tree that its $BUILD/run has forgotten (make clean).
+drop_lost_places() {
+    local file
+
+    for file in "${TMPDIR:-/var/tmp}"/dsapi-*/tree /var/tmp/dsapi-*/tree \
+        /tmp/dsapi-*/tree; do
+        if [[ -O $file && ! -L ${file%/tree} && $(<"$file") == "$run" ]]; then
+            place=${file%/tree}
+            shut_down
+            rm -rf "$place"
+            place=
+        fi
+    done
+}
+
+# ---- running already? ----
+
+# What runs is ours: this stack's httpd, and the address it was started with.
+running_url() {
+    [[ -n $place ]] && srv_alive "$place/httpd" && cat "$place/url"
+}
+
+refuse_second() {
+    local other
+
+    find_place
+    other=$(running_url) || return 0
+    if [[ $mode == start && $other == "$url" ]]; then
+        if ! srv_http_any "$url/"; then
+            die "it runs already at $url, but does not answer:" \
+                "make stop, then start again"
+        fi
+        say "It runs already at $url"
+        load_data
+        check_services
+        print_services
+        exit 0
+    fi
+    die "it runs already at $other (make stop ends it)"
+}
+
+refuse_taken_port() {
+    ! srv_port_open "$connect_host" "$PORT" ||
+        die "port $PORT of $connect_host is taken by another program:" \
+            "choose one that is free, as in make $mode PORT=$((PORT + 1))"
+}
+
+# ---- start and stop ----
+
+# Also what is left of a stack that was killed.
+shut_down() {
+    local rc=0
+
+    trap '' INT TERM HUP
+    started=
+    [[ -n $place ]] || return 0
+    srv_httpd_stop "$place/httpd" || rc=1
+    srv_stub_stop "$place/upstream" || rc=1
+    srv_pg_stop "$place/pg" || rc=1
+    rm -f "$place/url" "$place/stack/ident"
+    [[ -z $tail ]] || kill "$tail" 2>/dev/null
+    return "$rc"
+}
+
+interrupted() {
+    say
+    say 'Stopping.'
+    shut_down
+    [[ $1 != TERM || $mode != run ]] || exit 0
+    exit 130
+}
+
+start_all() {
+    local conninfo upstream=$HUNGERMAP_UPSTREAM port
+
+    started=yes
+    mkdir -p "$place/stack"
+    srv_ident $$ >"$place/stack/ident"
+    if [[ -n $DATABASE_URL ]]; then
+        say 'Applying the schemas to DATABASE_URL'
+        srv_schemas url_psql || die 'is DATABASE_URL right?'
+        conninfo=$(url_conninfo)
+    else
+        say 'Starting PostgreSQL'
+        srv_pg_make "$place/pg" on || die 'there is no PostgreSQL'
+        srv_pg_start "$place/pg" || die 'there is no PostgreSQL'
+        srv_schemas srv_psql "$place/pg" || die 'there is no schema'
+        conninfo=$(srv_conninfo "$place/pg")
+    fi
+    if [[ -z $upstream ]]; then
+        say 'Starting the upstream stand-in'
+        port=$(srv_free_port) || die 'there is no port for it'
+        srv_stub_start "$place/upstream" "$port" ||
+            die 'there is no stand-in'
+        upstream=http://127.0.0.1:$port
+    fi
+    start_httpd "$conninfo" "$upstream"
+}
+
+start_httpd() {
+    local out
+
+    say "Starting httpd at $url"
+    srv_httpd_conf "$place/httpd" listen="$LISTEN" port="$PORT" \
+        conninfo="$1" upstream="$2" extra="$EXTRA_CONF" ||
+        die 'there is no configuration'
+    out=$(srv_httpd_test "$place/httpd") || {
+        printf '%s\n' "$out" >&2
+        die 'the configuration has a mistake'
+    }
+    echo "$url" >"$place/url"
+    srv_httpd_start "$place/httpd" "$url/" || {
+        if grep -q 'could not bind' "$place/httpd/startup.log"; then
+            die "httpd may not listen on $LISTEN:$PORT:" \
+                "choose another, as in make $mode PORT=8081"
+        fi
+        die "httpd did not start"
+    }
+}
+
+url_psql() {
+    PGOPTIONS='-c client_min_messages=warning' PGCONNECT_TIMEOUT=10 \
+        "$SRV_PGBIN/psql" -XqAt -d "$DATABASE_URL" "$@"
+}
+
+# The same server for httpd; a $ would begin a variable in its configuration.
+url_conninfo() {
+    local uri=${DATABASE_URL//\$/%24} sep='?' item
+
+    for item in connect_timeout=3 application_name=dsapi; do
+        [[ $uri != *\?* ]] || sep='&'
+        [[ $uri == *[?\&]"${item%%=*}="* ]] || uri+=$sep$item
+    done
+    printf '%s\n' "$uri"
+}
+
+# ---- data ----
+
+get() {
+    curl -sS --noproxy '*' --max-time 60 "$@"
+}
+
+has_data() {
+    local path=/foodsecurity/v1/countries/$1/national/daily
+
+    [[ $(get "$url$path?from=$from&to=$to" 2>/dev/null |
+        jq -r length 2>/dev/null) == "$days" ]]
+}
+
+load_data() {
+    local iso3
+
+    [[ -e conf/hungermap/service.conf ]] || return 0
+    for iso3 in COL BFA; do
+        if has_data "$iso3"; then
+            say "Food security, $iso3: $days days are stored already"
+        else
+            load_country "$iso3"
+        fi
+    done
+}
+
+# Through the API, as a user would: source, job, store.
+load_country() {
+    local iso3=$1 answer state='' last='' begin=$SECONDS
+    local base=$url/foodsecurity/v1
+
+    answer=$(get -X POST "$base/fetch/$iso3?from=$from&to=$to" \
+        -w '\n%{http_code}') || die "no answer from $base/fetch/$iso3"
+    [[ ${answer##*$'\n'} == 202 ]] || {
+        printf '%s\n' "$answer" >&2
+        die "$base/fetch/$iso3 did not take the job"
+    }
+    while [[ $state != succeeded ]]; do
+        srv_alive "$place/httpd" || {
+            tail -n 10 "$place/httpd/error.log" >&2
+            die "httpd ended while $iso3 was loaded"
+        }
+        answer=$(get "$base/status/$iso3?from=$from&to=$to") ||
+            die "no answer from $base/status/$iso3"
+        state=$(jq -r '.state // "unknown"' <<<"$answer" 2>/dev/null)
+        if [[ $state == failed ]]; then
+            jq . <<<"$answer" >&2
+            die "$iso3 could not be loaded:" \
+                "$(jq -r '.error | if type == "object" then
+                    .detail // tostring else tostring end' <<<"$answer")"
+        fi
+        ((SECONDS - begin < 900)) || {
+            printf '%s\n' "$answer" >&2
+            die "$iso3 is not loaded after 15 minutes"
+        }
+        progress "Food security, $iso3, $from to $to: $state" "$begin"
+        [[ $state == succeeded ]] || sleep 0.3
+    done
+    [[ ! -t 1 ]] || say
+    has_data "$iso3" || die "$iso3: fewer than $days days were stored"
+}
+
+# On a terminal one line that counts the seconds, else a line per change.
+progress() {
+    if [[ -t 1 ]]; then
+        printf '\r%s (%d s)   ' "$1" $((SECONDS - $2))
+    elif [[ $last != "$1" ]]; then
+        say "$1"
+        last=$1
+    fi
+}
+
+# ---- services ----
+
+# service folder, then URLs that must answer; the first is the example
+services() {
+    cat <<END
+hungermap /foodsecurity/v1/countries
+hungermap /foodsecurity/v1/countries/COL/adm1/monthly?from=$from&to=2022-08-31
+hungermap /foodsecurity/v1/countries/BFA/national/daily?from=$from&to=2022-06-07
+hungermap /foodsecurity/v1/metrics?countries=COL,BFA&from=$from&to=$to
+hungermap /foodsecurity/v1/status/COL
+END
+}
+
+check_services() {
+    local folder path
+
+    while read -r folder path; do
+        [[ -e conf/$folder/service.conf ]] || continue
+        srv_http_ok "$url$path" || {
+            get -i "$url$path" >&2
+            tail -n 10 "$place/httpd/error.log" >&2
+            die "$url$path does not answer"
+        }
+    done < <(services)
+}
+
+print_services() {
+    local folder path
+
+    say
+    say "Everything answers at $url:"
+    while read -r folder path; do
+        [[ ! -e conf/$folder/service.conf ]] || say "  curl '$url$path'"
+    done < <(services)
+    say "  curl '$url/server-status?auto'"
+    say "Logs: $place/httpd/error.log, access.log"
+    say
+}
+
+# ---- run, start, stop ----
+
+# One of them at a time; the lock is given back once all is up.
+lock() {
+    exec 9>"$run/lock" || exit 1
+    flock -n 9 ||
+        die 'another make run or start is starting it just now'
+}
+
+unlock() {
+    exec 9>&-
+}
+
+bring_up() {
+    check_arguments
+    srv_init || exit 1
+    run=$BUILD/run
+    mkdir -p "$run" || exit 1
+    lock
+    refuse_second
+    [[ -n $place ]] || drop_lost_places
+    shut_down || die 'what was left of an earlier run could not be ended'
+    trap 'interrupted INT' INT
+    trap 'interrupted TERM' TERM
+    trap 'interrupted HUP' HUP
+    refuse_taken_port
+    make_place
+    start_all
+    load_data
+    check_services
+    unlock
+    print_services
+}
+
+stay() {
+    local name
+
+    say 'Ctrl-C stops it. What httpd logs:'
+    tail -F "$place/httpd/error.log" 2>/dev/null \
+        -c "+$(($(<"$place/httpd/log.start") + 1))" &
+    tail=$!
+    while srv_alive "$place/stack"; do
+        for name in httpd pg upstream; do
+            if [[ -e $place/$name/ident ]] && srv_dead "$place/$name"; then
+                say
+                tail -qn 10 "$place/$name/log" "$place/$name/startup.log" \
+                    >&2 2>/dev/null
+                die "$name ended by itself; all is stopped"
+            fi
+        done
+        sleep 1 &
+        wait $!
+    done
+    shut_down
+    say 'It was stopped.'
+    exit 0
+}
+
+stop() {
+    local pid
+
+    srv_paths || exit 1
+    run=$BUILD/run
+    find_place
+    [[ -n $place ]] || drop_lost_places
+    if [[ -z $place ]]; then
+        say 'Nothing runs.'
+        return 0
+    fi
+    # a make run, or a make start that is still loading, ends its own
+    if pid=$(srv_pid "$place/stack"); then
+        kill -s TERM "$pid" 2>/dev/null
+        srv_until 60 srv_dead "$place/stack" ||
+            die "process $pid ($mode) did not end"
+    elif ! srv_alive "$place/httpd" && ! srv_alive "$place/pg" &&
+        ! srv_alive "$place/upstream"; then
+        say 'Nothing runs.'
+        shut_down
+        return
+    fi
+    shut_down || exit 1
+    say 'Stopped.'
+}
+
+case $mode in
+run)
+    bring_up
+    stay
+    ;;
+start)
+    bring_up
+    rm -f "$place/stack/ident"
+    say 'make stop ends it.'
+    ;;
+stop)
+    stop
+    ;;
+*)
+    echo 'usage: stack.sh run|start|stop' >&2
+    exit 2
+    ;;
+esac

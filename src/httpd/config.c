@@ -1,0 +1,277 @@
+/* Configuration: making, inheriting, and the checks across sections. */
+#include "httpd/config.h"
+
+#include <apr_strings.h>
+#include <http_log.h>
+
+#include "base/args.h"
+#include "httpd/dbpool.h"
+#include "httpd/worker.h"
+
+APLOG_USE_MODULE(dsapi);
+
+mod_dsapi_srv_t *mod_dsapi_srv_of(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &dsapi_module);
+}
+
+void *mod_dsapi_create_dir(apr_pool_t *p, char *path)
+{
+    mod_dsapi_section_t *section = apr_pcalloc(p, sizeof(*section));
+
+    (void)path;
+    section->kind = MOD_DSAPI_TOP;
+    return section;
+}
+
+void *mod_dsapi_create_server(apr_pool_t *p, server_rec *s)
+{
+    mod_dsapi_srv_t *srv = apr_pcalloc(p, sizeof(*srv));
+
+    (void)s;
+#define MEMBER(type, name, unset, def) srv->name = unset;
+    MOD_DSAPI_MEMBERS(MEMBER)
+#undef MEMBER
+    srv->services = apr_array_make(p, 4, sizeof(mod_dsapi_service_t *));
+    return srv;
+}
+
+void *mod_dsapi_merge_server(apr_pool_t *p, void *base, void *add)
+{
+    const mod_dsapi_srv_t *b = base;
+    const mod_dsapi_srv_t *a = add;
+    mod_dsapi_srv_t *srv = apr_pcalloc(p, sizeof(*srv));
+
+#define MEMBER(type, name, unset, def) \
+    srv->name = a->name == (unset) ? b->name : a->name;
+    MOD_DSAPI_MEMBERS(MEMBER)
+#undef MEMBER
+    srv->services = a->services->nelts > 0 ? a->services : b->services;
+    return srv;
+}
+
+static void settle_defaults(mod_dsapi_srv_t *srv)
+{
+#define MEMBER(type, name, unset, def) \
+    if (srv->name == (unset)) {        \
+        srv->name = def;               \
+    }
+    MOD_DSAPI_MEMBERS(MEMBER)
+#undef MEMBER
+}
+
+static const mod_dsapi_source_t *find_source(const mod_dsapi_service_t *service,
+                                             const char *name)
+{
+    for (int i = 0; i < service->sources->nelts; i++) {
+        const mod_dsapi_source_t *source =
+            APR_ARRAY_IDX(service->sources, i, const mod_dsapi_source_t *);
+
+        if (strcmp(source->name, name) == 0) {
+            return source;
+        }
+    }
+    return NULL;
+}
+
+/* The route's parameter that gives a source's parameter its value: as mapped,
+ * or by the same name. */
+static int mapped_param(const char **pmistake, const mod_dsapi_route_t *route,
+                        const dsapi_param_t *param, apr_pool_t *pool)
+{
+    const char *from = param->name;
+    int index;
+    const dsapi_param_t *given;
+
+    for (int i = 0; i < route->mapping->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(route->mapping, i, dsapi_arg_t);
+
+        if (strcmp(arg->key, param->name) == 0) {
+            from = arg->value + 1; /* behind the colon */
+        }
+    }
+    index = dsapi_route_param_index(route->params, from);
+    if (index < 0) {
+        if (from != param->name ||
+            (param->required && route->action == MOD_DSAPI_ENQUEUE)) {
+            *pmistake = apr_psprintf(pool,
+                                     "the source's parameter '%s' gets no "
+                                     "value: declare "
+                                     "\"DsapiParam %s\" in the route, or map "
+                                     "it with %s=:other",
+                                     param->name, from, param->name);
+        }
+        return -1;
+    }
+    given = APR_ARRAY_IDX(route->params, index, const dsapi_param_t *);
+    if (given->type.kind != param->type.kind ||
+        given->type.is_array != param->type.is_array) {
+        *pmistake = apr_psprintf(
+            pool, "the parameter '%s' is %s, the source's '%s' is %s",
+            given->name, dsapi_base_type_name(given->type, pool), param->name,
+            dsapi_base_type_name(param->type, pool));
+    }
+    return index;
+}
+
+/* Every name of the mapping must be a parameter of the source. */
+static const char *mapping_mistake(const mod_dsapi_route_t *route,
+                                   apr_pool_t *pool)
+{
+    for (int i = 0; i < route->mapping->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(route->mapping, i, dsapi_arg_t).key;
+
+        if (dsapi_route_param_index(route->source->params, name) < 0) {
+            return apr_psprintf(pool, "the source '%s' has no parameter '%s'",
+                                route->source_name, name);
+        }
+    }
+    return NULL;
+}
+
+/* The service's route that shows jobs of a source. */
+static const mod_dsapi_route_t *job_route(const mod_dsapi_service_t *service,
+                                          const char *source_name)
+{
+    for (int i = 0; i < service->routes->nelts; i++) {
+        const mod_dsapi_route_t *route =
+            APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *);
+
+        if (route->action == MOD_DSAPI_JOB &&
+            strcmp(route->source_name, source_name) == 0) {
+            return route;
+        }
+    }
+    return NULL;
+}
+
+/* Ties a route with DsapiEnqueue or DsapiJob to its source.
+ * @return what is wrong; NULL: nothing */
+static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *mistake = NULL;
+    int *indexes;
+    int n;
+
+    if (!route->source_name) {
+        return NULL;
+    }
+    route->source = find_source(route->service, route->source_name);
+    if (!route->source) {
+        return apr_psprintf(pool,
+                            "there is no <DsapiSource %s> in the service '%s'",
+                            route->source_name, route->service->name);
+    }
+    mistake = mapping_mistake(route, pool);
+    n = route->source->params->nelts;
+    indexes = apr_palloc(pool, sizeof(int) * ((apr_size_t)n + 1));
+    for (int i = 0; !mistake && i < n; i++) {
+        indexes[i] = mapped_param(
+            &mistake, route,
+            APR_ARRAY_IDX(route->source->params, i, const dsapi_param_t *),
+            pool);
+    }
+    route->source_params = indexes;
+    if (route->action == MOD_DSAPI_ENQUEUE) {
+        route->status_route = job_route(route->service, route->source_name);
+        route->job_sql = dsapi_sql_literal(
+            apr_pstrcat(pool, "SELECT ", route->source->columns,
+                        " FROM dsapi.enqueue($1, $2::jsonb, $3::integer)",
+                        NULL),
+            3, pool);
+    }
+    else {
+        route->job_sql = dsapi_sql_literal(
+            apr_pstrcat(pool, "SELECT ", route->source->columns,
+                        " FROM dsapi.job WHERE source = $1 AND params @> "
+                        "$2::jsonb ORDER BY id DESC LIMIT 1",
+                        NULL),
+            2, pool);
+    }
+    return mistake;
+}
+
+/* Settles the services that a server declares itself. */
+static int check_services(apr_pool_t *pconf, server_rec *s,
+                          mod_dsapi_srv_t *srv)
+{
+    int ok = 1;
+
+    srv->bases = dsapi_route_trie_make(pconf);
+    for (int i = 0; i < srv->services->nelts; i++) {
+        mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
+        dsapi_err_t *err;
+
+        dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
+                             pconf);
+        for (int j = 0; j < service->routes->nelts; j++) {
+            mod_dsapi_route_t *route =
+                APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
+            const char *mistake = settle_route(route, pconf);
+
+            if (mistake) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                             "DSAPI0001: %s, line %d: %s: %s",
+                             route->action_directive->filename,
+                             route->action_directive->line_num,
+                             route->action_directive->directive, mistake);
+                ok = 0;
+            }
+        }
+    }
+    return ok;
+}
+
+int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                    server_rec *main)
+{
+    const mod_dsapi_srv_t *first = mod_dsapi_srv_of(main);
+    int ok = 1;
+
+    (void)plog;
+    for (server_rec *s = main; s; s = s->next) {
+        mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+
+        settle_defaults(srv);
+        ok &= mod_dsapi_db_check(ptemp, s);
+        if (s != main && srv->services == first->services) {
+            srv->bases = first->bases;
+            continue;
+        }
+        ok &= check_services(pconf, s, srv);
+    }
+    ok &= mod_dsapi_worker_check(ptemp, main);
+    return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* The argument of the last such directive among these; NULL: there is none. */
+static const char *last_argument(apr_pool_t *p, const ap_directive_t *d,
+                                 const char *directive)
+{
+    const char *value = NULL;
+
+    for (; d; d = d->next) {
+        if (ap_cstr_casecmp(d->directive, directive) == 0) {
+            const char *args = d->args;
+
+            value = ap_getword_conf(p, &args);
+        }
+    }
+    return value;
+}
+
+const char *mod_dsapi_dbd_argument(apr_pool_t *p, const server_rec *s,
+                                   const char *directive)
+{
+    const char *value = NULL;
+
+    for (const ap_directive_t *d = ap_conftree; d && s->is_virtual;
+         d = d->next) {
+        if ((unsigned)d->line_num == s->defn_line_number && s->defn_name &&
+            strcmp(d->filename, s->defn_name) == 0) {
+            value = last_argument(p, d->first_child, directive);
+        }
+    }
+    return value ? value : last_argument(p, ap_conftree, directive);
+}

@@ -1,0 +1,169 @@
+/*
+ * Configuration as the directives leave it: per server, services with their
+ * routes and sources. All of it lives in the configuration pool and is
+ * read-only once check_config has run.
+ */
+#ifndef DSAPI_HTTPD_CONFIG_H
+#define DSAPI_HTTPD_CONFIG_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <stdatomic.h>
+
+#include "route/match.h"
+#include "route/param.h"
+#include "route/result.h"
+#include "route/statement.h"
+#include "source/source.h"
+
+/* The one symbol that httpd looks for; everything else is hidden. */
+extern module AP_MODULE_DECLARE_DATA dsapi_module
+    __attribute__((visibility("default")));
+
+/* Where a directive stands; for the checks that come after the reading. */
+typedef struct mod_dsapi_place_t {
+    const char *file;
+    int line;
+} mod_dsapi_place_t;
+
+/*
+ * Scalars of a server: X(type, member, unset, default). A virtual host
+ * inherits what it does not set.
+ */
+#define MOD_DSAPI_MEMBERS(X)                                     \
+    X(apr_interval_time_t, db_wait, -1, 500 * APR_TIME_C(1000))  \
+    X(apr_interval_time_t, db_timeout, -1, apr_time_from_sec(5)) \
+    X(int, db_prepare, -1, 1)                                    \
+    X(int, worker, -1, 1)                                        \
+    X(int, concurrency, -1, 16)                                  \
+    X(const char *, worker_database, NULL, NULL)
+
+typedef struct mod_dsapi_srv_t {
+#define MEMBER(type, name, unset, def) type name;
+    MOD_DSAPI_MEMBERS(MEMBER)
+#undef MEMBER
+    apr_array_header_t *services; /* of mod_dsapi_service_t *: its own, or
+                                     the main server's */
+    _Atomic(void *) gate;         /* a child's: see dbpool.c */
+    dsapi_trie_t *bases;          /* NULL before check_config */
+} mod_dsapi_srv_t;
+
+typedef struct mod_dsapi_service_t {
+    const char *name;
+    const char *base; /* "/foodsecurity/v1" */
+    const char *title;
+    const char *description;
+    const char *version;
+    apr_off_t max_body_bytes;    /* -1: not set */
+    dsapi_trie_t *trie;          /* of mod_dsapi_route_t * */
+    apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
+    apr_array_header_t *sources; /* of mod_dsapi_source_t * */
+    mod_dsapi_place_t place;
+} mod_dsapi_service_t;
+
+typedef struct mod_dsapi_source_t {
+    dsapi_source_t core; /* complete once its section is closed */
+    const char *name;    /* within its service */
+    const mod_dsapi_service_t *service;
+    apr_array_header_t *params;  /* of dsapi_param_t * */
+    apr_array_header_t *headers; /* of const char * */
+    apr_array_header_t *texts;   /* of mod_dsapi_text_t: DsapiStore */
+    const char *columns;         /* SQL: a job as a result's columns */
+    mod_dsapi_place_t place;
+} mod_dsapi_source_t;
+
+/* SQL as it was written, and where. */
+typedef struct mod_dsapi_text_t {
+    const char *sql;
+    ap_directive_t *directive;
+} mod_dsapi_text_t;
+
+typedef enum mod_dsapi_action_e {
+    MOD_DSAPI_NO_ACTION,
+    MOD_DSAPI_QUERY,
+    MOD_DSAPI_ENQUEUE,
+    MOD_DSAPI_JOB
+} mod_dsapi_action_e;
+
+typedef struct mod_dsapi_route_t {
+    const mod_dsapi_service_t *service;
+    const char *method; /* upper case */
+    const char *path;
+    int takes_body;                 /* POST, PUT, PATCH */
+    apr_array_header_t *path_names; /* of const char * */
+    apr_array_header_t *params;     /* of dsapi_param_t * */
+    mod_dsapi_action_e action;
+    apr_array_header_t *texts;      /* of mod_dsapi_text_t: the queries */
+    apr_array_header_t *statements; /* of dsapi_statement_t */
+    dsapi_sql_t *preamble;          /* settings of the transaction */
+    int nsettings;                  /* its parameters */
+    int read_only;
+    int write; /* DsapiWrite; -1: not set */
+    dsapi_shape_e shape;
+    int shape_set;
+    const char *content_type;       /* DsapiContentType; NULL: JSON */
+    int status;                     /* 0: by the action */
+    apr_interval_time_t db_timeout; /* -1: the server's */
+    apr_off_t max_body_bytes;       /* -1: the service's */
+    const char *summary;
+    const char *description;
+    const char *tag;
+    const char *source_name;     /* of DsapiEnqueue and DsapiJob */
+    apr_array_header_t *mapping; /* of dsapi_arg_t: name=:param */
+    const mod_dsapi_source_t *source;
+    const int *source_params; /* one a parameter of the source: the
+                                       route's parameter; -1: none */
+    dsapi_sql_t *job_sql;     /* what enqueues or looks up */
+    const struct mod_dsapi_route_t *status_route; /* for Location; NULL */
+    ap_directive_t *action_directive;
+    mod_dsapi_place_t place;
+} mod_dsapi_route_t;
+
+/* What a directive's section is; the module's per-directory slot holds it. */
+typedef enum mod_dsapi_kind_e {
+    MOD_DSAPI_TOP = 1,
+    MOD_DSAPI_IN_SERVICE = 2,
+    MOD_DSAPI_IN_ROUTE = 4,
+    MOD_DSAPI_IN_SOURCE = 8
+} mod_dsapi_kind_e;
+
+typedef struct mod_dsapi_section_t {
+    mod_dsapi_kind_e kind;
+    mod_dsapi_service_t *service;
+    mod_dsapi_route_t *route;
+    mod_dsapi_source_t *source;
+} mod_dsapi_section_t;
+
+/** The directives, for the module record. */
+extern const command_rec mod_dsapi_commands[];
+
+void *mod_dsapi_create_dir(apr_pool_t *p, char *path);
+void *mod_dsapi_create_server(apr_pool_t *p, server_rec *s);
+void *mod_dsapi_merge_server(apr_pool_t *p, void *base, void *add);
+
+/** @return a server's configuration; never NULL */
+mod_dsapi_srv_t *mod_dsapi_srv_of(const server_rec *s);
+
+/**
+ * Settle the configuration of all servers: defaults, names of sources, tries.
+ * Runs in check_config, so that configtest finds every mistake.
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after logging each mistake
+ */
+int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                    server_rec *main);
+
+/** @return what a server's mod_dbd is told by a directive (DBDriver,
+ *  DBDParams): its virtual host's, or else the main server's; NULL */
+const char *mod_dsapi_dbd_argument(apr_pool_t *p, const server_rec *s,
+                                   const char *directive);
+
+/* sections.c: handlers of the containers, and their ends. */
+const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
+                                   const char *args);
+const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
+                                 const char *args);
+const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
+                                  const char *args);
+const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args);
+
+#endif

@@ -1,0 +1,706 @@
+/*
+ * The directives that are no containers. Each names where it may stand; its
+ * arguments are split by our own tokenizer (words and key=value).
+ */
+#include "httpd/config.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "base/args.h"
+#include "base/number.h"
+
+/* A directive within a section: where it belongs, and what it does. */
+typedef struct inner_t {
+    int where; /* of mod_dsapi_kind_e */
+    int min_words;
+    int max_words;
+    const char *(*set)(cmd_parms *cmd, mod_dsapi_section_t *section,
+                       const apr_array_header_t *args);
+    const char *usage;
+} inner_t;
+
+static const char *place_names(int where)
+{
+    switch (where) {
+    case MOD_DSAPI_IN_SERVICE:
+        return "<DsapiService>";
+    case MOD_DSAPI_IN_ROUTE:
+        return "<DsapiRoute>";
+    case MOD_DSAPI_IN_SOURCE:
+        return "<DsapiSource>";
+    case MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE:
+        return "<DsapiRoute> or <DsapiSource>";
+    case MOD_DSAPI_IN_SERVICE | MOD_DSAPI_IN_ROUTE:
+        return "<DsapiService> or <DsapiRoute>";
+    default:
+        return "<DsapiService>, <DsapiRoute> or <DsapiSource>";
+    }
+}
+
+static const char *fail(const cmd_parms *cmd, const char *text)
+{
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", text, NULL);
+}
+
+/* Every directive of a section comes through here. */
+static const char *set_inner(cmd_parms *cmd, void *mconfig, const char *line)
+{
+    const inner_t *inner = cmd->info;
+    mod_dsapi_section_t *section = mconfig;
+    apr_array_header_t *args;
+    dsapi_err_t *err;
+
+    if (!(section->kind & inner->where)) {
+        return fail(cmd, apr_pstrcat(cmd->temp_pool, "belongs into ",
+                                     place_names(inner->where), NULL));
+    }
+    if (dsapi_base_args_parse(&args, &err, line, cmd->pool) != APR_SUCCESS) {
+        return fail(cmd, err->detail);
+    }
+    if (args->nelts < inner->min_words || args->nelts > inner->max_words) {
+        return fail(cmd, inner->usage);
+    }
+    return inner->set(cmd, section, args);
+}
+
+static const char *word(const apr_array_header_t *args, int index)
+{
+    const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, index, dsapi_arg_t);
+
+    return arg->key ? NULL : arg->value;
+}
+
+/* A single word; NULL where it is key=value. */
+static const char *set_text(const cmd_parms *cmd, const char **ptext,
+                            const apr_array_header_t *args)
+{
+    *ptext = word(args, 0);
+    return *ptext ? NULL : fail(cmd, "put the text into double quotes");
+}
+
+static const char *set_title(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    return set_text(cmd, &section->service->title, args);
+}
+
+static const char *set_version(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args)
+{
+    return set_text(cmd, &section->service->version, args);
+}
+
+static const char *set_description(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args)
+{
+    return set_text(cmd,
+                    section->route ? &section->route->description
+                                   : &section->service->description,
+                    args);
+}
+
+static const char *set_summary(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args)
+{
+    return set_text(cmd, &section->route->summary, args);
+}
+
+static const char *set_tag(cmd_parms *cmd, mod_dsapi_section_t *section,
+                           const apr_array_header_t *args)
+{
+    return set_text(cmd, &section->route->tag, args);
+}
+
+static const char *add_param(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    apr_array_header_t *params =
+        section->route ? section->route->params : section->source->params;
+    dsapi_param_t *param;
+    dsapi_err_t *err;
+
+    if (dsapi_route_param_parse(&param, &err, args, cmd->pool) != APR_SUCCESS) {
+        return fail(cmd, err->detail);
+    }
+    if (dsapi_route_param_index(params, param->name) >= 0) {
+        return fail(cmd, apr_psprintf(cmd->temp_pool,
+                                      "'%s' is declared already", param->name));
+    }
+    APR_ARRAY_PUSH(params, dsapi_param_t *) = param;
+    return NULL;
+}
+
+/* SQL */
+
+/* A route has one action; several queries are one. */
+static const char *take_action(const cmd_parms *cmd, mod_dsapi_route_t *route,
+                               mod_dsapi_action_e action)
+{
+    if (route->action != MOD_DSAPI_NO_ACTION &&
+        !(route->action == MOD_DSAPI_QUERY && action == MOD_DSAPI_QUERY)) {
+        return fail(cmd, "the route has an action already");
+    }
+    route->action = action;
+    route->action_directive = cmd->directive;
+    return NULL;
+}
+
+static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
+                           const char *sql)
+{
+    mod_dsapi_text_t text = {sql, cmd->directive};
+
+    if (section->route) {
+        const char *mistake = take_action(cmd, section->route, MOD_DSAPI_QUERY);
+
+        if (mistake) {
+            return mistake;
+        }
+        APR_ARRAY_PUSH(section->route->texts, mod_dsapi_text_t) = text;
+        return NULL;
+    }
+    APR_ARRAY_PUSH(section->source->texts, mod_dsapi_text_t) = text;
+    return NULL;
+}
+
+static const char *add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    const char *sql = word(args, 0);
+
+    return sql ? add_sql(cmd, section, sql)
+               : fail(cmd, "put the SQL into double quotes");
+}
+
+/* What <DsapiSQL> became: its argument is the text itself. */
+static const char *add_verbatim(cmd_parms *cmd, void *mconfig, const char *text)
+{
+    mod_dsapi_section_t *section = mconfig;
+
+    if (!(section->kind & (MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE))) {
+        return "<DsapiSQL> belongs into <DsapiRoute> or <DsapiSource>";
+    }
+    return add_sql(cmd, section, text);
+}
+
+/* The folder of the file that a directive stands in. mod_macro names the file
+ * within quotes: macro 'x' (defined on line 1 of "/etc/...") used on ... */
+static const char *folder_of(const cmd_parms *cmd)
+{
+    const char *here = cmd->directive->filename;
+    const char *quote = *here == '/' ? NULL : ap_strchr_c(here, '"');
+    char *file = apr_pstrdup(cmd->temp_pool, quote ? quote + 1 : here);
+    char *slash;
+
+    if (quote) {
+        file[strcspn(file, "\"")] = '\0';
+    }
+    slash = strrchr(file, '/');
+    if (!slash) {
+        return ".";
+    }
+    slash[1] = '\0';
+    return file;
+}
+
+static const char *add_query_file(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args)
+{
+    const char *name = word(args, 0);
+    char *path = NULL;
+    apr_file_t *file;
+    apr_finfo_t info;
+    char *text;
+    apr_status_t rv;
+
+    if (!name) {
+        return fail(cmd, "takes the path of a file");
+    }
+    rv = apr_filepath_merge(&path, folder_of(cmd), name, APR_FILEPATH_NATIVE,
+                            cmd->pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
+                           cmd->temp_pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    }
+    if (rv == APR_SUCCESS) {
+        text = apr_pcalloc(cmd->pool, (apr_size_t)info.size + 1);
+        rv = apr_file_read_full(file, text, (apr_size_t)info.size, NULL);
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS) {
+        return fail(cmd, apr_psprintf(cmd->temp_pool, "cannot read %s: %pm",
+                                      path ? path : name, &rv));
+    }
+    return add_sql(cmd, section, text);
+}
+
+static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
+                              const apr_array_header_t *args)
+{
+    static const char *const words[] = {"rows", "row", "value", "none"};
+    const char *value = word(args, 0);
+
+    for (int i = 0; value && i < 4; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            section->route->shape = (dsapi_shape_e)i;
+            section->route->shape_set = 1;
+            return NULL;
+        }
+    }
+    return fail(cmd, "is rows, row, value or none");
+}
+
+static const char *set_content_type(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args)
+{
+    const char *type = word(args, 0);
+
+    if (!type || !strchr(type, '/')) {
+        return fail(cmd, "takes a media type, such as \"text/plain; "
+                         "charset=utf-8\"");
+    }
+    section->route->content_type = type;
+    return NULL;
+}
+
+static const char *set_status(cmd_parms *cmd, mod_dsapi_section_t *section,
+                              const apr_array_header_t *args)
+{
+    apr_int64_t status;
+
+    if (!word(args, 0) ||
+        dsapi_base_parse_int(&status, word(args, 0), 200, 299) != APR_SUCCESS) {
+        return fail(cmd, "takes a status of success, 200 to 299");
+    }
+    section->route->status = (int)status;
+    return NULL;
+}
+
+/* "On" or "Off"; -1: neither. */
+static int on_off(const char *value)
+{
+    if (value && ap_cstr_casecmp(value, "On") == 0) {
+        return 1;
+    }
+    return value && ap_cstr_casecmp(value, "Off") == 0 ? 0 : -1;
+}
+
+static const char *set_write(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    section->route->write = on_off(word(args, 0));
+    return section->route->write < 0 ? fail(cmd, "is On or Off") : NULL;
+}
+
+/* Times and sizes */
+
+static const char *take_interval(const cmd_parms *cmd,
+                                 apr_interval_time_t *pvalue, const char *value)
+{
+    if (!value || dsapi_base_parse_interval(pvalue, value) != APR_SUCCESS ||
+        *pvalue == 0) {
+        return fail(cmd, "takes a time with its unit (ms, s, min, h or d), "
+                         "such as 500ms or 5s, above 0");
+    }
+    return NULL;
+}
+
+/* PostgreSQL counts milliseconds in an integer. */
+#define DB_TIMEOUT_MAX apr_time_from_sec(24 * 86400)
+
+static const char *take_db_timeout(const cmd_parms *cmd,
+                                   apr_interval_time_t *pvalue,
+                                   const char *value)
+{
+    const char *mistake = take_interval(cmd, pvalue, value);
+
+    return !mistake && *pvalue > DB_TIMEOUT_MAX ? fail(cmd, "takes at most 24d")
+                                                : mistake;
+}
+
+static const char *set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args)
+{
+    return take_interval(cmd, &section->source->core.timeout, word(args, 0));
+}
+
+static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args)
+{
+    apr_off_t *pvalue = section->route ? &section->route->max_body_bytes
+                        : section->source
+                            ? &section->source->core.max_body_bytes
+                            : &section->service->max_body_bytes;
+
+    if (!word(args, 0) ||
+        dsapi_base_parse_size(pvalue, word(args, 0)) != APR_SUCCESS ||
+        *pvalue == 0) {
+        return fail(cmd, "takes a size (bytes, or with K, M or G), such as "
+                         "10M, above 0");
+    }
+    return NULL;
+}
+
+/* Jobs */
+
+static const char *set_job_action(const cmd_parms *cmd,
+                                  mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args,
+                                  mod_dsapi_action_e action)
+{
+    mod_dsapi_route_t *route = section->route;
+    const char *mistake = take_action(cmd, route, action);
+
+    if (mistake) {
+        return mistake;
+    }
+    route->source_name = word(args, 0);
+    if (!route->source_name) {
+        return fail(cmd, "takes the name of a source first");
+    }
+    for (int i = 1; i < args->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
+
+        if (!arg->key || *arg->value != ':' || !arg->value[1]) {
+            return fail(cmd, apr_psprintf(cmd->temp_pool,
+                                          "'%s' is not known; after the "
+                                          "source comes name=:param",
+                                          arg->value));
+        }
+        APR_ARRAY_PUSH(route->mapping, dsapi_arg_t) = *arg;
+    }
+    return NULL;
+}
+
+static const char *set_enqueue(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args)
+{
+    return set_job_action(cmd, section, args, MOD_DSAPI_ENQUEUE);
+}
+
+static const char *set_job(cmd_parms *cmd, mod_dsapi_section_t *section,
+                           const apr_array_header_t *args)
+{
+    return set_job_action(cmd, section, args, MOD_DSAPI_JOB);
+}
+
+/* Sources */
+
+static const char *set_fetch(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    const char *text = word(args, args->nelts - 1);
+    dsapi_template_t *url;
+    dsapi_err_t *err;
+
+    if (args->nelts == 2 &&
+        (!word(args, 0) || strcmp(word(args, 0), "GET") != 0)) {
+        return fail(cmd, "takes [GET] \"https://host/{param}\"");
+    }
+    if (!text) {
+        return fail(cmd, "put the URL into double quotes");
+    }
+    if (dsapi_source_template(&url, &err, text, cmd->pool, cmd->temp_pool) !=
+        APR_SUCCESS) {
+        return fail(cmd, err->detail);
+    }
+    section->source->core.url = url;
+    return NULL;
+}
+
+/* %{ENV} in a header's value: secrets stay out of the files. */
+static const char *expand_env(const char **pvalue, const char *text,
+                              apr_pool_t *pool)
+{
+    const char *value = "";
+    const char *p = text;
+    const char *open;
+
+    while ((open = strstr(p, "%{"))) {
+        const char *close = strchr(open, '}');
+        const char *name;
+        const char *env;
+
+        if (!close) {
+            return "\"%{\" has no '}' behind it";
+        }
+        name = apr_pstrmemdup(pool, open + 2, (apr_size_t)(close - open - 2));
+        env = getenv(name);
+        if (!env) {
+            return apr_pstrcat(pool, "there is no environment variable ", name,
+                               NULL);
+        }
+        value = apr_pstrcat(pool, value,
+                            apr_pstrmemdup(pool, p, (apr_size_t)(open - p)),
+                            env, NULL);
+        p = close + 1;
+    }
+    *pvalue = apr_pstrcat(pool, value, p, NULL);
+    return NULL;
+}
+
+static int is_header(const char *line)
+{
+    const char *colon = strchr(line, ':');
+
+    if (!colon || colon == line) {
+        return 0;
+    }
+    for (const char *p = line; *p; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f ||
+            (p < colon && !(apr_isalnum(*p) || strchr("-_!#$&'*+.^`|~", *p)))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static const char *add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
+                              const apr_array_header_t *args)
+{
+    const char *line = word(args, 0);
+    const char *mistake;
+
+    if (!line) {
+        return fail(cmd, "put the header into double quotes");
+    }
+    mistake = expand_env(&line, line, cmd->pool);
+    if (mistake) {
+        return fail(cmd, mistake);
+    }
+    if (!is_header(line)) {
+        return fail(cmd, "takes \"Name: value\" without control characters");
+    }
+    APR_ARRAY_PUSH(section->source->headers, const char *) = line;
+    return NULL;
+}
+
+static const char *set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    dsapi_retry_t *retry = &section->source->core.retry;
+    apr_int64_t attempts;
+
+    if (!word(args, 0) || dsapi_base_parse_int(&attempts, word(args, 0), 1,
+                                               1000) != APR_SUCCESS) {
+        return fail(cmd, "takes how many attempts there are, 1 to 1000: 5 "
+                         "first=2s max=10min");
+    }
+    retry->attempts = (int)attempts;
+    for (int i = 1; i < args->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
+        apr_interval_time_t *pvalue =
+            arg->key && strcmp(arg->key, "first") == 0 ? &retry->first
+            : arg->key && strcmp(arg->key, "max") == 0 ? &retry->max
+                                                       : NULL;
+        const char *mistake;
+
+        if (!pvalue) {
+            return fail(cmd, apr_psprintf(cmd->temp_pool,
+                                          "'%s' is not known; after the "
+                                          "number come first= and max=",
+                                          arg->value));
+        }
+        mistake = take_interval(cmd, pvalue, arg->value);
+        if (mistake) {
+            return mistake;
+        }
+    }
+    return NULL;
+}
+
+/* Servers */
+
+static const char *refuse_section(const cmd_parms *cmd, const void *mconfig)
+{
+    const mod_dsapi_section_t *section = mconfig;
+
+    return section->kind == MOD_DSAPI_TOP ? NULL
+                                          : fail(cmd, "belongs outside "
+                                                      "<DsapiService>, or into "
+                                                      "<VirtualHost>");
+}
+
+/* A directive's info points to where its member is in the struct. */
+static char layout[sizeof(mod_dsapi_srv_t)];
+
+static char *member_of(const cmd_parms *cmd)
+{
+    return (char *)mod_dsapi_srv_of(cmd->server) +
+           ((const char *)cmd->info - layout);
+}
+
+static const char *set_interval(cmd_parms *cmd, void *mconfig,
+                                const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    return mistake
+               ? mistake
+               : take_interval(
+                     cmd, (apr_interval_time_t *)(void *)member_of(cmd), value);
+}
+
+/* DsapiDBTimeout stands in a server, a route or a source. */
+static const char *set_db_timeout(cmd_parms *cmd, void *mconfig,
+                                  const char *value)
+{
+    mod_dsapi_section_t *section = mconfig;
+
+    if (section->route) {
+        return take_db_timeout(cmd, &section->route->db_timeout, value);
+    }
+    if (section->source) {
+        return take_db_timeout(cmd, &section->source->core.store_timeout,
+                               value);
+    }
+    if (section->service) {
+        return fail(cmd, "belongs into <DsapiRoute> or <DsapiSource>, or "
+                         "outside <DsapiService>");
+    }
+    return take_db_timeout(cmd, &mod_dsapi_srv_of(cmd->server)->db_timeout,
+                           value);
+}
+
+static const char *set_flag(cmd_parms *cmd, void *mconfig, int on)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    if (!mistake) {
+        *(int *)(void *)member_of(cmd) = on;
+    }
+    return mistake;
+}
+
+static const char *set_concurrency(cmd_parms *cmd, void *mconfig,
+                                   const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+    apr_int64_t n;
+
+    if (mistake) {
+        return mistake;
+    }
+    if (dsapi_base_parse_int(&n, value, 1, 1000) != APR_SUCCESS) {
+        return fail(cmd, "takes a number of transfers, 1 to 1000");
+    }
+    mod_dsapi_srv_of(cmd->server)->concurrency = (int)n;
+    return NULL;
+}
+
+static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
+                                       const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    if (!mistake) {
+        mod_dsapi_srv_of(cmd->server)->worker_database = value;
+    }
+    return mistake;
+}
+
+#define MEMBER_OF(name) ((void *)&layout[APR_OFFSETOF(mod_dsapi_srv_t, name)])
+
+/* A directive of a section. */
+#define INNER(name, where, min, max, set, usage, help)                 \
+    AP_INIT_RAW_ARGS(                                                  \
+        name, set_inner,                                               \
+        ((void *)&((inner_t){(where), (min), (max), (set), (usage)})), \
+        RSRC_CONF, help)
+
+#define IN_SERVICE MOD_DSAPI_IN_SERVICE
+#define IN_ROUTE   MOD_DSAPI_IN_ROUTE
+#define IN_SOURCE  MOD_DSAPI_IN_SOURCE
+
+const command_rec mod_dsapi_commands[] = {
+    AP_INIT_RAW_ARGS("<DsapiService", mod_dsapi_open_service, NULL, RSRC_CONF,
+                     "A service: a name and the base of its URLs"),
+    AP_INIT_RAW_ARGS("<DsapiRoute", mod_dsapi_open_route, NULL, RSRC_CONF,
+                     "A route of a service: a method and a path"),
+    AP_INIT_RAW_ARGS("<DsapiSource", mod_dsapi_open_source, NULL, RSRC_CONF,
+                     "A source of a service: an upstream JSON API"),
+    AP_INIT_RAW_ARGS("<DsapiSQL", mod_dsapi_read_sql, NULL,
+                     RSRC_CONF | EXEC_ON_READ, "SQL, verbatim"),
+    AP_INIT_RAW_ARGS("DsapiSQL", add_verbatim, NULL, RSRC_CONF,
+                     "Written as <DsapiSQL> ... </DsapiSQL>"),
+
+    AP_INIT_TAKE1("DsapiDBWait", set_interval, MEMBER_OF(db_wait), RSRC_CONF,
+                  "Longest wait for a database connection, then 503 "
+                  "(ms|s|min|h|d; default 500ms)"),
+    AP_INIT_TAKE1("DsapiDBTimeout", set_db_timeout, NULL, RSRC_CONF,
+                  "Longest time of a statement, then 504 and it is cancelled "
+                  "(ms|s|min|h|d; default 5s, in a source 30s)"),
+    AP_INIT_FLAG("DsapiDBPrepare", set_flag, MEMBER_OF(db_prepare), RSRC_CONF,
+                 "Named prepared statements; Off behind a pooler in "
+                 "transaction mode (default On)"),
+    AP_INIT_FLAG("DsapiWorker", set_flag, MEMBER_OF(worker), RSRC_CONF,
+                 "Whether this httpd takes jobs from the queue (default On)"),
+    AP_INIT_TAKE1("DsapiConcurrency", set_concurrency, NULL, RSRC_CONF,
+                  "Upstream transfers at once, per child process (1 to 1000; "
+                  "default 16)"),
+    AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database, NULL, RSRC_CONF,
+                  "libpq conninfo of the worker's own connection (default: "
+                  "DBDParams)"),
+
+    INNER("DsapiTitle", IN_SERVICE, 1, 1, set_title, "takes one text",
+          "Title of a service, for people"),
+    INNER("DsapiAPIVersion", IN_SERVICE, 1, 1, set_version, "takes one text",
+          "Version of a service's interface"),
+    INNER("DsapiDescription", IN_SERVICE | IN_ROUTE, 1, 1, set_description,
+          "takes one text", "What a service or a route does, for people"),
+    INNER("DsapiSummary", IN_ROUTE, 1, 1, set_summary, "takes one text",
+          "What a route does, in one line"),
+    INNER("DsapiTag", IN_ROUTE, 1, 1, set_tag, "takes one text",
+          "Group of a route in the documentation"),
+    INNER("DsapiParam", IN_ROUTE | IN_SOURCE, 2, 64, add_param,
+          "takes a name and a type: day date [in=...] [required] "
+          "[default=...]",
+          "A parameter: name, type, constraints"),
+    INNER("DsapiQuery", IN_ROUTE, 1, 1, add_query,
+          "takes the SQL in double quotes; over many lines write <DsapiSQL>",
+          "SQL that a route runs"),
+    INNER("DsapiQueryFile", IN_ROUTE, 1, 1, add_query_file,
+          "takes the path of a file", "File with the SQL that a route runs"),
+    INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
+          "is rows, row, value or none",
+          "Shape of the answer (rows|row|value|none; default rows)"),
+    INNER("DsapiContentType", IN_ROUTE, 1, 1, set_content_type,
+          "takes a media type in double quotes",
+          "Media type of DsapiResult value (default JSON)"),
+    INNER("DsapiStatus", IN_ROUTE, 1, 1, set_status,
+          "takes a status of success, 200 to 299",
+          "Status of success (default 200; 204 for none, 202 for jobs)"),
+    INNER("DsapiWrite", IN_ROUTE, 1, 1, set_write, "is On or Off",
+          "Whether a GET route may change data (default Off)"),
+    INNER("DsapiMaxBody", IN_SERVICE | IN_ROUTE | IN_SOURCE, 1, 1, set_max_body,
+          "takes a size, such as 10M",
+          "Largest body: of a request (default 10M), of an upstream's answer "
+          "(default 32M)"),
+    INNER("DsapiEnqueue", IN_ROUTE, 1, 64, set_enqueue,
+          "takes a source and name=:param ...",
+          "Puts a job of a source into the queue"),
+    INNER("DsapiJob", IN_ROUTE, 1, 64, set_job,
+          "takes a source and name=:param ...",
+          "Shows the newest job of a source"),
+    INNER("DsapiFetch", IN_SOURCE, 1, 2, set_fetch,
+          "takes [GET] \"https://host/{param}\"",
+          "URL template of an upstream"),
+    INNER("DsapiStore", IN_SOURCE, 1, 1, add_query,
+          "takes the SQL in double quotes; over many lines write <DsapiSQL>",
+          "SQL that stores an upstream's answer (:body)"),
+    INNER("DsapiHeader", IN_SOURCE, 1, 1, add_header,
+          "takes \"Name: value\" in double quotes",
+          "Header of upstream requests; %{NAME} is an environment variable"),
+    INNER("DsapiRetry", IN_SOURCE, 1, 3, set_retry,
+          "takes 5 first=2s max=10min",
+          "Attempts at most, and the bounds of the waits between (default 5 "
+          "first=2s max=10min)"),
+    INNER("DsapiTimeout", IN_SOURCE, 1, 1, set_timeout,
+          "takes a time, such as 30s",
+          "Longest time of an upstream transfer (default 30s)"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

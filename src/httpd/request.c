@@ -1,0 +1,220 @@
+/* Claiming URLs, and reading bodies: see request.h. */
+#include "httpd/request.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <apr_uuid.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+/* The most of a client's X-Request-Id that is kept. */
+#define REQUEST_ID_MAX_BYTES 128
+
+mod_dsapi_req_t *mod_dsapi_req_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &dsapi_module);
+}
+
+/* The client's id where it is harmless in logs and headers, else a new one. */
+static const char *request_id(request_rec *r)
+{
+    const char *given = apr_table_get(r->headers_in, "X-Request-Id");
+    apr_size_t len = given ? strlen(given) : 0;
+    apr_uuid_t uuid;
+    char *id;
+
+    for (apr_size_t i = 0; i < len; i++) {
+        if (!apr_isalnum(given[i]) && !strchr("-_.:+/=", given[i])) {
+            len = 0;
+        }
+    }
+    if (len > 0 && len <= REQUEST_ID_MAX_BYTES) {
+        return given;
+    }
+    id = apr_palloc(r->pool, APR_UUID_FORMATTED_LENGTH + 1);
+    apr_uuid_get(&uuid);
+    apr_uuid_format(id, &uuid);
+    return id;
+}
+
+int mod_dsapi_translate_name(request_rec *r)
+{
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
+    const mod_dsapi_service_t *service;
+    const char *rest;
+    mod_dsapi_req_t *req;
+
+    if (!srv->bases || !r->uri || *r->uri != '/') {
+        return DECLINED;
+    }
+    service = dsapi_route_base(&rest, srv->bases, r->uri);
+    if (!service) {
+        return DECLINED;
+    }
+    req = apr_pcalloc(r->pool, sizeof(*req));
+    req->service = service;
+    req->rest = rest;
+    req->id = request_id(r);
+    ap_set_module_config(r->request_config, &dsapi_module, req);
+    apr_table_setn(r->err_headers_out, "X-Request-Id", req->id);
+    r->filename = r->uri; /* there is no file, but others look at the name */
+    return OK;
+}
+
+int mod_dsapi_map_to_storage(request_rec *r)
+{
+    return mod_dsapi_req_of(r) ? OK : DECLINED;
+}
+
+int mod_dsapi_type_checker(request_rec *r)
+{
+    return mod_dsapi_req_of(r) ? OK : DECLINED;
+}
+
+/* Runs after core's, which has put a SetHandler into r->handler. */
+int mod_dsapi_fixups(request_rec *r)
+{
+    if (mod_dsapi_req_of(r) && !r->handler) {
+        r->handler = MOD_DSAPI_HANDLER;
+    }
+    return DECLINED;
+}
+
+static apr_status_t too_big(dsapi_err_t **perr, request_rec *r,
+                            apr_off_t max_bytes)
+{
+    r->connection->keepalive = AP_CONN_CLOSE; /* the rest is not read */
+    return dsapi_fail(perr, r->pool, DSAPI_ETOOBIG, "body-too-large",
+                      "the body is larger than %" APR_OFF_T_FMT " bytes",
+                      max_bytes);
+}
+
+/* Why httpd could not give us the body: its own limit, a timeout, a broken
+ * transfer. */
+static apr_status_t read_failed(dsapi_err_t **perr, request_rec *r,
+                                apr_status_t rv)
+{
+    int http = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+
+    r->connection->keepalive = AP_CONN_CLOSE;
+    if (http == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return dsapi_fail(perr, r->pool, DSAPI_ETOOBIG, "body-too-large",
+                          "the body is larger than this server allows");
+    }
+    return dsapi_fail(perr, r->pool, DSAPI_EPARAM, "body-incomplete",
+                      "the body did not arrive whole");
+}
+
+static apr_status_t append_brigade(dsapi_buf_t *buf, int *peos,
+                                   const apr_bucket_brigade *bb)
+{
+    for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
+         b = APR_BUCKET_NEXT(b)) {
+        const char *data;
+        apr_size_t len;
+        apr_status_t rv;
+
+        if (APR_BUCKET_IS_EOS(b)) {
+            *peos = 1;
+            break;
+        }
+        if (APR_BUCKET_IS_METADATA(b)) {
+            continue;
+        }
+        rv = apr_bucket_read(b, &data, &len, APR_BLOCK_READ);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (len > 0) {
+            dsapi_buf_put(buf, data, len);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_all(dsapi_buf_t *buf, dsapi_err_t **perr,
+                             request_rec *r, apr_off_t max_bytes)
+{
+    apr_bucket_brigade *bb =
+        apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    int eos = 0;
+
+    while (!eos) {
+        apr_status_t rv =
+            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
+                           APR_BLOCK_READ, HUGE_STRING_LEN);
+
+        if (rv == APR_SUCCESS) {
+            rv = append_brigade(buf, &eos, bb);
+        }
+        if (rv != APR_SUCCESS) {
+            return read_failed(perr, r, rv);
+        }
+        apr_brigade_cleanup(bb);
+        if ((apr_off_t)buf->len_bytes > max_bytes) {
+            return too_big(perr, r, max_bytes);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* Is it this media type, whatever its parameters? */
+static int is_type(const char *content_type, const char *type)
+{
+    apr_size_t len = strlen(type);
+
+    return content_type && ap_cstr_casecmpn(content_type, type, len) == 0 &&
+           (content_type[len] == '\0' || strchr("; \t", content_type[len]));
+}
+
+static int is_json_type(const char *content_type, apr_pool_t *pool)
+{
+    const char *bare =
+        content_type
+            ? apr_pstrmemdup(pool, content_type, strcspn(content_type, "; \t"))
+            : "";
+    apr_size_t len = strlen(bare);
+
+    return ap_cstr_casecmp(bare, "application/json") == 0 ||
+           (len > 5 && ap_cstr_casecmp(bare + len - 5, "+json") == 0);
+}
+
+apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
+                                 request_rec *r, apr_off_t max_bytes)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    dsapi_buf_t *buf;
+    apr_status_t rv;
+
+    memset(pbody, 0, sizeof(*pbody));
+    *perr = NULL;
+    if (length && apr_atoi64(length) > max_bytes) {
+        return too_big(perr, r, max_bytes);
+    }
+    buf = dsapi_buf_make(0, r->pool);
+    rv = read_all(buf, perr, r, max_bytes);
+    if (rv != APR_SUCCESS || buf->len_bytes == 0) {
+        return rv;
+    }
+    if (is_type(type, "application/x-www-form-urlencoded")) {
+        return dsapi_base_form_parse(&pbody->form, perr, "body", buf->data,
+                                     buf->len_bytes, r->pool);
+    }
+    if (!is_json_type(type, r->pool)) {
+        return dsapi_fail(perr, r->pool, DSAPI_EMEDIA, "unsupported-type",
+                          "the body must be application/json or "
+                          "application/x-www-form-urlencoded, said so in "
+                          "Content-Type");
+    }
+    rv = dsapi_json_check(&pbody->json, perr, buf->data, buf->len_bytes,
+                          r->pool);
+    if (rv != APR_SUCCESS) {
+        (*perr)->rv = DSAPI_EPARAM;
+        (*perr)->code = "invalid-json";
+        return DSAPI_EPARAM;
+    }
+    pbody->has_json = 1;
+    return APR_SUCCESS;
+}

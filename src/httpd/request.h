@@ -1,0 +1,50 @@
+/*
+ * A request on its way: the hooks that claim a URL for a service, and the
+ * body.
+ */
+#ifndef DSAPI_HTTPD_REQUEST_H
+#define DSAPI_HTTPD_REQUEST_H
+
+#include <httpd.h>
+
+#include "httpd/config.h"
+
+/** What is known of a request under a base. In its pool. */
+typedef struct mod_dsapi_req_t {
+    const mod_dsapi_service_t *service;
+    const char *rest; /* of the path, behind the base */
+    const char *id;   /* X-Request-Id */
+    int problem_sent; /* the body is a problem document already */
+} mod_dsapi_req_t;
+
+/** The handler's name. */
+#define MOD_DSAPI_HANDLER "dsapi-route"
+
+/** @return what is known; NULL: not under a base */
+mod_dsapi_req_t *mod_dsapi_req_of(const request_rec *r);
+
+/** Hooks: translate_name, map_to_storage, type_checker, fixups. */
+int mod_dsapi_translate_name(request_rec *r);
+int mod_dsapi_map_to_storage(request_rec *r);
+int mod_dsapi_type_checker(request_rec *r);
+int mod_dsapi_fixups(request_rec *r);
+
+/** A request's body, parsed. */
+typedef struct mod_dsapi_body_t {
+    dsapi_json_slice_t json;
+    int has_json;
+    apr_array_header_t *form; /* of dsapi_pair_t; NULL: none */
+} mod_dsapi_body_t;
+
+/**
+ * Read and parse a request's body: JSON or a form. None, or an empty one,
+ * leaves both members unset, whatever its type says.
+ * @param pbody  out: in the request's pool
+ * @param perr   out: error, in the request's pool
+ * @return APR_SUCCESS; DSAPI_ETOOBIG; DSAPI_EMEDIA; DSAPI_EPARAM: not JSON,
+ *         or cut off
+ */
+apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
+                                 request_rec *r, apr_off_t max_bytes);
+
+#endif

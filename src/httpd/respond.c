@@ -1,0 +1,218 @@
+/* Answers: see respond.h. */
+#include "httpd/respond.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "httpd/config.h"
+#include "httpd/request.h"
+#include "json/writer.h"
+
+APLOG_USE_MODULE(dsapi);
+
+#define PROBLEM_TYPE   "application/problem+json"
+#define PROBLEM_FILTER "DSAPI_PROBLEM"
+
+static void write_fields(dsapi_json_writer_t *w, const dsapi_err_t *err)
+{
+    dsapi_json_key(w, "errors");
+    dsapi_json_begin_array(w);
+    for (int i = 0; i < err->fields->nelts; i++) {
+        const dsapi_field_err_t *f =
+            &APR_ARRAY_IDX(err->fields, i, dsapi_field_err_t);
+
+        dsapi_json_begin_object(w);
+        dsapi_json_member(w, "in", f->in);
+        dsapi_json_member(w, "name", f->name);
+        dsapi_json_member(w, "message", f->message);
+        dsapi_json_end_object(w);
+    }
+    dsapi_json_end_array(w);
+}
+
+/* The reason phrase of a status: ours, or httpd's without its number. */
+static const char *title_of(int http, apr_pool_t *pool)
+{
+    const dsapi_status_t *st = dsapi_status_of(dsapi_status_of_http(http));
+    const char *line;
+    const char *blank;
+
+    if (st->http == http) {
+        return st->title;
+    }
+    line = ap_get_status_line_ex(pool, http);
+    blank = strchr(line, ' ');
+    return blank ? blank + 1 : line;
+}
+
+/* RFC 9457. The type is about:blank: the title is the status's own phrase,
+ * and the code tells the cases apart. The instance is a URI reference. */
+static dsapi_buf_t *problem_json(const request_rec *r, int http,
+                                 const dsapi_err_t *err)
+{
+    dsapi_buf_t *buf = dsapi_buf_make(512, r->pool);
+    dsapi_json_writer_t w;
+
+    dsapi_json_writer_init(&w, buf);
+    dsapi_json_begin_object(&w);
+    dsapi_json_member(&w, "type", "about:blank");
+    dsapi_json_member(&w, "title", title_of(http, r->pool));
+    dsapi_json_key(&w, "status");
+    dsapi_json_int(&w, http);
+    dsapi_json_member(&w, "detail", err->detail);
+    dsapi_json_member(&w, "instance", ap_os_escape_path(r->pool, r->uri, 1));
+    dsapi_json_member(&w, "code", err->code);
+    if (err->fields) {
+        write_fields(&w, err);
+    }
+    dsapi_json_end_object(&w);
+    dsapi_buf_putc(buf, '\n');
+    return buf;
+}
+
+/* How loudly: an administrator must act on an error, may look at a warning;
+ * what a client did wrong is information. */
+static int level_of(const dsapi_err_t *err, int http)
+{
+    if (err->rv == DSAPI_EBUSY || err->rv == DSAPI_ETIMEOUT) {
+        return APLOG_WARNING;
+    }
+    return http >= 500 ? APLOG_ERR : APLOG_INFO;
+}
+
+int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
+{
+    int http = err->http ? err->http : dsapi_status_of(err->rv)->http;
+    mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+
+    ap_log_rerror(APLOG_MARK, level_of(err, http), 0, r,
+                  "DSAPI0003: %s: %s [%s]", err->code,
+                  err->internal ? err->internal : err->detail,
+                  req ? req->id : "-");
+    if (req) {
+        req->problem_sent = 1;
+    }
+    if (err->http) { /* httpd would make 500 of one that it has no phrase for */
+        r->status_line =
+            apr_psprintf(r->pool, "%d %s", http, title_of(http, r->pool));
+    }
+    if (err->retry_after_s > 0) {
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       apr_itoa(r->pool, err->retry_after_s));
+    }
+    if (err->allow) {
+        apr_table_setn(r->err_headers_out, "Allow", err->allow);
+    }
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    return mod_dsapi_send_body(r, http, PROBLEM_TYPE,
+                               problem_json(r, http, err));
+}
+
+int mod_dsapi_send_body(request_rec *r, int status, const char *type,
+                        const dsapi_buf_t *buf)
+{
+    apr_bucket_brigade *bb;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+
+    r->status = status;
+    if (!buf) {
+        return OK;
+    }
+    ap_set_content_type(r, type);
+    ap_set_content_length(r, (apr_off_t)buf->len_bytes);
+    bb = apr_brigade_create(r->pool, alloc);
+    if (!r->header_only && buf->len_bytes > 0) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb,
+            apr_bucket_pool_create(buf->data, buf->len_bytes, r->pool, alloc));
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    /* A client that went away is no error of ours. */
+    (void)ap_pass_brigade(r->output_filters, bb);
+    return OK;
+}
+
+/* httpd's own errors */
+
+/* What an error of httpd's is called in a problem. */
+static const char *code_of(int http)
+{
+    switch (http) {
+    case HTTP_BAD_REQUEST:
+        return "bad-request";
+    case HTTP_UNAUTHORIZED:
+        return "unauthorized";
+    case HTTP_FORBIDDEN:
+        return "forbidden";
+    case HTTP_NOT_FOUND:
+        return "not-found";
+    case HTTP_METHOD_NOT_ALLOWED:
+        return "method-not-allowed";
+    case HTTP_REQUEST_TIME_OUT:
+        return "request-timeout";
+    case HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "body-too-large";
+    case HTTP_REQUEST_URI_TOO_LARGE:
+        return "uri-too-long";
+    case HTTP_SERVICE_UNAVAILABLE:
+        return "unavailable";
+    default:
+        return http >= 500 ? "internal" : "error";
+    }
+}
+
+/* Puts a problem in the place of whatever httpd wrote. */
+static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    request_rec *r = f->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    dsapi_err_t err = {0};
+    dsapi_buf_t *buf;
+
+    if (f->ctx) {
+        apr_brigade_cleanup(bb); /* the rest of httpd's page */
+        return APR_SUCCESS;
+    }
+    f->ctx = f;
+    err.code = code_of(r->status);
+    err.detail = title_of(r->status, r->pool);
+    buf = problem_json(r, r->status, &err);
+    apr_table_unset(r->headers_out, "Content-Encoding");
+    apr_table_unset(r->headers_out, "Content-Language");
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    ap_set_content_type(r, PROBLEM_TYPE);
+    ap_set_content_length(r, (apr_off_t)buf->len_bytes);
+    apr_brigade_cleanup(bb);
+    if (!r->header_only) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb,
+            apr_bucket_pool_create(buf->data, buf->len_bytes, r->pool, alloc));
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    return ap_pass_brigade(f->next, bb);
+}
+
+void mod_dsapi_register_filters(void)
+{
+    ap_register_output_filter(PROBLEM_FILTER, problem_filter, NULL,
+                              AP_FTYPE_RESOURCE);
+}
+
+void mod_dsapi_insert_error_filter(request_rec *r)
+{
+    const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
+    const char *rest;
+
+    if (req ? req->problem_sent
+            : !srv->bases || !r->uri ||
+                  !dsapi_route_base(&rest, srv->bases, r->uri)) {
+        return;
+    }
+    if (r->status >= 400) {
+        ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * Answers: a body, a problem document (RFC 9457), and the filter that turns
+ * httpd's own error pages under a base into problems.
+ */
+#ifndef DSAPI_HTTPD_RESPOND_H
+#define DSAPI_HTTPD_RESPOND_H
+
+#include <httpd.h>
+
+#include "base/error.h"
+#include "json/buf.h"
+
+/** The media type of everything that is not said to be something else. */
+#define MOD_DSAPI_JSON_TYPE "application/json; charset=utf-8"
+
+/**
+ * Send an error as a problem document, and log it in one line.
+ * @return OK: r->status is set, so that ErrorDocument does not step in
+ */
+int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err);
+
+/**
+ * Send a body.
+ * @param status  of HTTP
+ * @param type    its media type; NULL: none (204)
+ * @param buf     lives as long as the request; NULL: no body
+ * @return OK
+ */
+int mod_dsapi_send_body(request_rec *r, int status, const char *type,
+                        const dsapi_buf_t *buf);
+
+/** Register the filter. */
+void mod_dsapi_register_filters(void);
+
+/** Hook insert_error_filter. */
+void mod_dsapi_insert_error_filter(request_rec *r);
+
+#endif

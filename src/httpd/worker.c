@@ -1,0 +1,267 @@
+/* The worker of each child: see worker.h. */
+#include "httpd/worker.h"
+
+#include <apr_atomic.h>
+#include <apr_strings.h>
+#include <http_log.h>
+#include <mod_watchdog.h>
+
+#include "httpd/config.h"
+#include "source/client.h"
+#include "source/worker.h"
+
+APLOG_USE_MODULE(dsapi);
+
+/* How often the watchdog comes by, and how long a turn may take: the child's
+ * end waits for it. */
+#define TURN_EVERY  apr_time_from_msec(100)
+#define TURN_BUDGET apr_time_from_msec(200)
+
+/* How long giving back jobs may delay the child's end. */
+#define STOP_BUDGET apr_time_from_msec(1000)
+
+/* How long the child's end waits for the watchdog's thread. */
+#define END_WAIT apr_time_from_msec(2000)
+
+/* A lost worker's jobs are taken over after its lease: twice the heartbeat. */
+#define HEARTBEAT apr_time_from_sec(5)
+#define LEASE     apr_time_from_sec(10)
+
+/* How often the queue is asked where no notification came. */
+#define POLL apr_time_from_sec(2)
+
+#define USER_AGENT "mod_dsapi (Apache httpd)"
+
+/* One a child; used by the watchdog's thread only, but for stopping. */
+static struct {
+    dsapi_worker_config_t config;
+    server_rec *server;
+    apr_pool_t *pool;
+    dsapi_worker_t *worker;
+    volatile apr_uint32_t stopping;
+    volatile apr_uint32_t alive; /* the thread may be at work */
+} self;
+
+static void log_event(void *baton, dsapi_event_e event, const char *source,
+                      const char *id, const char *text)
+{
+    server_rec *s = baton;
+
+    switch (event) {
+    case DSAPI_EVENT_CONNECTED:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0004: worker: connected to the database");
+        break;
+    case DSAPI_EVENT_DB_LOST:
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DSAPI0005: worker: no database: %s", text);
+        break;
+    case DSAPI_EVENT_CLAIMED:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0006: job %s of %s: started", id, source);
+        break;
+    case DSAPI_EVENT_SUCCEEDED:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0007: job %s of %s: succeeded: %s", id, source,
+                     text ? text : "-");
+        break;
+    case DSAPI_EVENT_RETRY:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0008: job %s of %s: will be tried again: %s", id,
+                     source, text);
+        break;
+    case DSAPI_EVENT_FAILED:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0009: job %s of %s: failed: %s", id, source, text);
+        break;
+    case DSAPI_EVENT_LOST:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0010: job %s of %s: another worker has it", id,
+                     source);
+        break;
+    case DSAPI_EVENT_REAPED:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0011: worker: took back %s job(s) of lost workers",
+                     text);
+        break;
+    case DSAPI_EVENT_QUEUE:
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DSAPI0012: worker: job %s of %s: %s", id ? id : "-",
+                     source ? source : "-", text);
+        break;
+    }
+}
+
+/* The watchdog's thread enters, comes by, and leaves. */
+static apr_status_t watch(int state, void *data, apr_pool_t *pool)
+{
+    (void)data;
+    (void)pool;
+    if (state == AP_WATCHDOG_STATE_STARTING) {
+        apr_pool_create(&self.pool, NULL);
+        apr_pool_tag(self.pool, "mod_dsapi_worker");
+        self.worker = dsapi_worker_make(&self.config, self.pool);
+        if (!self.worker) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, self.server,
+                         "DSAPI0013: worker: the HTTP client cannot start; no "
+                         "jobs are taken");
+            apr_atomic_set32(&self.alive, 0);
+        }
+    }
+    else if (!self.worker) {
+        return APR_SUCCESS;
+    }
+    else if (state == AP_WATCHDOG_STATE_STOPPING ||
+             apr_atomic_read32(&self.stopping)) {
+        dsapi_worker_stop(self.worker, STOP_BUDGET);
+        self.worker = NULL;
+        apr_pool_destroy(self.pool);
+        apr_atomic_set32(&self.alive, 0);
+    }
+    else {
+        dsapi_worker_turn(self.worker, TURN_BUDGET);
+    }
+    return APR_SUCCESS;
+}
+
+static int has_source(const apr_array_header_t *sources, const char *name)
+{
+    for (int i = 0; i < sources->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(sources, i, const dsapi_source_t *)->name,
+                   name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Every source of every server, each name once. */
+static apr_array_header_t *all_sources(apr_pool_t *p, server_rec *main)
+{
+    apr_array_header_t *sources =
+        apr_array_make(p, 8, sizeof(const dsapi_source_t *));
+
+    for (server_rec *s = main; s; s = s->next) {
+        const apr_array_header_t *services = mod_dsapi_srv_of(s)->services;
+
+        for (int i = 0; i < services->nelts; i++) {
+            const mod_dsapi_service_t *service =
+                APR_ARRAY_IDX(services, i, const mod_dsapi_service_t *);
+
+            for (int j = 0; j < service->sources->nelts; j++) {
+                const dsapi_source_t *source =
+                    &APR_ARRAY_IDX(service->sources, j,
+                                   const mod_dsapi_source_t *)
+                         ->core;
+
+                if (!has_source(sources, source->name)) {
+                    APR_ARRAY_PUSH(sources, const dsapi_source_t *) = source;
+                }
+            }
+        }
+    }
+    return sources;
+}
+
+static void fill_config(apr_pool_t *p, server_rec *main,
+                        const apr_array_header_t *sources)
+{
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(main);
+
+    memset(&self, 0, sizeof(self));
+    self.server = main;
+    self.config.conninfo = srv->worker_database
+                               ? srv->worker_database
+                               : mod_dsapi_dbd_argument(p, main, "DBDParams");
+    self.config.sources = sources;
+    self.config.user_agent = USER_AGENT;
+    self.config.concurrency = srv->concurrency;
+    self.config.prepare = srv->db_prepare;
+    self.config.lease = LEASE;
+    self.config.heartbeat = HEARTBEAT;
+    self.config.poll = POLL;
+    self.config.event = log_event;
+    self.config.baton = main;
+}
+
+int mod_dsapi_worker_check(apr_pool_t *ptemp, server_rec *main)
+{
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(main);
+
+    if (!srv->worker || all_sources(ptemp, main)->nelts == 0) {
+        return 1;
+    }
+    if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main,
+                     "DSAPI0014: <DsapiSource> needs mod_watchdog: load it, or "
+                     "set DsapiWorker Off");
+        return 0;
+    }
+    if (!srv->worker_database &&
+        !mod_dsapi_dbd_argument(ptemp, main, "DBDParams")) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main,
+                     "DSAPI0015: <DsapiSource> needs a database: set DBDParams "
+                     "outside <VirtualHost>, or DsapiWorkerDatabase");
+        return 0;
+    }
+    return 1;
+}
+
+int mod_dsapi_worker_post_config(apr_pool_t *pconf, server_rec *main)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    const apr_array_header_t *sources = all_sources(pconf, main);
+    ap_watchdog_t *watchdog;
+    apr_status_t rv;
+
+    if (sources->nelts == 0 || !mod_dsapi_srv_of(main)->worker) {
+        return OK;
+    }
+    fill_config(pconf, main, sources);
+    rv = get_instance(&watchdog, "_dsapi_worker_", 0, 0, pconf);
+    if (rv == APR_SUCCESS) {
+        rv = register_callback(watchdog, TURN_EVERY, NULL, watch);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main,
+                     "DSAPI0016: worker: mod_watchdog would not take it");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+/* Before a child ends. Its end does not wait for the watchdog's thread, and
+ * would leave the jobs to their leases. */
+static apr_status_t await_worker(void *data)
+{
+    apr_time_t until = apr_time_now() + END_WAIT;
+
+    (void)data;
+    apr_atomic_set32(&self.stopping, 1);
+    while (apr_atomic_read32(&self.alive) && apr_time_now() < until) {
+        apr_sleep(apr_time_from_msec(10));
+    }
+    if (!apr_atomic_read32(&self.alive)) {
+        dsapi_client_global_cleanup();
+    }
+    return APR_SUCCESS;
+}
+
+void mod_dsapi_worker_child_init(apr_pool_t *pchild)
+{
+    apr_atomic_set32(&self.stopping, 0);
+    if (self.config.sources && dsapi_client_global_init() == APR_SUCCESS) {
+        apr_atomic_set32(&self.alive, 1);
+        apr_pool_pre_cleanup_register(pchild, NULL, await_worker);
+    }
+}
+
+void mod_dsapi_worker_child_stopping(apr_pool_t *pchild, int graceful)
+{
+    (void)pchild;
+    (void)graceful;
+    apr_atomic_set32(&self.stopping, 1);
+}

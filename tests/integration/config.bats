@@ -1,0 +1,663 @@
+#!/usr/bin/env bats
+# status, body and output are set by req and configtest; $ is SQL's and httpd's
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031
+# Configuration: what is wrong is found by configtest, with file, line,
+# directive and remedy; what is right passes; and a graceful restart.
+load ../lib/testing
+
+GOOD='<DsapiService g "/g">
+    <DsapiRoute GET "/who">
+        DsapiQuery "SELECT '\''WHO'\''"
+        DsapiResult value
+    </DsapiRoute>
+</DsapiService>'
+
+setup_file() {
+    export DSAPI_SERVICES=none
+    dsapi_up "$GOOD"
+}
+
+setup() {
+    dsapi_test_begin
+    accepted ''
+}
+
+# again TEXT: as configtest, with the httpd.conf that one has made
+again() {
+    printf '%s\n' "$1" >"$DSAPI_DIR/configtest/extra.conf"
+    status=0
+    output=$(srv_httpd_test "$DSAPI_DIR/configtest") || status=$?
+}
+
+# refused LINE REGEX TEXT: configtest refuses it, at that line of the
+# fragment, in these words; and does not crash over it
+refused() {
+    again "$3"
+    if [[ $status != 1 ]]; then
+        printf 'status %s, not 1, for:\n%s\n%s\n' "$status" "$3" "$output"
+        return 1
+    fi
+    output=$(tr '\n' ' ' <<<"$output")
+    if ! grep -qE "(on line $1 of [^ ]*/extra\.conf:|/extra\.conf, line $1:)" \
+        <<<"$output" || ! grep -qE "$2" <<<"$output"; then
+        printf 'expected line %s and %s for:\n%s\n%s\n' "$1" "$2" "$3" \
+            "$output"
+        return 1
+    fi
+}
+
+# table BEFORE AFTER: cases on standard input, one a line:
+#   LINE ~ REGEX ~ DIRECTIVES          (\n in them is a new line)
+# LINE counts from the first of these. Sets cases.
+table() {
+    local line regex text offset rest
+
+    offset=$(grep -c '' <<<"$1")
+    [[ -n $1 ]] || offset=0
+    cases=0
+    while IFS= read -r rest; do
+        [[ -n $rest && $rest != '#'* ]] || continue
+        line=${rest%% ~ *}
+        rest=${rest#* ~ }
+        regex=${rest%% ~ *}
+        text=${rest#* ~ }
+        text=${text//'\n'/$'\n'}
+        refused $((offset + line)) "$regex" "${1:+$1$'\n'}$text${2:+$'\n'$2}"
+        cases=$((cases + 1))
+    done
+    echo "$cases cases"
+    [[ $cases -gt 5 ]]
+}
+
+# accepted TEXT [BEFORE]
+accepted() {
+    configtest "$@"
+    if [[ $status != 0 ]]; then
+        printf '%s\n' "$output"
+        return 1
+    fi
+}
+
+# ---- what is wrong ----
+
+@test "wrong services" {
+    table '' '' <<'END'
+1 ~ <DsapiService> takes a name and a base: <DsapiService ~ <DsapiService w>\n</DsapiService>
+1 ~ <DsapiService> takes a name and a base ~ <DsapiService>\n</DsapiService>
+1 ~ <DsapiService> takes a name and a base ~ <DsapiService w "/w" x>\n</DsapiService>
+1 ~ DsapiService.* "w" does not begin with '/' ~ <DsapiService w "w">\n</DsapiService>
+1 ~ DsapiService.* and not "/" alone ~ <DsapiService w "/">\n</DsapiService>
+1 ~ DsapiService.* without a '/' at the end ~ <DsapiService w "/w/">\n</DsapiService>
+1 ~ DsapiService.* without parameters ~ <DsapiService w "/w/{x}">\n</DsapiService>
+1 ~ DsapiService.*'%'; write the character itself ~ <DsapiService w "/w%20">\n</DsapiService>
+1 ~ DsapiService.* "\.\." as a segment ~ <DsapiService w "/w/..">\n</DsapiService>
+1 ~ DsapiService.*name "a b" is not letters ~ <DsapiService "a b" "/w">\n</DsapiService>
+1 ~ DsapiService.*name "" is not letters ~ <DsapiService "" "/w">\n</DsapiService>
+1 ~ DsapiService.* takes no key=value ~ <DsapiService w base="/w">\n</DsapiService>
+1 ~ <DsapiService> lacks its closing '>' ~ <DsapiService w "/w"\n</DsapiService>
+1 ~ <DsapiService> lacks its closing '>' at the line's end ~ <DsapiService w "/w"> junk\n</DsapiService>
+1 ~ quote is opened and never closed ~ <DsapiService w "/w>\n</DsapiService>
+1 ~ <DsapiService> was not closed ~ <DsapiService w "/w"></DsapiService>
+3 ~ extra.conf, line 1 declares "w" on "/w"; a service is repeated with the same name and base ~ <DsapiService w "/w">\n</DsapiService>\n<DsapiService w "/v">\n</DsapiService>
+3 ~ extra.conf, line 1 declares "w" on "/w" ~ <DsapiService w "/w">\n</DsapiService>\n<DsapiService v "/w">\n</DsapiService>
+2 ~ <DsapiService> belongs outside other sections ~ <DsapiService w "/w">\n<DsapiService v "/v">\n</DsapiService>\n</DsapiService>
+2 ~ <DsapiService not allowed in <(Location|Directory)> context ~ <Location "/w">\n<DsapiService w "/w">\n</DsapiService>\n</Location>
+2 ~ <DsapiService not allowed in <(Location|Directory)> context ~ <Directory "/w">\n<DsapiService w "/w">\n</DsapiService>\n</Directory>
+2 ~ <DsapiService not allowed|<DsapiService> belongs outside ~ <Files "w">\n<DsapiService w "/w">\n</DsapiService>\n</Files>
+2 ~ <DsapiService not allowed|<DsapiService> belongs outside ~ <If "true">\n<DsapiService w "/w">\n</DsapiService>\n</If>
+1 ~ <DsapiService> was not closed ~ <DsapiService w "/w">
+3 ~ Expected </DsapiRoute> but saw </DsapiService> ~ <DsapiService w "/w">\n<DsapiRoute GET "/x">\n</DsapiService>
+2 ~ Invalid command 'DsapiTitel', perhaps misspelled ~ <DsapiService w "/w">\nDsapiTitel x\n</DsapiService>
+2 ~ Require: is not known in <DsapiService>.*<Location> ~ <DsapiService w "/w">\nRequire all denied\n</DsapiService>
+2 ~ <Location: is not known in <DsapiService> ~ <DsapiService w "/w">\n<Location "/w">\n</Location>\n</DsapiService>
+2 ~ DsapiTitle: takes one text ~ <DsapiService w "/w">\nDsapiTitle\n</DsapiService>
+2 ~ DsapiTitle: takes one text ~ <DsapiService w "/w">\nDsapiTitle two words\n</DsapiService>
+2 ~ DsapiTitle: put the text into double quotes ~ <DsapiService w "/w">\nDsapiTitle a=b\n</DsapiService>
+1 ~ DsapiTitle: belongs into <DsapiService> ~ DsapiTitle x
+2 ~ DsapiMaxBody: takes a size.*10M ~ <DsapiService w "/w">\nDsapiMaxBody 10X\n</DsapiService>
+2 ~ DsapiMaxBody: takes a size.*above 0 ~ <DsapiService w "/w">\nDsapiMaxBody 0\n</DsapiService>
+2 ~ DsapiMaxBody: takes a size ~ <DsapiService w "/w">\nDsapiMaxBody 99999999999999999999G\n</DsapiService>
+2 ~ DsapiDBTimeout: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
+2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiService w "/w">\nDsapiQuery "SELECT 1"\n</DsapiService>
+2 ~ DsapiParam: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
+2 ~ DsapiDBWait: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiDBWait 1s\n</DsapiService>
+END
+    [[ $cases -ge 35 ]]
+}
+
+@test "wrong directives of a server" {
+    table '' '' <<'END'
+1 ~ DsapiDBWait: takes a time with its unit.*500ms ~ DsapiDBWait 5
+1 ~ DsapiDBWait: takes a time ~ DsapiDBWait 5sx
+1 ~ DsapiDBWait: takes a time.*above 0 ~ DsapiDBWait 0s
+1 ~ DsapiDBWait: takes a time ~ DsapiDBWait -1s
+1 ~ DsapiDBWait takes one argument ~ DsapiDBWait
+1 ~ DsapiDBTimeout: takes at most 24d ~ DsapiDBTimeout 25d
+1 ~ DsapiDBTimeout: takes a time ~ DsapiDBTimeout 99999999999999d
+1 ~ DsapiDBPrepare must be On or Off ~ DsapiDBPrepare Maybe
+1 ~ DsapiWorker must be On or Off ~ DsapiWorker 1
+1 ~ DsapiConcurrency: takes a number of transfers, 1 to 1000 ~ DsapiConcurrency 0
+1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency 1001
+1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency many
+1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
+2 ~ DsapiDBWait not allowed in <Location> context ~ <Location "/w">\nDsapiDBWait 1s\n</Location>
+1 ~ DsapiSQL.*belongs into <DsapiRoute> ~ <DsapiSQL>\nSELECT 1\n</DsapiSQL>
+1 ~ Invalid command 'DsapiNothing' ~ DsapiNothing
+END
+}
+
+@test "wrong routes" {
+    table '<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ <DsapiRoute> takes a method and a path: <DsapiRoute GET ~ <DsapiRoute GET>\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*method "get" is not GET, POST, PUT, PATCH or DELETE ~ <DsapiRoute get "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*method "HEAD" is not.*HEAD and OPTIONS come of themselves ~ <DsapiRoute HEAD "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*method "" is not ~ <DsapiRoute "" "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*"r" does not begin with '/' ~ <DsapiRoute GET r>\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*empty segment ~ <DsapiRoute GET "/a//b">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*not a whole segment; write "/\{name\}" ~ <DsapiRoute GET "/a{id}">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*not a whole segment ~ <DsapiRoute GET "/{id">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*name is not letters ~ <DsapiRoute GET "/{1d}">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*one parameter twice ~ <DsapiRoute GET "/{id}/{id}">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*too many parameters ~ <DsapiRoute GET "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{j}/{k}/{l}/{m}/{n}/{o}/{p}/{q}/{r}/{s}/{t}/{u}/{v}/{w}/{x}/{y}/{z}/{aa}/{bb}/{cc}/{dd}/{ee}/{ff}/{gg}">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRoute.*\{id\} of the path is not declared; add "DsapiParam id text" ~ <DsapiRoute GET "/{id}">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute> has no action: add DsapiQuery ~ <DsapiRoute GET "/r">\n</DsapiRoute>
+4 ~ DsapiRoute.*GET /r is declared already ~ <DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+5 ~ DsapiRoute.*GET /\{b\} is declared already ~ <DsapiRoute GET "/{a}">\nDsapiParam a int\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/{b}">\nDsapiParam b int\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+3 ~ DsapiJob: the route has an action already ~ <DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\nDsapiJob s\n</DsapiRoute>
+2 ~ <DsapiRoute> belongs into <DsapiService> ~ <DsapiRoute GET "/r">\n<DsapiRoute GET "/s">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiRoute>
+2 ~ Require: is not known in <DsapiRoute> ~ <DsapiRoute GET "/r">\nRequire valid-user\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+END
+    refused 1 '<DsapiRoute> belongs into <DsapiService>' \
+        $'<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>'
+}
+
+@test "wrong parameters" {
+    table $'<DsapiService w "/w">\n<DsapiRoute POST "/r">' \
+        $'DsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>' <<'END'
+1 ~ DsapiParam: takes a name and a type: day date ~ DsapiParam day
+1 ~ DsapiParam: .*'datum' is no type; known are: text int bigint ~ DsapiParam day datum
+1 ~ DsapiParam: .*'int\[3\]' is no type ~ DsapiParam day int[3]
+1 ~ DsapiParam: .*'1x'.* no digit first ~ DsapiParam 1x int
+1 ~ DsapiParam: .*a name is letters ~ DsapiParam a-b int
+2 ~ DsapiParam: 'a' is declared already ~ DsapiParam a int\nDsapiParam a text
+1 ~ DsapiParam: .*'optional' is not known; .* required default= ~ DsapiParam a int optional
+1 ~ DsapiParam: .*'maximum=3' is not known ~ DsapiParam a int maximum=3
+1 ~ DsapiParam: .*'required' is not known|DsapiParam: .*a ~ DsapiParam a int "required"
+1 ~ DsapiParam: .*in= is path, query, header or body ~ DsapiParam a int in=cookie
+0 ~ DsapiRoute.*'a': is not in the path; write \{a\} there ~ DsapiParam a int in=path
+1 ~ DsapiParam: .*a default is of no use ~ DsapiParam a int required default=1
+1 ~ DsapiParam: .*default= must be a whole number ~ DsapiParam a int default=x
+1 ~ DsapiParam: .*default= must be a day that exists ~ DsapiParam a date default=2023-02-30
+1 ~ DsapiParam: .*default= must be one of 1, 2 ~ DsapiParam a int enum=1,2 default=3
+1 ~ DsapiParam: .*default= must not be below 5 ~ DsapiParam a int min=5 default=3
+1 ~ DsapiParam: .*default= must match ~ DsapiParam a text pattern=^x$ default=y
+1 ~ DsapiParam: .*min= is above max= ~ DsapiParam a int min=5 max=3
+1 ~ DsapiParam: .*min= and max= are for int ~ DsapiParam a text min=5
+1 ~ DsapiParam: .*min=x must be a whole number ~ DsapiParam a int min=x
+0 ~ DsapiRoute.*':b' is no parameter here ~ DsapiParam a int min=:b
+0 ~ DsapiRoute.*':b' is of another type ~ DsapiParam a int min=:b\nDsapiParam b date
+1 ~ DsapiParam: .*enum= has the item "x" ~ DsapiParam a int enum=1,x
+1 ~ DsapiParam: .*enum= has the item "" ~ DsapiParam a text enum=a,,b
+1 ~ DsapiParam: .*pattern=, character [0-9]+: ~ DsapiParam a text pattern="(unclosed"
+1 ~ DsapiParam: .*enum= and pattern= are not for json ~ DsapiParam a json pattern=x
+1 ~ DsapiParam: .*body=whole goes with in=body ~ DsapiParam a json body=whole
+1 ~ DsapiParam: .*'body=half' is not known ~ DsapiParam a json in=body body=half
+0 ~ DsapiRoute.*'b': is in the body, which 'a' takes whole; add in=query ~ DsapiParam a json in=body body=whole\nDsapiParam b int
+1 ~ DsapiParam: a quote is opened and never closed ~ DsapiParam a text description="unclosed
+1 ~ DsapiParam: a blank must follow the closing quote ~ DsapiParam a text default="x"y
+END
+    table $'<DsapiService w "/w">\n<DsapiRoute GET "/r/{id}">\nDsapiParam id int' \
+        $'DsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>' <<'END'
+-1 ~ DsapiRoute.*'a': in=body goes with POST, PUT and PATCH, not with GET ~ DsapiParam a int in=body
+1 ~ DsapiParam: 'id' is declared already ~ DsapiParam id text
+1 ~ DsapiQuery: .*:a is not declared; add "DsapiParam a text" ~ DsapiQuery "SELECT :a"
+1 ~ DsapiParam: takes a name and a type ~ DsapiParam in=query int
+1 ~ DsapiParam: takes a name and a type ~ DsapiParam
+1 ~ DsapiParam: .*1000 characters|DsapiParam: .*whole number ~ DsapiParam a bigint max=99999999999999999999
+END
+    refused 2 "DsapiRoute.*'id': is in the path, so that a default" \
+        $'<DsapiService w "/w">\n<DsapiRoute GET "/{id}">\nDsapiParam id int default=1\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>'
+    refused 2 "DsapiRoute.*'id': is in the path already" \
+        $'<DsapiService w "/w">\n<DsapiRoute GET "/{id}">\nDsapiParam id int in=query\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>'
+}
+
+@test "wrong SQL" {
+    mkdir -p "$DSAPI_DIR/configtest"
+    printf "SELECT 1;\nSELECT 'unclosed" >"$DSAPI_DIR/configtest/wrong.sql"
+    : >"$DSAPI_DIR/configtest/empty.sql"
+    table $'<DsapiService w "/w">\n<DsapiRoute GET "/r">' \
+        $'</DsapiRoute>\n</DsapiService>' <<'END'
+1 ~ DsapiQuery: line 1: a string begins here and does not end ~ DsapiQuery "SELECT 'x"
+1 ~ DsapiQuery: line 1: a string begins ~ DsapiQuery "SELECT E'x\\'"
+1 ~ DsapiQuery: line 1: a dollar-quoted string begins ~ DsapiQuery "SELECT $a$ x $b$"
+1 ~ DsapiQuery: line 1: a comment begins ~ DsapiQuery "SELECT 1 /* x /* y */"
+1 ~ DsapiQuery: line 1: a quoted identifier begins ~ DsapiQuery 'SELECT "x'
+1 ~ DsapiQuery: there is no SQL statement ~ DsapiQuery ""
+1 ~ DsapiQuery: there is no SQL statement ~ DsapiQuery "-- nothing; at all"
+1 ~ DsapiQuery: .*'\$1' is not known here; write :name ~ DsapiQuery "SELECT $1"
+1 ~ DsapiQuery: .*name of over 63 bytes, which PostgreSQL would cut off ~ DsapiQuery 'SELECT 1 AS "a234567890123456789012345678901234567890123456789012345678901234"'
+1 ~ DsapiQuery: .*:day is not declared; add "DsapiParam day text" ~ DsapiQuery "SELECT :day::date"
+1 ~ DsapiQuery: put the SQL into double quotes ~ DsapiQuery sql="SELECT 1"
+1 ~ DsapiQuery: takes the SQL in double quotes; over many lines write <DsapiSQL> ~ DsapiQuery SELECT 1
+1 ~ DsapiSQL: line 3: a string begins ~ <DsapiSQL>\nSELECT 1,\n2,\n'x\n</DsapiSQL>
+1 ~ DsapiSQL: .*:nope is not declared ~ <DsapiSQL>\nSELECT ':no', :nope\n</DsapiSQL>
+1 ~ DsapiSQL: there is no SQL ~ <DsapiSQL>\n</DsapiSQL>
+1 ~ <DsapiSQL> takes no argument ~ <DsapiSQL x>\nSELECT 1\n</DsapiSQL>
+1 ~ <DsapiSQL> in line 3 has no </DsapiSQL> ~ <DsapiSQL>\nSELECT 1
+1 ~ DsapiQueryFile: cannot read [^ ]*configtest/nowhere.sql: .*No such file ~ DsapiQueryFile nowhere.sql
+1 ~ DsapiQueryFile: cannot read ~ DsapiQueryFile .
+1 ~ DsapiQueryFile: line 2: a string begins here ~ DsapiQueryFile wrong.sql
+1 ~ DsapiQueryFile: there is no SQL ~ DsapiQueryFile empty.sql
+1 ~ DsapiQueryFile: takes the path of a file ~ DsapiQueryFile a b
+2 ~ DsapiResult: is rows, row, value or none ~ DsapiQuery "SELECT 1"\nDsapiResult table
+6 ~ DsapiResult: is rows, row, value or none ~ <DsapiSQL>\nSELECT 1,\n\n2\n</DsapiSQL>\nDsapiResult table
+2 ~ DsapiResult: is rows, row, value or none ~ DsapiQuery "SELECT 1"\nDsapiResult rows row
+0 ~ DsapiRoute.*DsapiContentType goes with DsapiResult value ~ DsapiQuery "SELECT 1"\nDsapiContentType text/plain
+2 ~ DsapiContentType: takes a media type, such as "text/plain ~ DsapiQuery "SELECT 1"\nDsapiContentType plain
+2 ~ DsapiStatus: takes a status of success, 200 to 299 ~ DsapiQuery "SELECT 1"\nDsapiStatus 404
+2 ~ DsapiStatus: takes a status ~ DsapiQuery "SELECT 1"\nDsapiStatus created
+2 ~ DsapiWrite: is On or Off ~ DsapiQuery "SELECT 1"\nDsapiWrite Perhaps
+2 ~ DsapiDBTimeout: takes a time ~ DsapiQuery "SELECT 1"\nDsapiDBTimeout 5
+2 ~ DsapiDBTimeout: takes at most 24d ~ DsapiQuery "SELECT 1"\nDsapiDBTimeout 600h
+2 ~ DsapiFetch: belongs into <DsapiSource> ~ DsapiQuery "SELECT 1"\nDsapiFetch "http://x/"
+2 ~ DsapiTitle: belongs into <DsapiService> ~ DsapiQuery "SELECT 1"\nDsapiTitle x
+END
+    [[ $cases -ge 30 ]]
+}
+
+@test "wrong sources" {
+    table $'<DsapiService w "/w">\n<DsapiSource s>' \
+        $'DsapiStore "SELECT :body"\n</DsapiSource>\n</DsapiService>' <<'END'
+0 ~ <DsapiSource> lacks DsapiFetch "https://\.\.\." ~ DsapiParam a text
+1 ~ DsapiFetch: .*must begin with http:// or https:// ~ DsapiFetch "ftp://x/"
+1 ~ DsapiFetch: .*must begin with http ~ DsapiFetch "/path"
+1 ~ DsapiFetch: .*no parameter may stand before the path ~ DsapiFetch "https://{host}/"
+1 ~ DsapiFetch: .*must not hold a user name ~ DsapiFetch "https://u:p@x/"
+1 ~ DsapiFetch: .*port must be ~ DsapiFetch "https://x:99999/"
+1 ~ DsapiFetch: .*host must be ~ DsapiFetch "https:///x"
+1 ~ DsapiFetch: .*'\{' is not closed ~ DsapiFetch "https://x/{a"
+1 ~ DsapiFetch: .*'\}' has no '\{' ~ DsapiFetch "https://x/a}"
+1 ~ DsapiFetch: .*plain name ~ DsapiFetch "https://x/{?a}"
+1 ~ DsapiFetch: .*'\.' or '\.\.' ~ DsapiFetch "https://x/../y"
+1 ~ DsapiFetch: .*fragment ~ DsapiFetch "https://x/#y"
+1 ~ DsapiFetch: .*blank or a control ~ DsapiFetch "https://x/a b"
+1 ~ DsapiFetch: .*hexadecimal digits ~ DsapiFetch "https://x/%zz"
+1 ~ DsapiFetch: takes \[GET\] "https:// ~ DsapiFetch PUT "https://x/"
+0 ~ DsapiFetch: \{a\} is not declared; add "DsapiParam a text" ~ DsapiFetch "https://x/{a}"
+0 ~ DsapiFetch: \{a\} may be absent; declare it required ~ DsapiParam a text\nDsapiFetch "https://x/{a}"
+0 ~ DsapiSource.*'a': a source's parameters have no in= ~ DsapiParam a text in=query\nDsapiFetch "https://x/"
+0 ~ DsapiSource.*'body'.*upstream's document ~ DsapiParam body json\nDsapiFetch "https://x/"
+2 ~ DsapiStore: .*:nope is not declared ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :nope"
+1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "no colon"
+1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "a b: c"
+1 ~ DsapiHeader: there is no environment variable DSAPI_NOT_SET ~ DsapiHeader "X: %{DSAPI_NOT_SET}"
+1 ~ DsapiHeader: "%\{" has no '\}' ~ DsapiHeader "X: %{DSAPI"
+1 ~ DsapiRetry: takes how many attempts ~ DsapiRetry 0
+1 ~ DsapiRetry: takes how many attempts ~ DsapiRetry first=2s
+1 ~ DsapiRetry: .*after the number come first= and max= ~ DsapiRetry 5 frist=2s
+1 ~ DsapiRetry: takes a time ~ DsapiRetry 5 first=2
+1 ~ DsapiTimeout: takes a time ~ DsapiTimeout 30
+1 ~ DsapiQuery: belongs into <DsapiRoute> ~ DsapiQuery "SELECT 1"
+1 ~ DsapiMaxBody: takes a size ~ DsapiMaxBody big
+END
+    table '<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ <DsapiSource> takes a name ~ <DsapiSource>\n</DsapiSource>
+1 ~ <DsapiSource> takes a name ~ <DsapiSource "a b">\n</DsapiSource>
+1 ~ <DsapiSource> lacks DsapiStore "SQL" ~ <DsapiSource s>\nDsapiFetch "http://x/"\n</DsapiSource>
+5 ~ <DsapiSource>: 's' is declared in [^ ]*extra.conf, line 2 already ~ <DsapiSource s>\nDsapiFetch "http://x/"\nDsapiStore "SELECT 1"\n</DsapiSource>\n<DsapiSource s>\n</DsapiSource>
+2 ~ DsapiEnqueue: takes a source ~ <DsapiRoute POST "/r">\nDsapiEnqueue\n</DsapiRoute>
+2 ~ DsapiEnqueue: takes the name of a source first ~ <DsapiRoute POST "/r">\nDsapiEnqueue a=:b\n</DsapiRoute>
+2 ~ DsapiEnqueue: 'b' is not known; after the source comes name=:param ~ <DsapiRoute POST "/r">\nDsapiEnqueue s a=b\n</DsapiRoute>
+2 ~ DsapiEnqueue: there is no <DsapiSource s> in the service 'w' ~ <DsapiRoute POST "/r">\nDsapiEnqueue s\n</DsapiRoute>
+2 ~ DsapiJob: there is no <DsapiSource s> in the service 'w' ~ <DsapiRoute GET "/r">\nDsapiJob s\n</DsapiRoute>
+END
+    table $'<DsapiService w "/w">\n<DsapiSource s>\nDsapiParam a int required\nDsapiFetch "http://x/{a}"\nDsapiStore "SELECT :body"\n</DsapiSource>' \
+        '</DsapiService>' <<'END'
+2 ~ DsapiEnqueue: the source's parameter 'a' gets no value: declare "DsapiParam a" ~ <DsapiRoute POST "/r">\nDsapiEnqueue s\n</DsapiRoute>
+3 ~ DsapiEnqueue: the parameter 'a' is text, the source's 'a' is int ~ <DsapiRoute POST "/r">\nDsapiParam a text\nDsapiEnqueue s\n</DsapiRoute>
+3 ~ DsapiEnqueue: the source 's' has no parameter 'z' ~ <DsapiRoute POST "/r">\nDsapiParam a int\nDsapiEnqueue s z=:a\n</DsapiRoute>
+2 ~ DsapiEnqueue: the source's parameter 'a' gets no value.* ~ <DsapiRoute POST "/r">\nDsapiEnqueue s a=:nope\n</DsapiRoute>
+3 ~ DsapiJob: the parameter 'b' is bool, the source's 'a' is int ~ <DsapiRoute GET "/r">\nDsapiParam b bool\nDsapiJob s a=:b\n</DsapiRoute>
+1 ~ DsapiRoute.*DsapiResult goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiResult row\n</DsapiRoute>
+END
+}
+
+@test "a mistake in an included file is told with that file's name and line" {
+    mkdir -p "$DSAPI_DIR/configtest"
+    printf '\n\n<DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT :a"\n</DsapiRoute>\n</DsapiService>\n' \
+        >"$DSAPI_DIR/configtest/part.conf"
+    configtest "Include \"$DSAPI_DIR/configtest/part.conf\""
+    [[ $status == 1 && $output == *'line 5 of '*'/part.conf:'* ]]
+    printf 'DsapiParam a int\nDsapiParam a int\n' >"$DSAPI_DIR/configtest/part.conf"
+    configtest "<DsapiService w \"/w\">
+<DsapiRoute GET \"/r\">
+    Include \"$DSAPI_DIR/configtest/part.conf\"
+    DsapiQuery \"SELECT :a\"
+</DsapiRoute>
+</DsapiService>"
+    [[ $status == 1 && $output == *'line 2 of '*'/part.conf:'* ]]
+}
+
+@test "routes declared twice in two files, and in two virtual hosts" {
+    configtest "$GOOD
+$GOOD"
+    [[ $status == 1 && $output == *'line 8 of '*'GET /who is declared already'* ]]
+    accepted "<VirtualHost *>
+ServerName a
+$GOOD
+</VirtualHost>
+<VirtualHost *>
+ServerName b
+$GOOD
+</VirtualHost>
+$GOOD"
+    refused 4 'DsapiEnqueue: there is no <DsapiSource s>' '<VirtualHost *>
+<DsapiService v "/v">
+<DsapiRoute POST "/r">
+DsapiEnqueue s
+</DsapiRoute>
+</DsapiService>
+</VirtualHost>'
+}
+
+# changed SED TEXT: configtest with another httpd.conf
+changed() {
+    httpd_config configtest "$2"
+    sed -i -E "$1" "$DSAPI_DIR/configtest/httpd.conf"
+    status=0
+    output=$(srv_httpd_test "$DSAPI_DIR/configtest") || status=$?
+}
+
+@test "mod_dbd missing, or told nothing useful" {
+    accepted "$GOOD"
+    changed '/^LoadModule dbd_module/d; /^DBD/d' "$GOOD"
+    [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: needs mod_dbd'*LoadModule* ]]
+    changed '/^DBDriver/d' "$GOOD"
+    [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: needs DBDriver pgsql'* ]]
+    changed 's/^DBDriver.*/DBDriver nonsense/' "$GOOD"
+    [[ $status == 1 && $output == *nonsense* ]]
+    changed '/^DBDParams/d' "$GOOD"
+    [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: '*DBDParams* ]]
+    changed 's/^DBDParams.*/DBDParams ""/' "$GOOD"
+    [[ $status == 1 && $output == *DBDParams* ]]
+    changed 's/^DBDKeep.*/DBDKeep 5/' "$GOOD"
+    [[ $status == 1 && $output == *'DBDKeep (5)'*'DBDMax (2)'* ]]
+    # without services nobody needs it
+    changed '/^LoadModule dbd_module/d; /^DBD/d' ''
+    [[ $status == 0 ]]
+    # a virtual host may say it for itself
+    changed '/^DBD/d' "<VirtualHost *>
+DBDriver pgsql
+DBDParams \"dbname=x\"
+$GOOD
+</VirtualHost>"
+    [[ $status == 0 ]]
+    changed '/^DBD/d' "<VirtualHost *>
+DBDriver pgsql
+DBDParams \"dbname=x\"
+</VirtualHost>
+<VirtualHost *>
+$GOOD
+</VirtualHost>"
+    [[ $status == 1 && $output == *'extra.conf, line 6:'* ]]
+}
+
+SOURCE='<DsapiService s "/s">
+    <DsapiSource up>
+        DsapiFetch "http://127.0.0.1:1/"
+        DsapiStore "SELECT :body"
+    </DsapiSource>
+</DsapiService>'
+
+@test "a source needs mod_watchdog and a database of its own" {
+    accepted "$SOURCE"
+    changed '/^DBD/d' "<VirtualHost *>
+DBDriver pgsql
+DBDParams \"dbname=x\"
+$SOURCE
+</VirtualHost>"
+    [[ $status == 1 && $output == *'DsapiWorkerDatabase'* ]]
+    changed '/^DBD/d' "DsapiWorkerDatabase \"dbname=x\"
+<VirtualHost *>
+DBDriver pgsql
+DBDParams \"dbname=x\"
+$SOURCE
+</VirtualHost>"
+    [[ $status == 0 ]]
+    if [[ $SRV_BUILTIN != *watchdog* ]]; then
+        changed '/^LoadModule watchdog_module/d' "$SOURCE"
+        [[ $status == 1 && $output == *'needs mod_watchdog'* ]]
+    fi
+    changed '/^LoadModule watchdog_module/d' "DsapiWorker Off
+$SOURCE"
+    [[ $status == 0 ]]
+}
+
+@test "long and strange texts do not crash it" {
+    local long text
+
+    long=$(head -c 100000 /dev/zero | tr '\0' x)
+    configtest "<DsapiService w \"/$long\">
+</DsapiService>"
+    [[ $status == 0 || $status == 1 ]]
+    configtest "<DsapiService w \"/w\">
+<DsapiRoute GET \"/r\">
+<DsapiSQL>
+SELECT '$long' -- $long
+/* $long
+$long */
+</DsapiSQL>
+</DsapiRoute>
+</DsapiService>"
+    [[ $status == 0 ]]
+    for text in '<DsapiService' '<DsapiService>' '<DsapiRoute' '<DsapiSQL' \
+        '<DsapiSQL>' '</DsapiSQL>' '</DsapiService>' '<DsapiSource >' \
+        'DsapiParam' 'DsapiParam "' "DsapiQuery '" 'DsapiSQL' 'DsapiSQL x' \
+        $'<DsapiService w "/w">\n<DsapiSQL>' $'<DsapiService \xff "/\xff">' \
+        '<DsapiService w "/w"></DsapiService>' \
+        "<DsapiService w \"/w\">"$'\n'"<DsapiRoute GET \"/r\">"$'\n'"<DsapiSQL>" \
+        "$(printf '<DsapiService w "/w">\n%.0s' {1..300})"; do
+        configtest "$text"
+        [[ $status == 1 && $output == *extra.conf* ]] || {
+            printf '%s: status %s: %s\n' "$text" "$status" "$output"
+            return 1
+        }
+    done
+}
+
+# ---- what is right ----
+
+@test "comments, quotes, continued lines, indents, case of directives" {
+    accepted '# a comment
+<DsapiService w "/w">
+    # another <DsapiRoute
+    dsapititle '\''single "quoted"'\''
+    DsapiDescription "it is \"double\" \\ quoted"
+    DsapiApiVersion  1.0-beta
+    DsapiMaxBody 512
+	<dsapiroute GET /tab/{id}>
+		DsapiParam id int min=1 \
+		    description="continued, with = and, commas"
+		DsapiQuery \
+		    "SELECT :id, '\''\"'\''"
+		DsapiQuery  '\''SELECT "a b", $$x"$$ FROM (SELECT 1 AS "a b") AS t'\''
+		DsapiResult row
+		DSAPIDBTIMEOUT 24d
+	</DsapiRoute>
+    <DsapiRoute PATCH "/">
+        <DsapiSQL>
+
+            SELECT '\''</DsapiRoute>'\'';
+            -- <DsapiRoute GET "/x"> and an odd quote: '\''
+        </DsapiSQL>
+        <dsapisql>
+            SELECT 2
+        </dsapisql>
+        DsapiResult none
+    </DsapiRoute>
+</DsapiService>
+DsapiDBWait 1min
+DsapiDBTimeout 1h
+DsapiDBPrepare off
+DsapiWorker off
+DsapiConcurrency 1000
+DsapiWorkerDatabase "dbname=x"'
+    # CRLF
+    accepted "$(printf '<DsapiService w "/w">\r\n<DsapiRoute GET "/r">\r\n<DsapiSQL>\r\nSELECT 1\r\n</DsapiSQL>\r\n</DsapiRoute>\r\n</DsapiService>\r\n')"
+}
+
+@test "<IfDefine>, <IfModule>, <IfVersion>, Define and Include in sections" {
+    mkdir -p "$DSAPI_DIR/configtest/parts"
+    for n in 1 2; do
+        printf '<DsapiRoute GET "/r%s">\nDsapiQuery "SELECT %s"\n</DsapiRoute>\n' \
+            $n $n >"$DSAPI_DIR/configtest/parts/$n.conf"
+    done
+    accepted "Define BASE /defined
+<IfDefine !NOT_DEFINED>
+<DsapiService w \"\${BASE}/v1\">
+    <IfModule dbd_module>
+        Include \"$DSAPI_DIR/configtest/parts/*.conf\"
+    </IfModule>
+    <IfModule no_such_module>
+        <DsapiRoute GET \"/r1\">
+            <DsapiSQL>
+                SELECT 'not seen
+            </DsapiSQL>
+        </DsapiRoute>
+        Nonsense
+    </IfModule>
+    <DsapiRoute GET \"/r3\">
+        <IfDefine BASE>
+            DsapiQuery \"SELECT '\${BASE}'\"
+        </IfDefine>
+        <IfDefine !BASE>
+            DsapiNonsense
+        </IfDefine>
+        <IfVersion >= 2.4>
+            DsapiResult value
+        </IfVersion>
+    </DsapiRoute>
+</DsapiService>
+</IfDefine>
+<IfDefine NOT_DEFINED>
+    DsapiNonsense
+</IfDefine>"
+    refused 7 'GET /r1 is declared already' "<DsapiService w \"/w\">
+<DsapiRoute GET \"/r1\">
+DsapiQuery \"SELECT 1\"
+</DsapiRoute>
+# four lines
+# before
+<DsapiRoute GET \"/r1\">
+DsapiQuery \"SELECT 1\"
+</DsapiRoute>
+</DsapiService>"
+}
+
+@test "mod_macro" {
+    [[ -e $SRV_MODULES/mod_macro.so ]] || skip 'no mod_macro here'
+    accepted '<Macro Lookup $table $key>
+    <DsapiRoute GET "/$table/{$key}">
+        DsapiParam $key int
+        <DsapiSQL>
+            SELECT * FROM $table   # 1
+             WHERE $key = :$key AND name <> '\''it''s'\'' -- $table
+        </DsapiSQL>
+    </DsapiRoute>
+</Macro>
+<DsapiService w "/w">
+    Use Lookup parts id
+    Use Lookup people nr
+</DsapiService>' 'LoadModule macro_module ${MODULES}/mod_macro.so'
+    echo 'SELECT 1' >"$DSAPI_DIR/configtest/one.sql"
+    accepted '<Macro File $path>
+    <DsapiRoute GET "/$path">
+        DsapiQueryFile $path.sql
+    </DsapiRoute>
+</Macro>
+<DsapiService w "/w">
+    Use File one
+</DsapiService>' 'LoadModule macro_module ${MODULES}/mod_macro.so'
+    configtest '<Macro Lookup $table>
+    <DsapiRoute GET "/$table">
+        <DsapiSQL>
+            SELECT :nope FROM $table
+        </DsapiSQL>
+    </DsapiRoute>
+</Macro>
+<DsapiService w "/w">
+    Use Lookup parts
+</DsapiService>' 'LoadModule macro_module ${MODULES}/mod_macro.so'
+    [[ $status == 1 && $output == *"macro 'lookup'"*'extra.conf'*':nope is not declared'* ]]
+}
+
+# ---- restarts ----
+
+answers() {
+    req GET "$1"
+    [[ $status == 200 && $body == "$2" ]]
+}
+
+@test "a graceful restart takes the new configuration and loses no request" {
+    local loads=() n
+
+    touch "$BATS_TEST_TMPDIR/go"
+    for n in 1 2 3; do
+        while [[ -e $BATS_TEST_TMPDIR/go ]]; do
+            curl -sS --noproxy '*' --max-time 20 "$BASE/g/who" \
+                -w ' %{http_code}\n' || true
+        done >"$BATS_TEST_TMPDIR/load.$n" 2>&1 3>&- &
+        loads+=($!)
+    done
+    for n in one two three; do
+        httpd_config httpd "${GOOD/WHO/$n}"
+        httpd_restart_graceful
+        wait_until 10 answers /g/who "\"$n\""
+    done
+    rm "$BATS_TEST_TMPDIR/go"
+    wait "${loads[@]}"
+    cat "$BATS_TEST_TMPDIR"/load.* | sort | uniq -c
+    [[ $(cat "$BATS_TEST_TMPDIR"/load.* |
+        grep -cvxE '"(WHO|one|two|three)" 200') == 0 ]]
+    [[ $(cat "$BATS_TEST_TMPDIR"/load.* | wc -l) -gt 50 ]]
+    grep -q '"three" 200' "$BATS_TEST_TMPDIR"/load.*
+}
+
+@test "services come and go with restarts, and so do their settings" {
+    httpd_config httpd "$GOOD
+$(sed 's/DsapiService g "\/g"/DsapiService h "\/h"/; s/WHO/second/' <<<"$GOOD")"
+    httpd_restart_graceful
+    wait_until 10 answers /h/who '"second"'
+    httpd_config httpd "$GOOD"
+    httpd_restart_graceful
+    gone() {
+        req GET /h/who
+        [[ $status == 404 && $(header Content-Type) == text/html* ]]
+    }
+    wait_until 10 gone
+    answers /g/who '"WHO"'
+}
+
+@test "configtest says no before a restart would" {
+    local pid
+
+    pid=$(httpd_pid)
+    httpd_config httpd "${GOOD/DsapiResult value/DsapiResult valeu}"
+    # what apachectl graceful does first
+    if srv_httpd_test "$DSAPI_DIR/httpd" >/dev/null; then
+        return 1
+    fi
+    answers /g/who '"WHO"'
+    [[ $(httpd_pid) == "$pid" ]]
+    httpd_config httpd "$GOOD"
+    srv_httpd_test "$DSAPI_DIR/httpd"
+    httpd_restart_graceful
+    wait_until 10 answers /g/who '"WHO"'
+}
+
+@test "the shipped services pass configtest" {
+    DSAPI_SERVICES=all
+    accepted ''
+    accepted "$SOURCE
+$GOOD"
+}
