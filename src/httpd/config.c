@@ -145,6 +145,28 @@ static const mod_dsapi_route_t *job_route(const mod_dsapi_service_t *service,
     return NULL;
 }
 
+/* What every batch of a route begins with: the settings of its transaction.
+ * $1 is statement_timeout, then come the session's values. */
+static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const apr_array_header_t *session = route->service->session;
+    const char *text = "SELECT set_config('statement_timeout', $1, true)";
+
+    route->read_only = route->action != MOD_DSAPI_ENQUEUE &&
+                       strcmp(route->method, "GET") == 0 && route->write != 1;
+    if (route->read_only) {
+        text = apr_pstrcat(pool, text,
+                           ", set_config('transaction_read_only', 'on', true)",
+                           NULL);
+    }
+    for (int i = 0; i < session->nelts; i++) {
+        text = apr_psprintf(pool, "%s, set_config('dsapi.%s', $%d, true)", text,
+                            APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
+                            i + 2);
+    }
+    route->preamble = dsapi_sql_literal(text, session->nelts + 1, pool);
+}
+
 /* Ties a route with DsapiEnqueue or DsapiJob to its source.
  * @return what is wrong; NULL: nothing */
 static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
@@ -210,6 +232,7 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
             const char *mistake = settle_route(route, pconf);
 
+            make_preamble(route, pconf);
             if (mistake) {
                 ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                              "DSAPI0001: %s, line %d: %s: %s",

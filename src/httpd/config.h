@@ -10,6 +10,8 @@
 #include <http_config.h>
 #include <stdatomic.h>
 
+#include <ap_expr.h>
+
 #include "route/match.h"
 #include "route/param.h"
 #include "route/result.h"
@@ -48,6 +50,12 @@ typedef struct mod_dsapi_srv_t {
     dsapi_trie_t *bases;          /* NULL before check_config */
 } mod_dsapi_srv_t;
 
+/* A value that SQL reads as current_setting('dsapi.<name>', true). */
+typedef struct mod_dsapi_session_t {
+    const char *name;
+    const ap_expr_info_t *expr;
+} mod_dsapi_session_t;
+
 typedef struct mod_dsapi_service_t {
     const char *name;
     const char *base; /* "/foodsecurity/v1" */
@@ -58,6 +66,7 @@ typedef struct mod_dsapi_service_t {
     dsapi_trie_t *trie;          /* of mod_dsapi_route_t * */
     apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
     apr_array_header_t *sources; /* of mod_dsapi_source_t * */
+    apr_array_header_t *session; /* of mod_dsapi_session_t */
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
 
@@ -96,7 +105,6 @@ typedef struct mod_dsapi_route_t {
     apr_array_header_t *texts;      /* of mod_dsapi_text_t: the queries */
     apr_array_header_t *statements; /* of dsapi_statement_t */
     dsapi_sql_t *preamble;          /* settings of the transaction */
-    int nsettings;                  /* its parameters */
     int read_only;
     int write; /* DsapiWrite; -1: not set */
     dsapi_shape_e shape;

@@ -6,9 +6,12 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <http_log.h>
 
 #include "base/args.h"
 #include "base/number.h"
+
+APLOG_USE_MODULE(dsapi); /* ap_expr_parse_cmd logs for us */
 
 /* A directive within a section: where it belongs, and what it does. */
 typedef struct inner_t {
@@ -77,6 +80,38 @@ static const char *set_text(const cmd_parms *cmd, const char **ptext,
 {
     *ptext = word(args, 0);
     return *ptext ? NULL : fail(cmd, "put the text into double quotes");
+}
+
+/* name=expr: an expression of httpd's (ap_expr) that gives a string. */
+static const char *add_session(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args)
+{
+    apr_array_header_t *session = section->service->session;
+    const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, 0, dsapi_arg_t);
+    mod_dsapi_session_t value = {arg->key, NULL};
+    const char *mistake = NULL;
+
+    if (!arg->key || arg->key[strspn(arg->key, "abcdefghijklmnopqrstuvwxyz01234"
+                                               "56789_")]) {
+        return fail(cmd, "takes name=\"expression\"; a name is lower-case "
+                         "letters, digits and '_'");
+    }
+    for (int i = 0; i < session->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
+                   arg->key) == 0) {
+            return fail(cmd,
+                        apr_psprintf(cmd->temp_pool, "'%s' is declared already",
+                                     arg->key));
+        }
+    }
+    value.expr = ap_expr_parse_cmd(cmd, arg->value, AP_EXPR_FLAG_STRING_RESULT,
+                                   &mistake, NULL);
+    if (mistake) {
+        return fail(
+            cmd, apr_psprintf(cmd->temp_pool, "'%s': %s", arg->value, mistake));
+    }
+    APR_ARRAY_PUSH(session, mod_dsapi_session_t) = value;
+    return NULL;
 }
 
 static const char *set_title(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -649,6 +684,10 @@ const command_rec mod_dsapi_commands[] = {
 
     INNER("DsapiTitle", IN_SERVICE, 1, 1, set_title, "takes one text",
           "Title of a service, for people"),
+    INNER("DsapiSession", IN_SERVICE, 1, 1, add_session,
+          "takes name=\"expression\"",
+          "A value of each request that SQL reads as "
+          "current_setting('dsapi.<name>', true)"),
     INNER("DsapiAPIVersion", IN_SERVICE, 1, 1, set_version, "takes one text",
           "Version of a service's interface"),
     INNER("DsapiDescription", IN_SERVICE | IN_ROUTE, 1, 1, set_description,

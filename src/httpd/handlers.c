@@ -61,6 +61,38 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
     return dsapi_route_bind(pvalues, perr, route->params, &input, r->pool);
 }
 
+/* The settings of the request's transaction: its time limit, and what the
+ * service's DsapiSession expressions give. */
+static apr_status_t make_settings(const char ***psettings, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  apr_interval_time_t timeout)
+{
+    const apr_array_header_t *session = route->service->session;
+    const char **settings =
+        apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
+
+    settings[0] = apr_psprintf(r->pool, "%" APR_TIME_T_FMT, timeout / 1000);
+    for (int i = 0; i < session->nelts; i++) {
+        const mod_dsapi_session_t *value =
+            &APR_ARRAY_IDX(session, i, mod_dsapi_session_t);
+        const char *mistake = NULL;
+        const char *text = ap_expr_str_exec(r, value->expr, &mistake);
+
+        if (mistake || !text || !dsapi_base_utf8_valid(text, strlen(text))) {
+            dsapi_fail(perr, r->pool, DSAPI_EINTERNAL, "internal",
+                       "the service made a mistake");
+            (*perr)->internal =
+                apr_psprintf(r->pool, "DsapiSession %s: %s", value->name,
+                             mistake ? mistake : "the value is not UTF-8");
+            return DSAPI_EINTERNAL;
+        }
+        settings[i + 1] = text;
+    }
+    *psettings = settings;
+    return APR_SUCCESS;
+}
+
 /* Runs the route's statements behind its preamble, in one transaction. */
 static apr_status_t run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
                               request_rec *r, const mod_dsapi_route_t *route,
@@ -70,11 +102,14 @@ static apr_status_t run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
                                       ? route->db_timeout
                                       : mod_dsapi_srv_of(r->server)->db_timeout;
     dsapi_call_t *preamble = &APR_ARRAY_IDX(calls, 0, dsapi_call_t);
-    const char **settings = apr_palloc(r->pool, sizeof(char *));
+    const char **settings;
     dsapi_batch_t batch = {(const dsapi_call_t *)calls->elts, calls->nelts,
                            route->read_only, timeout * (calls->nelts - 1)};
+    apr_status_t rv = make_settings(&settings, perr, r, route, timeout);
 
-    settings[0] = apr_psprintf(r->pool, "%" APR_TIME_T_FMT, timeout / 1000);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     preamble->sql = route->preamble;
     preamble->types = NULL;
     preamble->values = settings;

@@ -186,6 +186,7 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
         s->trie = dsapi_route_trie_make(cmd->pool);
         s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
         s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
+        s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
         s->place = place_of(cmd);
         APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
                        mod_dsapi_service_t *) = s;
@@ -221,20 +222,6 @@ static const char *parse_texts(cmd_parms *cmd, apr_array_header_t *statements,
     return NULL;
 }
 
-/* What every batch of the route begins with. */
-static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
-{
-    route->read_only = route->action != MOD_DSAPI_ENQUEUE &&
-                       strcmp(route->method, "GET") == 0 && route->write != 1;
-    route->nsettings = 1;
-    route->preamble = dsapi_sql_literal(
-        route->read_only ? "SELECT set_config('transaction_read_only', 'on', "
-                           "true), "
-                           "set_config('statement_timeout', $1, true)"
-                         : "SELECT set_config('statement_timeout', $1, true)",
-        1, pool);
-}
-
 /* What does not go together in a route; NULL: all does. */
 static const char *contradiction(const mod_dsapi_route_t *route,
                                  apr_pool_t *pool)
@@ -264,9 +251,9 @@ static const char *contradiction(const mod_dsapi_route_t *route,
     return NULL;
 }
 
-static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route)
+static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
+                               mod_dsapi_service_t *service)
 {
-    mod_dsapi_service_t *service;
     const char *mistake;
     dsapi_err_t *err;
 
@@ -282,13 +269,6 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route)
     mistake = parse_texts(cmd, route->statements, route->texts, route->params);
     if (mistake) {
         return mistake;
-    }
-    make_preamble(route, cmd->pool);
-    service = APR_ARRAY_IDX(mod_dsapi_srv_of(cmd->server)->services, 0,
-                            mod_dsapi_service_t *);
-    for (int i = 0; service != route->service; i++) {
-        service = APR_ARRAY_IDX(mod_dsapi_srv_of(cmd->server)->services, i,
-                                mod_dsapi_service_t *);
     }
     if (dsapi_route_trie_add(service->trie, &err, route->path, route->method,
                              route, cmd->pool) != APR_SUCCESS) {
@@ -348,7 +328,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     route->place = place_of(cmd);
     inner.route = route;
     mistake = read_section(cmd, &inner);
-    return mistake ? mistake : close_route(cmd, route);
+    return mistake ? mistake : close_route(cmd, route, outer->service);
 }
 
 /* Source */
