@@ -26,10 +26,13 @@ CREATE TABLE IF NOT EXISTS dsapi.job (
     lease_token  uuid,
     result       json,
     error        text,                           -- of the newest attempt
+    trace        text,                           -- W3C traceparent of who asked
     CHECK ((state = 'running') = (lease_token IS NOT NULL)),
     CHECK ((state = 'running') = (lease_until IS NOT NULL))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_vacuum_threshold = 200);
+
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS trace text;
 
 -- One live job per source and parameters.
 CREATE UNIQUE INDEX IF NOT EXISTS job_live
@@ -46,15 +49,17 @@ CREATE INDEX IF NOT EXISTS job_params
 
 -- Put a job in the queue; where a live one has the same source and
 -- parameters, that one is the answer. Wakes the workers at commit.
+DROP FUNCTION IF EXISTS dsapi.enqueue(text, jsonb, integer);
 CREATE OR REPLACE FUNCTION dsapi.enqueue(p_source text, p_params jsonb,
-                                         p_max_attempts integer)
+                                         p_max_attempts integer,
+                                         p_trace text DEFAULT NULL)
 RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
 DECLARE
     found_job dsapi.job;
 BEGIN
     LOOP
-        INSERT INTO dsapi.job (source, params, max_attempts)
-        VALUES (p_source, p_params, p_max_attempts)
+        INSERT INTO dsapi.job (source, params, max_attempts, trace)
+        VALUES (p_source, p_params, p_max_attempts, p_trace)
         ON CONFLICT (source, md5(params::text))
            WHERE state IN ('queued', 'running') DO NOTHING
         RETURNING * INTO found_job;

@@ -198,9 +198,9 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
         route->status_route = job_route(route->service, route->source_name);
         route->job_sql = dsapi_sql_literal(
             apr_pstrcat(pool, "SELECT ", route->source->columns,
-                        " FROM dsapi.enqueue($1, $2::jsonb, $3::integer)",
+                        " FROM dsapi.enqueue($1, $2::jsonb, $3::integer, $4)",
                         NULL),
-            3, pool);
+            4, pool);
     }
     else {
         route->job_sql = dsapi_sql_literal(

@@ -234,14 +234,15 @@ static const char *source_json(const mod_dsapi_route_t *route,
 
 static void push_job_call(apr_array_header_t *calls,
                           const mod_dsapi_route_t *route, const char *params,
-                          apr_pool_t *pool)
+                          request_rec *r)
 {
     dsapi_call_t *call = apr_array_push(calls);
-    const char **bound = apr_palloc(pool, 3 * sizeof(char *));
+    const char **bound = apr_palloc(r->pool, 4 * sizeof(char *));
 
     bound[0] = route->source->core.name;
     bound[1] = params;
-    bound[2] = apr_itoa(pool, route->source->core.retry.attempts);
+    bound[2] = apr_itoa(r->pool, route->source->core.retry.attempts);
+    bound[3] = mod_dsapi_req_of(r)->trace;
     call->sql = route->job_sql;
     call->types = NULL;
     call->values = bound;
@@ -312,7 +313,7 @@ static apr_status_t enqueue(int *pstatus, dsapi_buf_t *buf, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    push_job_call(calls, route, params, r->pool);
+    push_job_call(calls, route, params, r);
     rv = run_calls(&rows, perr, r, route, calls);
     if (rv == APR_SUCCESS) {
         rv = dsapi_route_write(buf, perr, rows, DSAPI_SHAPE_ROW, 0, r->pool);
@@ -333,7 +334,7 @@ static apr_status_t show_job(int *pstatus, dsapi_buf_t *buf, dsapi_err_t **perr,
     dsapi_rows_t *rows;
     apr_status_t rv;
 
-    push_job_call(calls, route, source_json(route, values, r->pool), r->pool);
+    push_job_call(calls, route, source_json(route, values, r->pool), r);
     rv = run_calls(&rows, perr, r, route, calls);
     if (rv != APR_SUCCESS) {
         return rv;

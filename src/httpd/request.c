@@ -8,6 +8,8 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "base/trace.h"
+
 /* The most of a client's X-Request-Id that is kept. */
 #define REQUEST_ID_MAX_BYTES 128
 
@@ -38,6 +40,17 @@ static const char *request_id(request_rec *r)
     return id;
 }
 
+/* The caller's trace goes on, or one begins. */
+static const char *traceparent(request_rec *r)
+{
+    unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
+    char *out = apr_palloc(r->pool, DSAPI_TRACE_SIZE);
+
+    apr_generate_random_bytes(random, sizeof(random));
+    dsapi_base_trace(out, apr_table_get(r->headers_in, "traceparent"), random);
+    return out;
+}
+
 int mod_dsapi_translate_name(request_rec *r)
 {
     const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
@@ -56,6 +69,9 @@ int mod_dsapi_translate_name(request_rec *r)
     req->service = service;
     req->rest = rest;
     req->id = request_id(r);
+    req->trace = traceparent(r);
+    apr_table_setn(r->notes, "dsapi-trace-id",
+                   dsapi_base_trace_id(req->trace, r->pool));
     ap_set_module_config(r->request_config, &dsapi_module, req);
     apr_table_setn(r->err_headers_out, "X-Request-Id", req->id);
     r->filename = r->uri; /* there is no file, but others look at the name */

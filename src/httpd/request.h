@@ -12,9 +12,10 @@
 /** What is known of a request under a base. In its pool. */
 typedef struct mod_dsapi_req_t {
     const mod_dsapi_service_t *service;
-    const char *rest; /* of the path, behind the base */
-    const char *id;   /* X-Request-Id */
-    int problem_sent; /* the body is a problem document already */
+    const char *rest;  /* of the path, behind the base */
+    const char *trace; /* W3C traceparent of ours */
+    const char *id;    /* X-Request-Id */
+    int problem_sent;  /* the body is a problem document already */
 } mod_dsapi_req_t;
 
 /** The handler's name. */

@@ -89,9 +89,9 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
     mod_dsapi_req_t *req = mod_dsapi_req_of(r);
 
     ap_log_rerror(APLOG_MARK, level_of(err, http), 0, r,
-                  "DSAPI0003: %s: %s [%s]", err->code,
+                  "DSAPI0003: %s: %s [%s %s]", err->code,
                   err->internal ? err->internal : err->detail,
-                  req ? req->id : "-");
+                  req ? req->id : "-", req ? req->trace : "-");
     if (req) {
         req->problem_sent = 1;
     }

@@ -4,6 +4,8 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "base/trace.h"
+
 dsapi_job_t *dsapi_job_make(const dsapi_source_t *source,
                             const dsapi_rows_t *rows, int row,
                             apr_pool_t *parent)
@@ -20,6 +22,7 @@ dsapi_job_t *dsapi_job_make(const dsapi_source_t *source,
     job->token = apr_pstrdup(pool, dsapi_rows_value(NULL, rows, row, 1));
     job->params = apr_pstrdup(pool, dsapi_rows_value(NULL, rows, row, 3));
     job->attempts = (int)apr_atoi64(dsapi_rows_value(NULL, rows, row, 4));
+    job->trace = apr_pstrdup(pool, dsapi_rows_value(NULL, rows, row, 6));
     return job;
 }
 
@@ -45,6 +48,24 @@ void dsapi_job_fail(dsapi_job_t *job, const char *error, int retry,
               : -1;
 }
 
+/* The source's headers, and the trace of whoever asked for the job. */
+static const apr_array_header_t *make_headers(const dsapi_job_t *job)
+{
+    unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
+    char trace[DSAPI_TRACE_SIZE];
+    apr_array_header_t *headers;
+
+    if (!job->trace) {
+        return job->source->headers;
+    }
+    headers = apr_array_copy(job->pool, job->source->headers);
+    apr_generate_random_bytes(random, sizeof(random));
+    dsapi_base_trace(trace, job->trace, random);
+    APR_ARRAY_PUSH(headers, const char *) =
+        apr_pstrcat(job->pool, "traceparent: ", trace, NULL);
+    return headers;
+}
+
 void dsapi_job_fetch(dsapi_job_t *job, dsapi_client_t *client)
 {
     apr_table_t *vars;
@@ -61,7 +82,7 @@ void dsapi_job_fetch(dsapi_job_t *job, dsapi_client_t *client)
         dsapi_job_fail(job, err->detail, 0, 0);
         return;
     }
-    job->fetch.headers = job->source->headers;
+    job->fetch.headers = make_headers(job);
     job->fetch.timeout = job->source->timeout;
     job->fetch.connect_timeout = job->source->timeout;
     job->fetch.stall_timeout = job->source->timeout;

@@ -27,6 +27,7 @@ typedef struct dsapi_job_t {
     const char *token;
     int attempts;        /* the present one included */
     const char *params;  /* JSON, as the queue has it */
+    const char *trace;   /* traceparent of who asked; NULL: none */
     const char **values; /* of the source's parameters, and the document */
     apr_pool_t *transfer_pool; /* NULL: no transfer is under way */
     dsapi_fetch_t fetch;

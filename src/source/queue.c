@@ -42,7 +42,7 @@ void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
 {
     fill(pcall, pool,
          "SELECT id, lease_token AS token, source, params, attempts, "
-         "max_attempts FROM dsapi.claim($1::text[], $2::integer, "
+         "max_attempts, trace FROM dsapi.claim($1::text[], $2::integer, "
          "$3::interval)",
          3, dsapi_base_array_literal(sources, pool), apr_itoa(pool, limit),
          interval_text(lease, pool));

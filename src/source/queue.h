@@ -19,7 +19,8 @@
 /** LISTEN for new jobs. */
 void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);
 
-/** Claim jobs: columns id, token, source, params, attempts, max_attempts.
+/** Claim jobs: columns id, token, source, params, attempts, max_attempts,
+ *  trace.
  *  @param sources  of const char *, full names */
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool);

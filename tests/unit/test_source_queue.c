@@ -54,7 +54,7 @@ START_TEST(claim_gives_the_columns_of_a_job)
                       g_pool);
     ck_assert_str_eq(shown(&call), "SELECT id, lease_token AS token, source, "
                                    "params, "
-                                   "attempts, max_attempts FROM "
+                                   "attempts, max_attempts, trace FROM "
                                    "dsapi.claim($1::text[], "
                                    "$2::integer, "
                                    "$3::interval)|{\"s/a\",\"s/\\\"b\"}|16|"
