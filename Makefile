@@ -21,7 +21,7 @@ flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined $(warnings)
 endif
 
-core_dirs = base json sql db route source
+core_dirs = base json csv sql db route source
 core_src := $(foreach d,$(core_dirs),$(wildcard src/$(d)/*.c))
 glue_src := mod_dsapi.c $(wildcard src/httpd/*.c)
 unit_src := $(wildcard tests/unit/*.c)
@@ -156,7 +156,7 @@ format:
 
 ## make clean
 clean:
-	@packaging/run/stack.sh stop >/dev/null
+	@packaging/run/stack.sh clean >/dev/null
 	rm -rf $(BUILD)
 
 -include $(core_obj:.o=.d) $(glue_obj:.o=.d) $(unit_obj:.o=.d) $(tools:=.d)

@@ -2,7 +2,7 @@
 # `make run`, `make start`, `make stop`: PostgreSQL, the upstream stand-in and
 # httpd with the shipped services and real data, under $BUILD/run.
 #
-#   stack.sh run|start|stop
+#   stack.sh run|start|stop|clean
 #
 # Variables: PORT (8080), LISTEN (127.0.0.1), HUNGERMAP_UPSTREAM (default: the
 # stand-in), DATABASE_URL (default: a private PostgreSQL), EXTRA_CONF (an
@@ -271,7 +271,8 @@ load_country() {
         -w '\n%{http_code}') || die "no answer from $base/fetch/$iso3"
     [[ ${answer##*$'\n'} == 202 ]] || {
         printf '%s\n' "$answer" >&2
-        die "$base/fetch/$iso3 did not take the job"
+        die "$base/fetch/$iso3 did not take the job;" \
+            "make stop, then make start, begins anew"
     }
     while [[ $state != succeeded ]]; do
         srv_alive "$place/httpd" || {
@@ -444,8 +445,14 @@ start)
 stop)
     stop
     ;;
+clean)
+    stop
+    find_place
+    # a place of its own, outside the build folder
+    [[ -z $place || ! -f $place/tree ]] || rm -rf "$place"
+    ;;
 *)
-    echo 'usage: stack.sh run|start|stop' >&2
+    echo 'usage: stack.sh run|start|stop|clean' >&2
     exit 2
     ;;
 esac

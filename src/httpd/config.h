@@ -109,6 +109,10 @@ typedef struct mod_dsapi_route_t {
     int write; /* DsapiWrite; -1: not set */
     dsapi_shape_e shape;
     int shape_set;
+    int page_size; /* DsapiPage; 0: the answer is not paged */
+    int page_max;
+    int limit_index; /* of :limit and :offset, where it is paged */
+    int offset_index;
     const char *content_type;       /* DsapiContentType; NULL: JSON */
     int status;                     /* 0: by the action */
     apr_interval_time_t db_timeout; /* -1: the server's */
@@ -124,7 +128,6 @@ typedef struct mod_dsapi_route_t {
     dsapi_sql_t *job_sql;     /* what enqueues or looks up */
     const struct mod_dsapi_route_t *status_route; /* for Location; NULL */
     ap_directive_t *action_directive;
-    mod_dsapi_place_t place;
 } mod_dsapi_route_t;
 
 /* What a directive's section is; the module's per-directory slot holds it. */

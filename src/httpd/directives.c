@@ -289,6 +289,29 @@ static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
     return fail(cmd, "is rows, row, value or none");
 }
 
+static const char *set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
+                            const apr_array_header_t *args)
+{
+    static const char usage[] = "takes the size of a page and its largest: "
+                                "50 max=500";
+    const dsapi_arg_t *max = &APR_ARRAY_IDX(args, args->nelts - 1, dsapi_arg_t);
+    apr_int64_t size;
+    apr_int64_t limit = 0;
+
+    if (!word(args, 0) ||
+        dsapi_base_parse_int(&size, word(args, 0), 1, 1000000) != APR_SUCCESS) {
+        return fail(cmd, usage);
+    }
+    if (args->nelts == 2 && (!max->key || strcmp(max->key, "max") != 0 ||
+                             dsapi_base_parse_int(&limit, max->value, size,
+                                                  1000000) != APR_SUCCESS)) {
+        return fail(cmd, usage);
+    }
+    section->route->page_size = (int)size;
+    section->route->page_max = limit ? (int)limit : (int)size;
+    return NULL;
+}
+
 static const char *set_content_type(cmd_parms *cmd,
                                     mod_dsapi_section_t *section,
                                     const apr_array_header_t *args)
@@ -708,6 +731,10 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
           "is rows, row, value or none",
           "Shape of the answer (rows|row|value|none; default rows)"),
+    INNER("DsapiPage", IN_ROUTE, 1, 2, set_page,
+          "takes the size of a page and its largest: 50 max=500",
+          "Declares :limit and :offset, and links the pages (size of a page, "
+          "max= the largest; default max: the size)"),
     INNER("DsapiContentType", IN_ROUTE, 1, 1, set_content_type,
           "takes a media type in double quotes",
           "Media type of DsapiResult value (default JSON)"),

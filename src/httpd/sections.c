@@ -251,12 +251,60 @@ static const char *contradiction(const mod_dsapi_route_t *route,
     return NULL;
 }
 
+/* One of the parameters that DsapiPage declares. */
+static const char *declare_bound(cmd_parms *cmd, mod_dsapi_route_t *route,
+                                 int *pindex, const char *declaration)
+{
+    apr_array_header_t *args;
+    dsapi_param_t *param;
+    dsapi_err_t *err;
+
+    *pindex = route->params->nelts;
+    if (dsapi_base_args_parse(&args, &err, declaration, cmd->pool) !=
+            APR_SUCCESS ||
+        dsapi_route_param_parse(&param, &err, args, cmd->pool) != APR_SUCCESS) {
+        return err->detail;
+    }
+    if (dsapi_route_param_index(route->params, param->name) >= 0) {
+        return apr_pstrcat(cmd->pool, "DsapiPage declares '", param->name,
+                           "': take its DsapiParam away", NULL);
+    }
+    APR_ARRAY_PUSH(route->params, dsapi_param_t *) = param;
+    return NULL;
+}
+
+static const char *declare_page(cmd_parms *cmd, mod_dsapi_route_t *route)
+{
+    const char *mistake;
+
+    if (route->page_size == 0) {
+        return NULL;
+    }
+    if (strcmp(route->method, "GET") != 0 || route->shape != DSAPI_SHAPE_ROWS) {
+        return "DsapiPage goes with GET and DsapiResult rows";
+    }
+    mistake = declare_bound(cmd, route, &route->limit_index,
+                            apr_psprintf(cmd->temp_pool,
+                                         "limit int default=%d min=1 max=%d "
+                                         "description=\"rows of a page at "
+                                         "most\"",
+                                         route->page_size, route->page_max));
+    return mistake ? mistake
+                   : declare_bound(cmd, route, &route->offset_index,
+                                   "offset bigint default=0 min=0 "
+                                   "description=\"rows to pass over\"");
+}
+
 static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
                                mod_dsapi_service_t *service)
 {
     const char *mistake;
     dsapi_err_t *err;
 
+    mistake = declare_page(cmd, route);
+    if (mistake) {
+        return mistake;
+    }
     if (dsapi_route_params_settle(&err, route->params, route->path_names,
                                   route->takes_body,
                                   cmd->pool) != APR_SUCCESS) {
@@ -325,7 +373,6 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     route->write = -1;
     route->db_timeout = -1;
     route->max_body_bytes = -1;
-    route->place = place_of(cmd);
     inner.route = route;
     mistake = read_section(cmd, &inner);
     return mistake ? mistake : close_route(cmd, route, outer->service);

@@ -435,8 +435,14 @@ static const char *rows_cell(apr_size_t *plen, const void *baton, int row,
     return dsapi_rows_value(plen, baton, row, column);
 }
 
-static apr_status_t plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,
-                              const dsapi_rows_t *rows, apr_pool_t *pool)
+void dsapi_route_write_nth(dsapi_buf_t *buf, const dsapi_plan_t *plan,
+                           const dsapi_rows_t *rows, int row)
+{
+    dsapi_route_write_row(buf, plan, rows_cell, rows, row);
+}
+
+apr_status_t dsapi_route_plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,
+                                   const dsapi_rows_t *rows, apr_pool_t *pool)
 {
     int n = dsapi_rows_columns(rows);
     const char **names = apr_palloc(pool, sizeof(*names) * ((apr_size_t)n + 1));
@@ -535,12 +541,12 @@ apr_status_t dsapi_route_write(dsapi_buf_t *buf, dsapi_err_t **perr,
     if (shape == DSAPI_SHAPE_VALUE) {
         return write_value(buf, perr, rows, raw, pool);
     }
-    rv = plan_rows(&plan, perr, rows, pool);
+    rv = dsapi_route_plan_rows(&plan, perr, rows, pool);
     if (!plan) {
         return rv;
     }
     if (shape == DSAPI_SHAPE_ROW) {
-        dsapi_route_write_row(buf, plan, rows_cell, rows, 0);
+        dsapi_route_write_nth(buf, plan, rows, 0);
         return APR_SUCCESS;
     }
     dsapi_buf_putc(buf, '[');
@@ -548,7 +554,7 @@ apr_status_t dsapi_route_write(dsapi_buf_t *buf, dsapi_err_t **perr,
         if (i > 0) {
             dsapi_buf_putc(buf, ',');
         }
-        dsapi_route_write_row(buf, plan, rows_cell, rows, i);
+        dsapi_route_write_nth(buf, plan, rows, i);
     }
     dsapi_buf_putc(buf, ']');
     return APR_SUCCESS;

@@ -36,9 +36,22 @@ apr_status_t dsapi_route_plan(dsapi_plan_t **pplan, dsapi_err_t **perr,
                               const char *const *names, const unsigned *types,
                               int ncolumns, apr_pool_t *pool);
 
+/**
+ * Plan the shape of the rows of a statement, as dsapi_route_plan does.
+ * @param rows  any number of them, also none; borrowed for the call: the plan
+ *              serves all rows of the same columns
+ */
+apr_status_t dsapi_route_plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,
+                                   const dsapi_rows_t *rows, apr_pool_t *pool);
+
 /** Append one row as a JSON object. */
 void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,
                            dsapi_cell_fn cell, const void *baton, int row);
+
+/** Append one row of a statement as a JSON object.
+ *  @param row  below dsapi_rows_count */
+void dsapi_route_write_nth(dsapi_buf_t *buf, const dsapi_plan_t *plan,
+                           const dsapi_rows_t *rows, int row);
 
 /**
  * Append a value as to_json writes it.

@@ -480,6 +480,46 @@ START_TEST(a_plan_serves_any_number_of_rows)
 }
 END_TEST
 
+START_TEST(rows_are_written_one_by_one)
+{
+    dsapi_buf_t *buf = dsapi_buf_make(1, g_pool);
+    const char *const *names = NAMES("@etag", "a.b", "a.c");
+    const unsigned *types = TYPES(25, 23, 1009);
+    const dsapi_rows_t *rows = rows_of(names, types, "");
+    dsapi_plan_t *plan = NULL;
+    dsapi_err_t *err = (dsapi_err_t *)g_pool;
+
+    ck_assert_int_eq(dsapi_route_plan_rows(&plan, &err, rows, g_pool),
+                     APR_SUCCESS);
+    ck_assert_ptr_null(err);
+    PQclear(rows->res); /* the plan stays good */
+    rows = rows_of(names, types, "x|1|{p}|y|~|~|");
+    dsapi_route_write_nth(buf, plan, rows, 1);
+    dsapi_route_write_nth(buf, plan, rows, 0);
+    PQclear(rows->res);
+    rows = rows_of(names, types, "z|2|{}|");
+    dsapi_route_write_nth(buf, plan, rows, 0);
+    PQclear(rows->res);
+    ck_assert_str_eq(dsapi_buf_str(buf), "{\"a\":{\"b\":null,\"c\":null}}"
+                                         "{\"a\":{\"b\":1,\"c\":[\"p\"]}}"
+                                         "{\"a\":{\"b\":2,\"c\":[]}}");
+}
+END_TEST
+
+START_TEST(rows_whose_names_contradict_have_no_plan)
+{
+    const dsapi_rows_t *rows = rows_of(NAMES("a", "a.b"), NULL, "x|y|");
+    dsapi_plan_t *plan = (dsapi_plan_t *)g_pool;
+    dsapi_err_t *err = NULL;
+
+    ck_assert_int_eq(dsapi_route_plan_rows(&plan, &err, rows, g_pool),
+                     DSAPI_EINTERNAL);
+    PQclear(rows->res);
+    ck_assert_ptr_null(plan);
+    ck_assert_str_eq(err->code, "result-shape");
+}
+END_TEST
+
 START_TEST(rows_are_an_array)
 {
     ck_assert_str_eq(
@@ -611,7 +651,8 @@ UNIT_SUITE(route_result, values_are_those_of_to_json,
            an_alias_may_nest_as_deep_as_it_is_long,
            names_that_contradict_each_other_are_an_error,
            at_columns_are_left_out, a_row_without_columns_is_an_empty_object,
-           a_plan_serves_any_number_of_rows, rows_are_an_array,
+           a_plan_serves_any_number_of_rows, rows_are_written_one_by_one,
+           rows_whose_names_contradict_have_no_plan, rows_are_an_array,
            a_row_is_the_first_or_none,
            a_value_is_the_first_column_of_the_first_row,
            a_raw_value_goes_out_as_it_is, a_raw_bytea_may_hold_any_byte,

@@ -1,0 +1,51 @@
+/*
+ * What a route does once its parameters are bound: run SQL, put a job into
+ * the queue, show one.
+ */
+#ifndef DSAPI_HTTPD_ACTIONS_H
+#define DSAPI_HTTPD_ACTIONS_H
+
+#include <httpd.h>
+
+#include "db/db.h"
+#include "httpd/config.h"
+#include "json/buf.h"
+
+/** What is to be sent; headers are in r->headers_out. */
+typedef struct mod_dsapi_answer_t {
+    int status;
+    const char *type; /* media type */
+    dsapi_buf_t *buf; /* empty at first */
+} mod_dsapi_answer_t;
+
+/** An array of calls, in pool, whose first is left for the preamble. */
+apr_array_header_t *mod_dsapi_make_calls(apr_pool_t *pool);
+
+/**
+ * Run calls behind the route's preamble, in one transaction.
+ * @param prows  out: the rows of the last call, in the request's pool
+ * @param perr   out: the error, in the request's pool
+ * @param calls  of dsapi_call_t; the first is filled in
+ * @return as mod_dsapi_db_run
+ */
+apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
+                                 request_rec *r, const mod_dsapi_route_t *route,
+                                 apr_array_header_t *calls);
+
+/** DsapiQuery. @param values  one a parameter of the route
+ *  @return APR_SUCCESS, or why not (perr in the request's pool) */
+apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                             request_rec *r, const mod_dsapi_route_t *route,
+                             const char **values);
+
+/** DsapiEnqueue; as mod_dsapi_query. */
+apr_status_t mod_dsapi_enqueue(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                               request_rec *r, const mod_dsapi_route_t *route,
+                               const char **values);
+
+/** DsapiJob; as mod_dsapi_query. */
+apr_status_t mod_dsapi_show_job(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                                request_rec *r, const mod_dsapi_route_t *route,
+                                const char **values);
+
+#endif

@@ -1,0 +1,154 @@
+/* Rows as they go out: see table.h. */
+#include "route/table.h"
+
+#include <string.h>
+
+#include "csv/writer.h"
+#include "route/result.h"
+
+struct dsapi_table_t {
+    dsapi_format_e format;
+    dsapi_buf_t *buf;
+    dsapi_buf_t *cell;  /* CSV: one value as JSON */
+    dsapi_plan_t *plan; /* JSON and NDJSON; NULL before the first rows */
+    int begun;
+    int filled; /* a row has been written */
+    apr_pool_t *pool;
+};
+
+dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
+                                      apr_pool_t *pool)
+{
+    dsapi_table_t *table = apr_pcalloc(pool, sizeof(*table));
+
+    table->format = format;
+    table->buf = buf;
+    table->pool = pool;
+    if (format == DSAPI_FORMAT_CSV) {
+        table->cell = dsapi_buf_make(0, pool);
+    }
+    return table;
+}
+
+static void put_names(dsapi_table_t *table, const dsapi_rows_t *rows)
+{
+    int first = 1;
+
+    for (int i = 0; i < dsapi_rows_columns(rows); i++) {
+        const char *name = dsapi_rows_name(rows, i);
+
+        if (*name != '@') {
+            if (!first) {
+                dsapi_buf_putc(table->buf, ',');
+            }
+            dsapi_csv_put_field(table->buf, name, strlen(name));
+            first = 0;
+        }
+    }
+    dsapi_csv_end_record(table->buf);
+}
+
+/* A value as CSV shows it: what JSON shows, without the quotes of a string.
+ * Only a timestamp's string differs from the text that PostgreSQL printed. */
+static void put_cell(dsapi_table_t *table, unsigned type, const char *text,
+                     apr_size_t len)
+{
+    dsapi_buf_t *cell = table->cell;
+
+    if (!text) {
+        return;
+    }
+    cell->len_bytes = 0;
+    dsapi_route_write_value(cell, type, text, len);
+    if (type == DSAPI_OID_JSON || type == DSAPI_OID_JSONB ||
+        cell->data[0] != '"') {
+        dsapi_csv_put_field(table->buf, cell->data, cell->len_bytes);
+    }
+    else if (type == DSAPI_OID_TIMESTAMP || type == DSAPI_OID_TIMESTAMPTZ) {
+        dsapi_csv_put_field(table->buf, cell->data + 1, cell->len_bytes - 2);
+    }
+    else {
+        dsapi_csv_put_field(table->buf, text, len);
+    }
+}
+
+static void put_record(dsapi_table_t *table, const dsapi_rows_t *rows, int row)
+{
+    int first = 1;
+
+    for (int i = 0; i < dsapi_rows_columns(rows); i++) {
+        apr_size_t len = 0;
+        const char *text;
+
+        if (*dsapi_rows_name(rows, i) == '@') {
+            continue;
+        }
+        if (!first) {
+            dsapi_buf_putc(table->buf, ',');
+        }
+        first = 0;
+        text = dsapi_rows_value(&len, rows, row, i);
+        put_cell(table, dsapi_rows_type(rows, i), text, len);
+    }
+    dsapi_csv_end_record(table->buf);
+}
+
+static apr_status_t begin(dsapi_table_t *table, dsapi_err_t **perr,
+                          const dsapi_rows_t *rows)
+{
+    table->begun = 1;
+    if (table->format == DSAPI_FORMAT_CSV) {
+        put_names(table, rows);
+        return APR_SUCCESS;
+    }
+    if (table->format == DSAPI_FORMAT_JSON) {
+        dsapi_buf_putc(table->buf, '[');
+    }
+    return dsapi_route_plan_rows(&table->plan, perr, rows, table->pool);
+}
+
+apr_status_t dsapi_route_table_rows(dsapi_table_t *table, dsapi_err_t **perr,
+                                    const dsapi_rows_t *rows, int nrows)
+{
+    apr_status_t rv = table->begun ? APR_SUCCESS : begin(table, perr, rows);
+
+    for (int i = 0; rv == APR_SUCCESS && i < nrows; i++) {
+        switch (table->format) {
+        case DSAPI_FORMAT_CSV:
+            put_record(table, rows, i);
+            break;
+        case DSAPI_FORMAT_NDJSON:
+            dsapi_route_write_nth(table->buf, table->plan, rows, i);
+            dsapi_buf_putc(table->buf, '\n');
+            break;
+        case DSAPI_FORMAT_JSON:
+            if (table->filled) {
+                dsapi_buf_putc(table->buf, ',');
+            }
+            dsapi_route_write_nth(table->buf, table->plan, rows, i);
+            break;
+        }
+        table->filled = 1;
+    }
+    return rv;
+}
+
+void dsapi_route_table_end(dsapi_table_t *table)
+{
+    if (table->format == DSAPI_FORMAT_JSON) {
+        dsapi_buf_putc(table->buf, ']');
+    }
+}
+
+const char *dsapi_route_table_type(dsapi_format_e format)
+{
+    switch (format) {
+    case DSAPI_FORMAT_CSV:
+        return "text/csv; charset=utf-8; header=present";
+    case DSAPI_FORMAT_NDJSON:
+        return "application/x-ndjson";
+    case DSAPI_FORMAT_JSON:
+        break;
+    }
+    return "application/json; charset=utf-8";
+}
