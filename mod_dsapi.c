@@ -54,6 +54,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(mod_dsapi_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_error_filter(mod_dsapi_insert_error_filter, NULL, NULL,
                                 APR_HOOK_LAST);
+    ap_hook_insert_filter(mod_dsapi_insert_filter, NULL, NULL, APR_HOOK_LAST);
     mod_dsapi_register_filters();
     mod_dsapi_db_register_hooks(p);
 }

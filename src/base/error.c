@@ -85,6 +85,8 @@ apr_status_t dsapi_fail_field(dsapi_err_t **perr, apr_pool_t *pool,
     /* Twice at most: a client decides how long a name is, and how many. */
     if (err->fields->nelts == 1) {
         err->detail = field_detail(field, pool);
+        /* A message may quote a value, and no value is to be in a log. */
+        err->internal = apr_psprintf(pool, "%s '%s'", in, field->name);
     }
     else if (err->fields->nelts == 2) {
         err->detail =

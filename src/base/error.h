@@ -71,7 +71,9 @@ apr_status_t dsapi_fail(dsapi_err_t **perr, apr_pool_t *pool, apr_status_t rv,
     __attribute__((format(printf, 5, 6)));
 
 /**
- * Add one mistake to an error that collects them; the first call makes the
+ * Add one mistake to an error that collects them (the log is told the first
+ * one's place and name, not its message, which may quote a value); the first
+ * call makes the
  * error (DSAPI_EPARAM, "invalid-parameter"). Its detail is the first mistake
  * ("'day' must be ..."), and says if there are more. A client can make any
  * number of mistakes: those past DSAPI_FIELDS_MAX are not kept.

@@ -89,6 +89,22 @@ static const char *public_message(const char *message, apr_pool_t *pool)
                : "the database refused it";
 }
 
+/* A message for the log: PostgreSQL quotes a client's values in messages of
+ * class 22, and no bound value is to be in a log. */
+static const char *log_message(const char *state, const char *message,
+                               apr_pool_t *pool)
+{
+    const char *open = strchr(message, '"');
+    const char *close = strrchr(message, '"');
+
+    if (strncmp(state, "22", 2) != 0 || !open || open == close) {
+        return message;
+    }
+    return apr_pstrcat(
+        pool, apr_pstrmemdup(pool, message, (apr_size_t)(open + 1 - message)),
+        "...", close, NULL);
+}
+
 apr_status_t dsapi_db_error(dsapi_err_t **perr, const char *sqlstate,
                             const char *message, apr_pool_t *pool)
 {
@@ -115,6 +131,7 @@ apr_status_t dsapi_db_error(dsapi_err_t **perr, const char *sqlstate,
         (*perr)->retry_after_s = row->retry_after_s;
     }
     (*perr)->sqlstate = apr_pstrdup(pool, state);
-    (*perr)->internal = apr_psprintf(pool, "SQLSTATE %s: %s", state, message);
+    (*perr)->internal = apr_psprintf(pool, "SQLSTATE %s: %s", state,
+                                     log_message(state, message, pool));
     return (*perr)->rv;
 }

@@ -15,7 +15,8 @@
  * A message is passed on to the client only where the author of the SQL
  * raised it on purpose (RAISE EXCEPTION: P0001, or an SQLSTATE PTnnn, whose
  * nnn, 400 to 599, becomes the HTTP status), up to 1,000 bytes; all other
- * messages go to the log alone, since they name tables, columns and values.
+ * messages go to the log alone, since they name tables and columns; the values
+ * that PostgreSQL quotes in class 22 go nowhere.
  *
  * @param perr      out: the error, in pool
  * @param sqlstate  five characters; NULL: the connection was lost

@@ -18,8 +18,7 @@ mod_dsapi_req_t *mod_dsapi_req_of(const request_rec *r)
     return ap_get_module_config(r->request_config, &dsapi_module);
 }
 
-/* The client's id where it is harmless in logs and headers, else a new one. */
-static const char *request_id(request_rec *r)
+const char *mod_dsapi_request_id(request_rec *r)
 {
     const char *given = apr_table_get(r->headers_in, "X-Request-Id");
     apr_size_t len = given ? strlen(given) : 0;
@@ -68,7 +67,7 @@ int mod_dsapi_translate_name(request_rec *r)
     req = apr_pcalloc(r->pool, sizeof(*req));
     req->service = service;
     req->rest = rest;
-    req->id = request_id(r);
+    req->id = mod_dsapi_request_id(r);
     req->trace = traceparent(r);
     apr_table_setn(r->notes, "dsapi-trace-id",
                    dsapi_base_trace_id(req->trace, r->pool));

@@ -18,6 +18,10 @@ typedef struct mod_dsapi_req_t {
     int problem_sent;  /* the body is a problem document already */
 } mod_dsapi_req_t;
 
+/** @return the client's X-Request-Id where it is harmless in logs and headers,
+ *  else a new one */
+const char *mod_dsapi_request_id(request_rec *r);
+
 /** The handler's name. */
 #define MOD_DSAPI_HANDLER "dsapi-route"
 

@@ -48,6 +48,15 @@ static const char *title_of(int http, apr_pool_t *pool)
     return blank ? blank + 1 : line;
 }
 
+/* The request that a client made, where this one serves its ErrorDocument. */
+static const request_rec *origin_of(const request_rec *r)
+{
+    while (r->prev) {
+        r = r->prev;
+    }
+    return r;
+}
+
 /* RFC 9457. The type is about:blank: the title is the status's own phrase,
  * and the code tells the cases apart. The instance is a URI reference. */
 static dsapi_buf_t *problem_json(const request_rec *r, int http,
@@ -63,7 +72,8 @@ static dsapi_buf_t *problem_json(const request_rec *r, int http,
     dsapi_json_key(&w, "status");
     dsapi_json_int(&w, http);
     dsapi_json_member(&w, "detail", err->detail);
-    dsapi_json_member(&w, "instance", ap_os_escape_path(r->pool, r->uri, 1));
+    dsapi_json_member(&w, "instance",
+                      ap_os_escape_path(r->pool, origin_of(r)->uri, 1));
     dsapi_json_member(&w, "code", err->code);
     if (err->fields) {
         write_fields(&w, err);
@@ -177,6 +187,10 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         return APR_SUCCESS;
     }
     f->ctx = f;
+    if (!apr_table_get(r->err_headers_out, "X-Request-Id")) {
+        apr_table_setn(r->headers_out, "X-Request-Id",
+                       mod_dsapi_request_id(r)); /* it failed early */
+    }
     err.code = code_of(r->status);
     err.detail = title_of(r->status, r->pool);
     buf = problem_json(r, r->status, &err);
@@ -201,18 +215,30 @@ void mod_dsapi_register_filters(void)
                               AP_FTYPE_RESOURCE);
 }
 
-void mod_dsapi_insert_error_filter(request_rec *r)
+static int is_under_base(const request_rec *r)
 {
-    const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
     const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
     const char *rest;
 
-    if (req ? req->problem_sent
-            : !srv->bases || !r->uri ||
-                  !dsapi_route_base(&rest, srv->bases, r->uri)) {
-        return;
+    return mod_dsapi_req_of(r) ||
+           (srv->bases && r->uri &&
+            dsapi_route_base(&rest, srv->bases, r->uri) != NULL);
+}
+
+void mod_dsapi_insert_error_filter(request_rec *r)
+{
+    const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+
+    if (r->status >= 400 && is_under_base(r) && !(req && req->problem_sent)) {
+        ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
     }
-    if (r->status >= 400) {
+}
+
+void mod_dsapi_insert_filter(request_rec *r)
+{
+    const request_rec *origin = origin_of(r);
+
+    if (origin != r && r->status >= 400 && is_under_base(origin)) {
         ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
     }
 }

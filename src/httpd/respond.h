@@ -32,7 +32,10 @@ int mod_dsapi_send_body(request_rec *r, int status, const char *type,
 /** Register the filter. */
 void mod_dsapi_register_filters(void);
 
-/** Hook insert_error_filter. */
+/** Hook insert_error_filter: httpd's own error pages. */
 void mod_dsapi_insert_error_filter(request_rec *r);
+
+/** Hook insert_filter: what an ErrorDocument serves in their place. */
+void mod_dsapi_insert_filter(request_rec *r);
 
 #endif

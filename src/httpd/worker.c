@@ -168,7 +168,6 @@ static void fill_config(apr_pool_t *p, server_rec *main,
 {
     const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(main);
 
-    memset(&self, 0, sizeof(self));
     self.server = main;
     self.config.conninfo = srv->worker_database
                                ? srv->worker_database
@@ -217,6 +216,7 @@ int mod_dsapi_worker_post_config(apr_pool_t *pconf, server_rec *main)
     ap_watchdog_t *watchdog;
     apr_status_t rv;
 
+    memset(&self, 0, sizeof(self)); /* what an earlier configuration left */
     if (sources->nelts == 0 || !mod_dsapi_srv_of(main)->worker) {
         return OK;
     }

@@ -78,6 +78,7 @@ START_TEST(fail_field_collects_in_order)
 
     dsapi_fail_field(&err, g_pool, "path", "iso3", "must be a code");
     first = err;
+    ck_assert_str_eq(err->internal, "path 'iso3'");
     dsapi_fail_field(&err, g_pool, "body", "to", "is required");
     dsapi_fail_field(&err, g_pool, "header", "Prefer", "is not known");
     ck_assert_ptr_eq(err, first);

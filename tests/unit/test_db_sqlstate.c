@@ -65,9 +65,9 @@ END_TEST
 START_TEST(the_message_goes_to_the_log_alone)
 {
     static const char *const states[] = {
-        "22P02", "23502", "23503", "23505", "23514", "23P01",
-        "28P01", "3D000", "40001", "42501", "42P01", "53300",
-        "55P03", "57014", "57P01", "08006", "P0002", "XX000"};
+        "23502", "23503", "23505", "23514", "23P01", "28P01",
+        "3D000", "40001", "42501", "42P01", "53300", "55P03",
+        "57014", "57P01", "08006", "P0002", "XX000"};
 
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         const dsapi_err_t *err = error_of(states[i], "secret \"x\"");
@@ -77,6 +77,29 @@ START_TEST(the_message_goes_to_the_log_alone)
         ck_assert_str_eq(err->internal,
                          apr_pstrcat(g_pool, "SQLSTATE ", states[i],
                                      ": secret \"x\"", NULL));
+    }
+}
+END_TEST
+
+START_TEST(values_that_class_22_quotes_are_not_even_logged)
+{
+    static const char *const cases[][2] = {
+        {"invalid input syntax for type integer: \"x\"", "invalid input syntax "
+                                                         "for type integer: "
+                                                         "\"...\""},
+        {"value \"a \"b\" c\" is out of range for type integer", "value "
+                                                                 "\"...\" is "
+                                                                 "out of range "
+                                                                 "for type "
+                                                                 "integer"},
+        {"division by zero", "division by zero"},
+        {"one \" alone", "one \" alone"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ck_assert_str_eq(
+            error_of("22P02", cases[i][0])->internal,
+            apr_pstrcat(g_pool, "SQLSTATE 22P02: ", cases[i][1], NULL));
     }
 }
 END_TEST
@@ -176,7 +199,8 @@ START_TEST(a_raised_message_that_cannot_be_told_is_replaced)
 END_TEST
 
 UNIT_SUITE(db_sqlstate, a_state_has_a_status, no_state_is_a_lost_connection,
-           the_message_goes_to_the_log_alone, what_is_raised_is_told,
-           a_pt_state_names_the_status, a_503_says_when_to_try_again,
-           a_raised_message_is_bounded,
+           the_message_goes_to_the_log_alone,
+           values_that_class_22_quotes_are_not_even_logged,
+           what_is_raised_is_told, a_pt_state_names_the_status,
+           a_503_says_when_to_try_again, a_raised_message_is_bounded,
            a_raised_message_that_cannot_be_told_is_replaced)

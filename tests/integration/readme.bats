@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# What the documentation shows is what happens: its examples are executed.
+
+load ../lib/testing
+
+# The Nth block of a language in a file.
+block() {
+    awk -v lang="\`\`\`$2" -v want="$3" '
+        $0 == "```" && on { exit }
+        on
+        $0 == lang && ++n == want { on = 1 }' "$TOP/$1"
+}
+
+setup_file() {
+    TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    export TOP
+    # both examples are parts of one service: the same name and base
+    dsapi_up "$(block README.md apache 1)
+$(block conf/README.md apache 1)
+<DsapiService rates \"/rates\">
+$(block conf/README.md apache 2 | sed "s|https://rates.example.org|\${UPSTREAM}|")
+</DsapiService>"
+    sql "$(block conf/README.md sql 1)" >/dev/null
+    sql 'CREATE TABLE rate (day date, code text, value numeric,
+                            PRIMARY KEY (day, code))' >/dev/null
+    req POST '/foodsecurity/v1/fetch/COL?from=2022-06-01&to=2022-06-02'
+    wait_until 30 loaded
+}
+
+loaded() {
+    req GET /foodsecurity/v1/status/COL
+    [[ $(json .state) == succeeded ]]
+}
+
+# Runs the Nth curl of README.md against this file's httpd.
+curl_of() {
+    local line
+
+    line=$(grep -E '^curl ' "$TOP/README.md" | sed -n "$1p")
+    line=${line//http:\/\/127.0.0.1:8080/$BASE}
+    bash -c "curl -s ${line#curl }"
+}
+
+@test "README: the first curl and its answer" {
+    diff <(curl_of 1) <(block README.md json 1 | tr -d '\n')
+}
+
+@test "README: an API of one's own and its answer" {
+    diff <(curl_of 2) <(block README.md json 2 | tr -d '\n')
+    req GET /parts/v1/areas/x
+    expect_problem 400 invalid-parameter id
+}
+
+@test "conf/README: an API of one's own" {
+    req GET /parts/v1/parts/7
+    grep -F "$(<"$RES/body")" "$TOP/conf/README.md"
+    req GET /parts/v1/parts/x
+    expect_problem 400 invalid-parameter id
+    req POST /parts/v1/parts -H 'Content-Type: application/json' \
+        -d '{"name": "Nut"}'
+    expect_problem 400 invalid-parameter price
+    req POST /parts/v1/parts -H 'Content-Type: application/json' \
+        -d '{"name": "Nut", "price": 0.05}'
+    expect 201 .name Nut
+    req GET "$(header Location)"
+    expect 200 .price.amount 0.05
+}
+
+@test "conf/README: an upstream in ten lines" {
+    ended() {
+        [[ $(sql "SELECT state FROM dsapi.job
+                   WHERE source = 'rates/rates'") == succeeded ]]
+    }
+    stub POST /_stub/answers '{"path": "/daily?date=2026-01-31",
+        "headers": {"Content-Type": "application/json"},
+        "body": "[{\"code\": \"USD\", \"value\": 1.25}]"}' >/dev/null
+    req POST /rates/fetch/2026-01-31
+    [[ $status == 202 ]]
+    wait_until 20 ended
+    [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
