@@ -39,6 +39,16 @@ typedef struct step_t {
     prepared_t *prepares; /* NULL: it runs a statement */
 } step_t;
 
+/* Where the rows of a stream go. */
+typedef struct sink_t {
+    dsapi_row_fn fn;
+    void *baton;
+    dsapi_rows_t row;  /* the one that is given away */
+    int given;         /* some have been */
+    int closed;        /* what comes now is dropped */
+    apr_status_t stop; /* what fn wants to be returned */
+} sink_t;
+
 struct dsapi_db_t {
     PGconn *conn;
     apr_pool_t *pool;
@@ -56,6 +66,7 @@ struct dsapi_db_t {
     int step;      /* the command whose results come now */
     PGresult *res; /* the last statement's */
     PGresult *error;
+    sink_t *sink; /* NULL: the rows are kept */
 };
 
 static apr_status_t free_result(void *data)
@@ -340,6 +351,24 @@ apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
+/* @return 1: the command under way is the last statement */
+static int is_last(const dsapi_db_t *db)
+{
+    return db->step == db->nsteps - 1;
+}
+
+/* Gives one row of a stream away, or drops it. */
+static void give_row(sink_t *sink, PGresult *res)
+{
+    if (!sink->closed) {
+        sink->given = 1;
+        sink->row.res = res;
+        sink->stop = sink->fn(sink->baton, &sink->row);
+        sink->closed = sink->stop != APR_SUCCESS;
+    }
+    PQclear(res);
+}
+
 /* Keeps one result of the command under way, or drops it. @return 0: libpq
  * cannot get any further with this connection */
 static int take_result(dsapi_db_t *db, PGresult *res)
@@ -350,13 +379,16 @@ static int take_result(dsapi_db_t *db, PGresult *res)
     int copy = status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
                status == PGRES_COPY_BOTH;
 
+    if (status == PGRES_SINGLE_TUPLE && db->sink) {
+        give_row(db->sink, res);
+        return 1;
+    }
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
         status == PGRES_EMPTY_QUERY) {
         if (prepares) {
             prepares->state = READY;
         }
-        else {
-            PQclear(db->res);
+        else if (is_last(db)) {
             db->res = res;
             return 1;
         }
@@ -427,6 +459,17 @@ static apr_status_t hand_over_broken(dsapi_rows_t **prows, dsapi_err_t **perr,
     return (*perr)->rv;
 }
 
+/* @return 1: libpq has no result before more has been read. It wants to know
+ * that rows are to come one by one when their statement's turn has come, and
+ * before it has looked at any of them. */
+static int is_busy(dsapi_db_t *db)
+{
+    if (db->sink && is_last(db)) {
+        PQsetSingleRowMode(db->conn);
+    }
+    return PQisBusy(db->conn);
+}
+
 apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
                            dsapi_db_t *db, apr_pool_t *pool)
 {
@@ -439,7 +482,7 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
         db->flushing = PQflush(db->conn) == 1;
     }
     PQconsumeInput(db->conn); /* what came before an end is still read */
-    while (nulls < 2 && !copy && !PQisBusy(db->conn)) {
+    while (nulls < 2 && !copy && !is_busy(db)) {
         PGresult *res = PQgetResult(db->conn);
 
         if (!res) {
@@ -481,6 +524,8 @@ static int wait_socket(dsapi_db_t *db, apr_time_t until)
     return 1;
 }
 
+/* Asks the server to end the statement. This waits for the server, without a
+ * limit in libpq 15: only for what has sent rows, and so is alive. */
 static void cancel(dsapi_db_t *db)
 {
     PGcancel *c = PQgetCancel(db->conn);
@@ -493,29 +538,48 @@ static void cancel(dsapi_db_t *db)
     }
 }
 
-/* The end of a batch that has been sent, cancelled where it takes too long. */
+/* Cancels what is under way; nobody wants its rows any more. */
+static void stop_batch(dsapi_db_t *db)
+{
+    cancel(db);
+    if (db->sink) {
+        db->sink->closed = 1;
+    }
+}
+
+/* The end of a batch that has been sent, cancelled where it takes too long or
+ * the row function has had enough. */
 static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
                                dsapi_db_t *db, apr_interval_time_t timeout,
                                apr_pool_t *pool)
 {
-    apr_time_t until =
-        timeout ? apr_time_now() + timeout + CANCEL_GRACE / 2 : 0;
+    apr_time_t now = apr_time_now();
+    apr_time_t until = timeout ? now + timeout + CANCEL_GRACE / 2 : 0;
     int cancelled = 0;
     apr_status_t rv;
 
     while ((rv = dsapi_db_poll(prows, perr, db, pool)) == APR_EINPROGRESS) {
-        if (wait_socket(db, until)) {
+        if (db->sink && until && !cancelled) {
+            until += apr_time_now() - now; /* not spent waiting */
+        }
+        if ((cancelled || !db->sink || !db->sink->closed) &&
+            wait_socket(db, until)) {
+            now = apr_time_now();
             continue;
         }
-        if (cancelled) {
+        if (cancelled || !db->sink) {
             drop_results(db);
             end_batch(db);
             dsapi_db_break(db);
-            return dsapi_db_error(perr, "57014", "no answer to a cancel", pool);
+            return dsapi_db_error(perr, "57014", "no answer in time", pool);
         }
-        cancel(db);
+        stop_batch(db);
         cancelled = 1;
         until = apr_time_now() + CANCEL_GRACE;
+    }
+    if (rv == APR_SUCCESS && cancelled && db->sink) {
+        *prows = NULL; /* it has ended, but rows may have been dropped */
+        return dsapi_db_error(perr, "57014", "cancelled at its end", pool);
     }
     return rv;
 }
@@ -543,6 +607,9 @@ static int reset(dsapi_db_t *db)
 static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
                      const dsapi_err_t *err)
 {
+    if (db->sink && db->sink->given) {
+        return 0;
+    }
     if (PQstatus(db->conn) == CONNECTION_OK) {
         return db->prepare && dsapi_db_stale(err) && dsapi_db_idle(db);
     }
@@ -574,12 +641,36 @@ apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
     }
 }
 
+apr_status_t dsapi_db_stream(dsapi_err_t **perr, dsapi_db_t *db,
+                             const dsapi_batch_t *batch, dsapi_row_fn row,
+                             void *baton, apr_pool_t *pool)
+{
+    sink_t sink = {row, baton, {NULL}, 0, 0, APR_SUCCESS};
+    dsapi_rows_t *rows;
+    apr_status_t rv;
+
+    *perr = NULL;
+    db->sink = &sink;
+    rv = dsapi_db_run(&rows, perr, db, batch, pool);
+    db->sink = NULL;
+    if (sink.stop != APR_SUCCESS) {
+        *perr = NULL; /* that of our own cancel */
+        return sink.stop;
+    }
+    return rv == APR_SUCCESS ? row(baton, rows) : rv;
+}
+
 void dsapi_db_break(dsapi_db_t *db)
 {
     int fd = PQsocket(db->conn);
 
     if (fd >= 0) {
+        char dropped[8192];
+
         shutdown(fd, SHUT_RDWR);
+        while (recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0) {
+            /* rows that would hide the end */
+        }
         PQconsumeInput(db->conn);
         PQclear(PQgetResult(db->conn));
         PQconsumeInput(db->conn);

@@ -53,7 +53,11 @@ typedef struct dsapi_batch_t {
     int ncalls;
     int repeatable; /* nothing is changed by it: run it once more where the
                        connection breaks */
-    apr_interval_time_t timeout; /* then it is cancelled; 0: none */
+    apr_interval_time_t timeout; /* half a second later the connection is
+                                    broken (a stream's statement cancelled);
+                                    0: never. For the server to end a
+                                    statement by itself, set its
+                                    statement_timeout in the batch. */
 } dsapi_batch_t;
 
 /**
@@ -118,11 +122,50 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
  * connection broke, after a reconnect.
  * @param prows  out: the rows of the last statement, in pool; NULL on error
  * @param perr   out: the error, in pool; NULL on success
- * @return APR_SUCCESS; as dsapi_db_error; DSAPI_ETIMEOUT: cancelled
+ * @return APR_SUCCESS; as dsapi_db_error; DSAPI_ETIMEOUT: no answer in time,
+ *         and the connection is broken
  */
 apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                           dsapi_db_t *db, const dsapi_batch_t *batch,
                           apr_pool_t *pool);
+
+/**
+ * Take one row of a stream, or its end. It may block: nothing is read from
+ * PostgreSQL meanwhile, which then waits for us. It must not use the db.
+ * @param rows  borrowed for the call: exactly one row (0), or at the end none
+ *              but the columns
+ * @return APR_SUCCESS: go on; anything else: stop
+ */
+typedef apr_status_t (*dsapi_row_fn)(void *baton, const dsapi_rows_t *rows);
+
+/**
+ * As dsapi_db_run, with the last statement's rows given away one by one: what
+ * is held in memory is one row and libpq's buffer, however many there are.
+ *
+ * The row function is called once for each row, in order, while the batch is
+ * under way; and where all has gone well, once more without a row, after
+ * PostgreSQL has ended the transaction (a deferred constraint has been
+ * checked). A statement without a result has zero columns then, and
+ * dsapi_rows_affected. After an error or a stop it is not called again.
+ *
+ * The batch's timeout counts the time that we wait for the server, not that
+ * spent in the row function; the server's own statement_timeout counts both.
+ * Nothing is run once more after the first row has been given away.
+ *
+ * Afterwards db is as dsapi_db_run leaves it: dsapi_db_idle, or broken (or in
+ * the transaction that a BEGIN has opened).
+ *
+ * @param perr  out: the error, in pool; it may come after rows, which the row
+ *              function has counted; NULL on success and after a stop
+ * @return APR_SUCCESS; what the row function returned to stop: the statement
+ *         is cancelled (its changes are undone, unless it had ended) and the
+ *         rest read and dropped for at most a second, then db is broken; or
+ *         to stop at the end, when nothing is left to be undone; as
+ *         dsapi_db_error; DSAPI_ETIMEOUT: cancelled
+ */
+apr_status_t dsapi_db_stream(dsapi_err_t **perr, dsapi_db_t *db,
+                             const dsapi_batch_t *batch, dsapi_row_fn row,
+                             void *baton, apr_pool_t *pool);
 
 /** @return 1: after this error the same batch may well succeed, since what the
  *  server has lost, or cannot use any more, will be prepared again */
