@@ -9,6 +9,7 @@
 #include <http_request.h>
 #include <mpm_common.h>
 
+#include "httpd/actions.h"
 #include "httpd/config.h"
 #include "httpd/dbpool.h"
 #include "httpd/handlers.h"
@@ -30,6 +31,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     mod_dsapi_db_child_init(pchild, s);
+    mod_dsapi_cache_child_init(pchild, s);
     mod_dsapi_worker_child_init(pchild);
 }
 

@@ -16,6 +16,8 @@ typedef struct mod_dsapi_answer_t {
     int status;
     const char *type; /* media type */
     dsapi_buf_t *buf; /* empty at first */
+    const char *body; /* NULL: what is in buf */
+    apr_size_t body_bytes;
 } mod_dsapi_answer_t;
 
 /** An array of calls, in pool, whose first is left for the preamble. */
@@ -37,6 +39,33 @@ apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
 apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                              request_rec *r, const mod_dsapi_route_t *route,
                              const char **values);
+
+/**
+ * DsapiQuery with DsapiCache: from the child's cache, or mod_dsapi_query. Sets
+ * the validator and Cache-Control, and answers 304.
+ */
+apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
+                                    dsapi_err_t **perr, request_rec *r,
+                                    const mod_dsapi_route_t *route,
+                                    const char **values);
+
+/** Make the cache of a child. */
+void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main);
+
+/**
+ * The settings of a request's transaction: statement_timeout, then what the
+ * service's DsapiSession expressions give.
+ * @param psettings  out: 1 + the service's session values, in the request's
+ *                   pool
+ * @return APR_SUCCESS; DSAPI_EINTERNAL: an expression failed (perr)
+ */
+apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
+                                request_rec *r, const mod_dsapi_route_t *route);
+
+/** The form that the client wants rows in (Accept), and Vary.
+ *  @return APR_SUCCESS; DSAPI_EPARAM with status 406 */
+apr_status_t mod_dsapi_choose_format(int *pformat, dsapi_err_t **perr,
+                                     request_rec *r);
 
 /** DsapiEnqueue; as mod_dsapi_query. */
 apr_status_t mod_dsapi_enqueue(mod_dsapi_answer_t *answer, dsapi_err_t **perr,

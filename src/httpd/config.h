@@ -38,6 +38,7 @@ typedef struct mod_dsapi_place_t {
     X(int, db_prepare, -1, 1)                                    \
     X(int, worker, -1, 1)                                        \
     X(int, concurrency, -1, 16)                                  \
+    X(apr_off_t, cache_size_bytes, -1, 64 * 1024 * 1024)         \
     X(const char *, worker_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
@@ -109,6 +110,12 @@ typedef struct mod_dsapi_route_t {
     int write; /* DsapiWrite; -1: not set */
     dsapi_shape_e shape;
     int shape_set;
+    apr_interval_time_t cache_for; /* DsapiCache; 0: not cached */
+    enum {
+        MOD_DSAPI_CACHE_AUTO, /* private where the request has a user */
+        MOD_DSAPI_CACHE_PUBLIC,
+        MOD_DSAPI_CACHE_PRIVATE
+    } cache_scope;
     int page_size; /* DsapiPage; 0: the answer is not paged */
     int page_max;
     int limit_index; /* of :limit and :offset, where it is paged */

@@ -2,13 +2,11 @@
  * The directives that are no containers. Each names where it may stand; its
  * arguments are split by our own tokenizer (words and key=value).
  */
-#include "httpd/config.h"
+#include "httpd/directives.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_log.h>
 
-#include "base/args.h"
 #include "base/number.h"
 
 APLOG_USE_MODULE(dsapi); /* ap_expr_parse_cmd logs for us */
@@ -41,7 +39,7 @@ static const char *place_names(int where)
     }
 }
 
-static const char *fail(const cmd_parms *cmd, const char *text)
+const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text)
 {
     return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", text, NULL);
 }
@@ -55,31 +53,33 @@ static const char *set_inner(cmd_parms *cmd, void *mconfig, const char *line)
     dsapi_err_t *err;
 
     if (!(section->kind & inner->where)) {
-        return fail(cmd, apr_pstrcat(cmd->temp_pool, "belongs into ",
-                                     place_names(inner->where), NULL));
+        return mod_dsapi_fail(cmd,
+                              apr_pstrcat(cmd->temp_pool, "belongs into ",
+                                          place_names(inner->where), NULL));
     }
     if (dsapi_base_args_parse(&args, &err, line, cmd->pool) != APR_SUCCESS) {
-        return fail(cmd, err->detail);
+        return mod_dsapi_fail(cmd, err->detail);
     }
     if (args->nelts < inner->min_words || args->nelts > inner->max_words) {
-        return fail(cmd, inner->usage);
+        return mod_dsapi_fail(cmd, inner->usage);
     }
     return inner->set(cmd, section, args);
 }
 
-static const char *word(const apr_array_header_t *args, int index)
+const char *mod_dsapi_word(const apr_array_header_t *args, int index)
 {
     const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, index, dsapi_arg_t);
 
     return arg->key ? NULL : arg->value;
 }
 
-/* A single word; NULL where it is key=value. */
+/* A single mod_dsapi_word; NULL where it is key=value. */
 static const char *set_text(const cmd_parms *cmd, const char **ptext,
                             const apr_array_header_t *args)
 {
-    *ptext = word(args, 0);
-    return *ptext ? NULL : fail(cmd, "put the text into double quotes");
+    *ptext = mod_dsapi_word(args, 0);
+    return *ptext ? NULL
+                  : mod_dsapi_fail(cmd, "put the text into double quotes");
 }
 
 /* name=expr: an expression of httpd's (ap_expr) that gives a string. */
@@ -93,21 +93,22 @@ static const char *add_session(cmd_parms *cmd, mod_dsapi_section_t *section,
 
     if (!arg->key || arg->key[strspn(arg->key, "abcdefghijklmnopqrstuvwxyz01234"
                                                "56789_")]) {
-        return fail(cmd, "takes name=\"expression\"; a name is lower-case "
-                         "letters, digits and '_'");
+        return mod_dsapi_fail(cmd, "takes name=\"expression\"; a name is "
+                                   "lower-case "
+                                   "letters, digits and '_'");
     }
     for (int i = 0; i < session->nelts; i++) {
         if (strcmp(APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
                    arg->key) == 0) {
-            return fail(cmd,
-                        apr_psprintf(cmd->temp_pool, "'%s' is declared already",
-                                     arg->key));
+            return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                    "'%s' is declared already",
+                                                    arg->key));
         }
     }
     value.expr = ap_expr_parse_cmd(cmd, arg->value, AP_EXPR_FLAG_STRING_RESULT,
                                    &mistake, NULL);
     if (mistake) {
-        return fail(
+        return mod_dsapi_fail(
             cmd, apr_psprintf(cmd->temp_pool, "'%s': %s", arg->value, mistake));
     }
     APR_ARRAY_PUSH(session, mod_dsapi_session_t) = value;
@@ -156,11 +157,12 @@ static const char *add_param(cmd_parms *cmd, mod_dsapi_section_t *section,
     dsapi_err_t *err;
 
     if (dsapi_route_param_parse(&param, &err, args, cmd->pool) != APR_SUCCESS) {
-        return fail(cmd, err->detail);
+        return mod_dsapi_fail(cmd, err->detail);
     }
     if (dsapi_route_param_index(params, param->name) >= 0) {
-        return fail(cmd, apr_psprintf(cmd->temp_pool,
-                                      "'%s' is declared already", param->name));
+        return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                "'%s' is declared already",
+                                                param->name));
     }
     APR_ARRAY_PUSH(params, dsapi_param_t *) = param;
     return NULL;
@@ -174,7 +176,7 @@ static const char *take_action(const cmd_parms *cmd, mod_dsapi_route_t *route,
 {
     if (route->action != MOD_DSAPI_NO_ACTION &&
         !(route->action == MOD_DSAPI_QUERY && action == MOD_DSAPI_QUERY)) {
-        return fail(cmd, "the route has an action already");
+        return mod_dsapi_fail(cmd, "the route has an action already");
     }
     route->action = action;
     route->action_directive = cmd->directive;
@@ -202,10 +204,10 @@ static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
 static const char *add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
 {
-    const char *sql = word(args, 0);
+    const char *sql = mod_dsapi_word(args, 0);
 
     return sql ? add_sql(cmd, section, sql)
-               : fail(cmd, "put the SQL into double quotes");
+               : mod_dsapi_fail(cmd, "put the SQL into double quotes");
 }
 
 /* What <DsapiSQL> became: its argument is the text itself. */
@@ -242,7 +244,7 @@ static const char *folder_of(const cmd_parms *cmd)
 static const char *add_query_file(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args)
 {
-    const char *name = word(args, 0);
+    const char *name = mod_dsapi_word(args, 0);
     char *path = NULL;
     apr_file_t *file;
     apr_finfo_t info;
@@ -250,7 +252,7 @@ static const char *add_query_file(cmd_parms *cmd, mod_dsapi_section_t *section,
     apr_status_t rv;
 
     if (!name) {
-        return fail(cmd, "takes the path of a file");
+        return mod_dsapi_fail(cmd, "takes the path of a file");
     }
     rv = apr_filepath_merge(&path, folder_of(cmd), name, APR_FILEPATH_NATIVE,
                             cmd->pool);
@@ -267,8 +269,9 @@ static const char *add_query_file(cmd_parms *cmd, mod_dsapi_section_t *section,
         apr_file_close(file);
     }
     if (rv != APR_SUCCESS) {
-        return fail(cmd, apr_psprintf(cmd->temp_pool, "cannot read %s: %pm",
-                                      path ? path : name, &rv));
+        return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                "cannot read %s: %pm",
+                                                path ? path : name, &rv));
     }
     return add_sql(cmd, section, text);
 }
@@ -277,7 +280,7 @@ static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
                               const apr_array_header_t *args)
 {
     static const char *const words[] = {"rows", "row", "value", "none"};
-    const char *value = word(args, 0);
+    const char *value = mod_dsapi_word(args, 0);
 
     for (int i = 0; value && i < 4; i++) {
         if (strcmp(value, words[i]) == 0) {
@@ -286,7 +289,62 @@ static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
             return NULL;
         }
     }
-    return fail(cmd, "is rows, row, value or none");
+    return mod_dsapi_fail(cmd, "is rows, row, value or none");
+}
+
+/* Times and sizes */
+
+const char *mod_dsapi_take_interval(const cmd_parms *cmd,
+                                    apr_interval_time_t *pvalue,
+                                    const char *value)
+{
+    if (!value || dsapi_base_parse_interval(pvalue, value) != APR_SUCCESS ||
+        *pvalue == 0) {
+        return mod_dsapi_fail(cmd, "takes a time with its unit (ms, s, min, h "
+                                   "or d), "
+                                   "such as 500ms or 5s, above 0");
+    }
+    return NULL;
+}
+
+/* PostgreSQL counts milliseconds in an integer. */
+#define DB_TIMEOUT_MAX apr_time_from_sec(24 * 86400)
+
+static const char *take_db_timeout(const cmd_parms *cmd,
+                                   apr_interval_time_t *pvalue,
+                                   const char *value)
+{
+    const char *mistake = mod_dsapi_take_interval(cmd, pvalue, value);
+
+    return !mistake && *pvalue > DB_TIMEOUT_MAX ? mod_dsapi_fail(cmd, "takes "
+                                                                      "at most "
+                                                                      "24d")
+                                                : mistake;
+}
+
+static const char *set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    const char *scope = args->nelts == 2 ? mod_dsapi_word(args, 1) : "";
+    const char *mistake = mod_dsapi_take_interval(
+        cmd, &section->route->cache_for, mod_dsapi_word(args, 0));
+
+    if (mistake) {
+        return mistake;
+    }
+    if (section->route->cache_for < apr_time_from_sec(1)) {
+        return mod_dsapi_fail(cmd, "takes a second at least");
+    }
+    if (scope && strcmp(scope, "public") == 0) {
+        section->route->cache_scope = MOD_DSAPI_CACHE_PUBLIC;
+    }
+    else if (scope && strcmp(scope, "private") == 0) {
+        section->route->cache_scope = MOD_DSAPI_CACHE_PRIVATE;
+    }
+    else if (!scope || *scope) {
+        return mod_dsapi_fail(cmd, "takes a time, and public or private");
+    }
+    return NULL;
 }
 
 static const char *set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -298,14 +356,15 @@ static const char *set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
     apr_int64_t size;
     apr_int64_t limit = 0;
 
-    if (!word(args, 0) ||
-        dsapi_base_parse_int(&size, word(args, 0), 1, 1000000) != APR_SUCCESS) {
-        return fail(cmd, usage);
+    if (!mod_dsapi_word(args, 0) ||
+        dsapi_base_parse_int(&size, mod_dsapi_word(args, 0), 1, 1000000) !=
+            APR_SUCCESS) {
+        return mod_dsapi_fail(cmd, usage);
     }
     if (args->nelts == 2 && (!max->key || strcmp(max->key, "max") != 0 ||
                              dsapi_base_parse_int(&limit, max->value, size,
                                                   1000000) != APR_SUCCESS)) {
-        return fail(cmd, usage);
+        return mod_dsapi_fail(cmd, usage);
     }
     section->route->page_size = (int)size;
     section->route->page_max = limit ? (int)limit : (int)size;
@@ -316,11 +375,11 @@ static const char *set_content_type(cmd_parms *cmd,
                                     mod_dsapi_section_t *section,
                                     const apr_array_header_t *args)
 {
-    const char *type = word(args, 0);
+    const char *type = mod_dsapi_word(args, 0);
 
     if (!type || !strchr(type, '/')) {
-        return fail(cmd, "takes a media type, such as \"text/plain; "
-                         "charset=utf-8\"");
+        return mod_dsapi_fail(cmd, "takes a media type, such as \"text/plain; "
+                                   "charset=utf-8\"");
     }
     section->route->content_type = type;
     return NULL;
@@ -331,9 +390,10 @@ static const char *set_status(cmd_parms *cmd, mod_dsapi_section_t *section,
 {
     apr_int64_t status;
 
-    if (!word(args, 0) ||
-        dsapi_base_parse_int(&status, word(args, 0), 200, 299) != APR_SUCCESS) {
-        return fail(cmd, "takes a status of success, 200 to 299");
+    if (!mod_dsapi_word(args, 0) ||
+        dsapi_base_parse_int(&status, mod_dsapi_word(args, 0), 200, 299) !=
+            APR_SUCCESS) {
+        return mod_dsapi_fail(cmd, "takes a status of success, 200 to 299");
     }
     section->route->status = (int)status;
     return NULL;
@@ -351,40 +411,9 @@ static int on_off(const char *value)
 static const char *set_write(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
 {
-    section->route->write = on_off(word(args, 0));
-    return section->route->write < 0 ? fail(cmd, "is On or Off") : NULL;
-}
-
-/* Times and sizes */
-
-static const char *take_interval(const cmd_parms *cmd,
-                                 apr_interval_time_t *pvalue, const char *value)
-{
-    if (!value || dsapi_base_parse_interval(pvalue, value) != APR_SUCCESS ||
-        *pvalue == 0) {
-        return fail(cmd, "takes a time with its unit (ms, s, min, h or d), "
-                         "such as 500ms or 5s, above 0");
-    }
-    return NULL;
-}
-
-/* PostgreSQL counts milliseconds in an integer. */
-#define DB_TIMEOUT_MAX apr_time_from_sec(24 * 86400)
-
-static const char *take_db_timeout(const cmd_parms *cmd,
-                                   apr_interval_time_t *pvalue,
-                                   const char *value)
-{
-    const char *mistake = take_interval(cmd, pvalue, value);
-
-    return !mistake && *pvalue > DB_TIMEOUT_MAX ? fail(cmd, "takes at most 24d")
-                                                : mistake;
-}
-
-static const char *set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
-                               const apr_array_header_t *args)
-{
-    return take_interval(cmd, &section->source->core.timeout, word(args, 0));
+    section->route->write = on_off(mod_dsapi_word(args, 0));
+    return section->route->write < 0 ? mod_dsapi_fail(cmd, "is On or Off")
+                                     : NULL;
 }
 
 static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -395,11 +424,12 @@ static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
                             ? &section->source->core.max_body_bytes
                             : &section->service->max_body_bytes;
 
-    if (!word(args, 0) ||
-        dsapi_base_parse_size(pvalue, word(args, 0)) != APR_SUCCESS ||
+    if (!mod_dsapi_word(args, 0) ||
+        dsapi_base_parse_size(pvalue, mod_dsapi_word(args, 0)) != APR_SUCCESS ||
         *pvalue == 0) {
-        return fail(cmd, "takes a size (bytes, or with K, M or G), such as "
-                         "10M, above 0");
+        return mod_dsapi_fail(cmd, "takes a size (bytes, or with K, M or G), "
+                                   "such as "
+                                   "10M, above 0");
     }
     return NULL;
 }
@@ -417,18 +447,19 @@ static const char *set_job_action(const cmd_parms *cmd,
     if (mistake) {
         return mistake;
     }
-    route->source_name = word(args, 0);
+    route->source_name = mod_dsapi_word(args, 0);
     if (!route->source_name) {
-        return fail(cmd, "takes the name of a source first");
+        return mod_dsapi_fail(cmd, "takes the name of a source first");
     }
     for (int i = 1; i < args->nelts; i++) {
         const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
 
         if (!arg->key || *arg->value != ':' || !arg->value[1]) {
-            return fail(cmd, apr_psprintf(cmd->temp_pool,
-                                          "'%s' is not known; after the "
-                                          "source comes name=:param",
-                                          arg->value));
+            return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                    "'%s' is not known; after "
+                                                    "the "
+                                                    "source comes name=:param",
+                                                    arg->value));
         }
         APR_ARRAY_PUSH(route->mapping, dsapi_arg_t) = *arg;
     }
@@ -447,141 +478,17 @@ static const char *set_job(cmd_parms *cmd, mod_dsapi_section_t *section,
     return set_job_action(cmd, section, args, MOD_DSAPI_JOB);
 }
 
-/* Sources */
-
-static const char *set_fetch(cmd_parms *cmd, mod_dsapi_section_t *section,
-                             const apr_array_header_t *args)
-{
-    const char *text = word(args, args->nelts - 1);
-    dsapi_template_t *url;
-    dsapi_err_t *err;
-
-    if (args->nelts == 2 &&
-        (!word(args, 0) || strcmp(word(args, 0), "GET") != 0)) {
-        return fail(cmd, "takes [GET] \"https://host/{param}\"");
-    }
-    if (!text) {
-        return fail(cmd, "put the URL into double quotes");
-    }
-    if (dsapi_source_template(&url, &err, text, cmd->pool, cmd->temp_pool) !=
-        APR_SUCCESS) {
-        return fail(cmd, err->detail);
-    }
-    section->source->core.url = url;
-    return NULL;
-}
-
-/* %{ENV} in a header's value: secrets stay out of the files. */
-static const char *expand_env(const char **pvalue, const char *text,
-                              apr_pool_t *pool)
-{
-    const char *value = "";
-    const char *p = text;
-    const char *open;
-
-    while ((open = strstr(p, "%{"))) {
-        const char *close = strchr(open, '}');
-        const char *name;
-        const char *env;
-
-        if (!close) {
-            return "\"%{\" has no '}' behind it";
-        }
-        name = apr_pstrmemdup(pool, open + 2, (apr_size_t)(close - open - 2));
-        env = getenv(name);
-        if (!env) {
-            return apr_pstrcat(pool, "there is no environment variable ", name,
-                               NULL);
-        }
-        value = apr_pstrcat(pool, value,
-                            apr_pstrmemdup(pool, p, (apr_size_t)(open - p)),
-                            env, NULL);
-        p = close + 1;
-    }
-    *pvalue = apr_pstrcat(pool, value, p, NULL);
-    return NULL;
-}
-
-static int is_header(const char *line)
-{
-    const char *colon = strchr(line, ':');
-
-    if (!colon || colon == line) {
-        return 0;
-    }
-    for (const char *p = line; *p; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7f ||
-            (p < colon && !(apr_isalnum(*p) || strchr("-_!#$&'*+.^`|~", *p)))) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static const char *add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
-                              const apr_array_header_t *args)
-{
-    const char *line = word(args, 0);
-    const char *mistake;
-
-    if (!line) {
-        return fail(cmd, "put the header into double quotes");
-    }
-    mistake = expand_env(&line, line, cmd->pool);
-    if (mistake) {
-        return fail(cmd, mistake);
-    }
-    if (!is_header(line)) {
-        return fail(cmd, "takes \"Name: value\" without control characters");
-    }
-    APR_ARRAY_PUSH(section->source->headers, const char *) = line;
-    return NULL;
-}
-
-static const char *set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
-                             const apr_array_header_t *args)
-{
-    dsapi_retry_t *retry = &section->source->core.retry;
-    apr_int64_t attempts;
-
-    if (!word(args, 0) || dsapi_base_parse_int(&attempts, word(args, 0), 1,
-                                               1000) != APR_SUCCESS) {
-        return fail(cmd, "takes how many attempts there are, 1 to 1000: 5 "
-                         "first=2s max=10min");
-    }
-    retry->attempts = (int)attempts;
-    for (int i = 1; i < args->nelts; i++) {
-        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
-        apr_interval_time_t *pvalue =
-            arg->key && strcmp(arg->key, "first") == 0 ? &retry->first
-            : arg->key && strcmp(arg->key, "max") == 0 ? &retry->max
-                                                       : NULL;
-        const char *mistake;
-
-        if (!pvalue) {
-            return fail(cmd, apr_psprintf(cmd->temp_pool,
-                                          "'%s' is not known; after the "
-                                          "number come first= and max=",
-                                          arg->value));
-        }
-        mistake = take_interval(cmd, pvalue, arg->value);
-        if (mistake) {
-            return mistake;
-        }
-    }
-    return NULL;
-}
-
 /* Servers */
 
 static const char *refuse_section(const cmd_parms *cmd, const void *mconfig)
 {
     const mod_dsapi_section_t *section = mconfig;
 
-    return section->kind == MOD_DSAPI_TOP ? NULL
-                                          : fail(cmd, "belongs outside "
-                                                      "<DsapiService>, or into "
-                                                      "<VirtualHost>");
+    return section->kind == MOD_DSAPI_TOP
+               ? NULL
+               : mod_dsapi_fail(cmd, "belongs outside "
+                                     "<DsapiService>, or into "
+                                     "<VirtualHost>");
 }
 
 /* A directive's info points to where its member is in the struct. */
@@ -600,7 +507,7 @@ static const char *set_interval(cmd_parms *cmd, void *mconfig,
 
     return mistake
                ? mistake
-               : take_interval(
+               : mod_dsapi_take_interval(
                      cmd, (apr_interval_time_t *)(void *)member_of(cmd), value);
 }
 
@@ -618,8 +525,9 @@ static const char *set_db_timeout(cmd_parms *cmd, void *mconfig,
                                value);
     }
     if (section->service) {
-        return fail(cmd, "belongs into <DsapiRoute> or <DsapiSource>, or "
-                         "outside <DsapiService>");
+        return mod_dsapi_fail(cmd, "belongs into <DsapiRoute> or "
+                                   "<DsapiSource>, or "
+                                   "outside <DsapiService>");
     }
     return take_db_timeout(cmd, &mod_dsapi_srv_of(cmd->server)->db_timeout,
                            value);
@@ -645,10 +553,27 @@ static const char *set_concurrency(cmd_parms *cmd, void *mconfig,
         return mistake;
     }
     if (dsapi_base_parse_int(&n, value, 1, 1000) != APR_SUCCESS) {
-        return fail(cmd, "takes a number of transfers, 1 to 1000");
+        return mod_dsapi_fail(cmd, "takes a number of transfers, 1 to 1000");
     }
     mod_dsapi_srv_of(cmd->server)->concurrency = (int)n;
     return NULL;
+}
+
+static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
+                                  const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    if (mistake) {
+        return mistake;
+    }
+    return dsapi_base_parse_size(
+               &mod_dsapi_srv_of(cmd->server)->cache_size_bytes, value) ==
+                   APR_SUCCESS
+               ? NULL
+               : mod_dsapi_fail(cmd, "takes a size (bytes, or with K, M or G), "
+                                     "such as "
+                                     "64M");
 }
 
 static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
@@ -701,6 +626,9 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_TAKE1("DsapiConcurrency", set_concurrency, NULL, RSRC_CONF,
                   "Upstream transfers at once, per child process (1 to 1000; "
                   "default 16)"),
+    AP_INIT_TAKE1("DsapiCacheSize", set_cache_size, NULL, RSRC_CONF,
+                  "Memory for cached answers, per child process (bytes, K, M, "
+                  "G; default 64M)"),
     AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database, NULL, RSRC_CONF,
                   "libpq conninfo of the worker's own connection (default: "
                   "DBDParams)"),
@@ -731,6 +659,10 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
           "is rows, row, value or none",
           "Shape of the answer (rows|row|value|none; default rows)"),
+    INNER("DsapiCache", IN_ROUTE, 1, 2, set_cache,
+          "takes a time, and public or private",
+          "Keeps a GET route's answer for a time (1s at least), public or "
+          "private (default: private where the request has a user)"),
     INNER("DsapiPage", IN_ROUTE, 1, 2, set_page,
           "takes the size of a page and its largest: 50 max=500",
           "Declares :limit and :offset, and links the pages (size of a page, "
@@ -753,20 +685,20 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiJob", IN_ROUTE, 1, 64, set_job,
           "takes a source and name=:param ...",
           "Shows the newest job of a source"),
-    INNER("DsapiFetch", IN_SOURCE, 1, 2, set_fetch,
+    INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
           "takes [GET] \"https://host/{param}\"",
           "URL template of an upstream"),
     INNER("DsapiStore", IN_SOURCE, 1, 1, add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
           "SQL that stores an upstream's answer (:body)"),
-    INNER("DsapiHeader", IN_SOURCE, 1, 1, add_header,
+    INNER("DsapiHeader", IN_SOURCE, 1, 1, mod_dsapi_add_header,
           "takes \"Name: value\" in double quotes",
           "Header of upstream requests; %{NAME} is an environment variable"),
-    INNER("DsapiRetry", IN_SOURCE, 1, 3, set_retry,
+    INNER("DsapiRetry", IN_SOURCE, 1, 3, mod_dsapi_set_retry,
           "takes 5 first=2s max=10min",
           "Attempts at most, and the bounds of the waits between (default 5 "
           "first=2s max=10min)"),
-    INNER("DsapiTimeout", IN_SOURCE, 1, 1, set_timeout,
+    INNER("DsapiTimeout", IN_SOURCE, 1, 1, mod_dsapi_set_timeout,
           "takes a time, such as 30s",
           "Longest time of an upstream transfer (default 30s)"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

@@ -82,7 +82,7 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
                      const dsapi_match_t *match)
 {
     mod_dsapi_answer_t answer = {HTTP_OK, MOD_DSAPI_JSON_TYPE,
-                                 dsapi_buf_make(0, r->pool)};
+                                 dsapi_buf_make(0, r->pool), NULL, 0};
     const char **values;
     dsapi_err_t *err;
     apr_status_t rv = bind_request(&values, &err, r, route, match);
@@ -97,7 +97,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
             break;
         case MOD_DSAPI_QUERY:
         case MOD_DSAPI_NO_ACTION:
-            rv = mod_dsapi_query(&answer, &err, r, route, values);
+            rv = route->cache_for > 0
+                     ? mod_dsapi_cached_query(&answer, &err, r, route, values)
+                     : mod_dsapi_query(&answer, &err, r, route, values);
             break;
         }
     }
@@ -107,10 +109,17 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     if (route->action != MOD_DSAPI_QUERY) {
         apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     }
-    if (answer.status == HTTP_NO_CONTENT || route->shape == DSAPI_SHAPE_NONE) {
-        answer.buf = NULL;
+    if (answer.status == HTTP_NO_CONTENT ||
+        answer.status == HTTP_NOT_MODIFIED ||
+        route->shape == DSAPI_SHAPE_NONE) {
+        return mod_dsapi_send_body(r, answer.status, NULL, NULL, 0);
     }
-    return mod_dsapi_send_body(r, answer.status, answer.type, answer.buf);
+    if (!answer.body) {
+        answer.body = answer.buf->data;
+        answer.body_bytes = answer.buf->len_bytes;
+    }
+    return mod_dsapi_send_body(r, answer.status, answer.type, answer.body,
+                               answer.body_bytes);
 }
 
 int mod_dsapi_handler(request_rec *r)
@@ -133,7 +142,7 @@ int mod_dsapi_handler(request_rec *r)
     }
     if (r->method_number == M_OPTIONS) {
         apr_table_setn(r->headers_out, "Allow", match.allow);
-        return mod_dsapi_send_body(r, HTTP_NO_CONTENT, NULL, NULL);
+        return mod_dsapi_send_body(r, HTTP_NO_CONTENT, NULL, NULL, 0);
     }
     dsapi_fail(&err, r->pool, DSAPI_EMETHOD, "method-not-allowed",
                "this path takes %s", match.allow);

@@ -7,18 +7,22 @@
 #include "route/accept.h"
 #include "route/table.h"
 
-/* The settings of the request's transaction: its time limit, and what the
- * service's DsapiSession expressions give. */
-static apr_status_t make_settings(const char ***psettings, dsapi_err_t **perr,
-                                  request_rec *r,
-                                  const mod_dsapi_route_t *route,
-                                  apr_interval_time_t timeout)
+static apr_interval_time_t timeout_of(const request_rec *r,
+                                      const mod_dsapi_route_t *route)
+{
+    return route->db_timeout >= 0 ? route->db_timeout
+                                  : mod_dsapi_srv_of(r->server)->db_timeout;
+}
+
+apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
+                                request_rec *r, const mod_dsapi_route_t *route)
 {
     const apr_array_header_t *session = route->service->session;
     const char **settings =
         apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
 
-    settings[0] = apr_psprintf(r->pool, "%" APR_TIME_T_FMT, timeout / 1000);
+    settings[0] =
+        apr_psprintf(r->pool, "%" APR_TIME_T_FMT, timeout_of(r, route) / 1000);
     for (int i = 0; i < session->nelts; i++) {
         const mod_dsapi_session_t *value =
             &APR_ARRAY_IDX(session, i, mod_dsapi_session_t);
@@ -43,14 +47,12 @@ apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
                                  request_rec *r, const mod_dsapi_route_t *route,
                                  apr_array_header_t *calls)
 {
-    apr_interval_time_t timeout = route->db_timeout >= 0
-                                      ? route->db_timeout
-                                      : mod_dsapi_srv_of(r->server)->db_timeout;
+    apr_interval_time_t timeout = timeout_of(r, route);
     dsapi_call_t *preamble = &APR_ARRAY_IDX(calls, 0, dsapi_call_t);
     const char **settings;
     dsapi_batch_t batch = {(const dsapi_call_t *)calls->elts, calls->nelts,
                            route->read_only, timeout * (calls->nelts - 1)};
-    apr_status_t rv = make_settings(&settings, perr, r, route, timeout);
+    apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -167,12 +169,11 @@ static void link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
     apr_table_setn(r->headers_out, "Link", links);
 }
 
-/* The form that the client wants rows in. */
-static apr_status_t choose_format(int *pformat, dsapi_err_t **perr,
-                                  request_rec *r)
+apr_status_t mod_dsapi_choose_format(int *pformat, dsapi_err_t **perr,
+                                     request_rec *r)
 {
     *pformat = dsapi_route_accept(apr_table_get(r->headers_in, "Accept"), 1);
-    apr_table_mergen(r->headers_out, "Vary", "Accept");
+    apr_table_setn(r->headers_out, "Vary", "Accept");
     if (*pformat >= 0) {
         return APR_SUCCESS;
     }
@@ -232,7 +233,8 @@ apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     int table = route->shape == DSAPI_SHAPE_ROWS;
     int format = DSAPI_FORMAT_JSON;
     dsapi_rows_t *rows;
-    apr_status_t rv = table ? choose_format(&format, perr, r) : APR_SUCCESS;
+    apr_status_t rv =
+        table ? mod_dsapi_choose_format(&format, perr, r) : APR_SUCCESS;
 
     if (rv != APR_SUCCESS) {
         return rv;

@@ -97,6 +97,7 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
 {
     int http = err->http ? err->http : dsapi_status_of(err->rv)->http;
     mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+    const dsapi_buf_t *problem;
 
     ap_log_rerror(APLOG_MARK, level_of(err, http), 0, r,
                   "DSAPI0003: %s: %s [%s %s]", err->code,
@@ -117,27 +118,27 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
         apr_table_setn(r->err_headers_out, "Allow", err->allow);
     }
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
-    return mod_dsapi_send_body(r, http, PROBLEM_TYPE,
-                               problem_json(r, http, err));
+    problem = problem_json(r, http, err);
+    return mod_dsapi_send_body(r, http, PROBLEM_TYPE, problem->data,
+                               problem->len_bytes);
 }
 
 int mod_dsapi_send_body(request_rec *r, int status, const char *type,
-                        const dsapi_buf_t *buf)
+                        const char *body, apr_size_t body_bytes)
 {
     apr_bucket_brigade *bb;
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
 
     r->status = status;
-    if (!buf) {
+    if (!body) {
         return OK;
     }
     ap_set_content_type(r, type);
-    ap_set_content_length(r, (apr_off_t)buf->len_bytes);
+    ap_set_content_length(r, (apr_off_t)body_bytes);
     bb = apr_brigade_create(r->pool, alloc);
-    if (!r->header_only && buf->len_bytes > 0) {
+    if (!r->header_only && body_bytes > 0) {
         APR_BRIGADE_INSERT_TAIL(
-            bb,
-            apr_bucket_pool_create(buf->data, buf->len_bytes, r->pool, alloc));
+            bb, apr_bucket_pool_create(body, body_bytes, r->pool, alloc));
     }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
     /* A client that went away is no error of ours. */

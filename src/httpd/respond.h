@@ -22,12 +22,12 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err);
 /**
  * Send a body.
  * @param status  of HTTP
- * @param type    its media type; NULL: none (204)
- * @param buf     lives as long as the request; NULL: no body
+ * @param type    its media type; NULL: none (204, 304)
+ * @param body    lives as long as the request; NULL: no body
  * @return OK
  */
 int mod_dsapi_send_body(request_rec *r, int status, const char *type,
-                        const dsapi_buf_t *buf);
+                        const char *body, apr_size_t body_bytes);
 
 /** Register the filter. */
 void mod_dsapi_register_filters(void);

@@ -301,6 +301,11 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     const char *mistake;
     dsapi_err_t *err;
 
+    if (route->cache_for > 0 &&
+        (strcmp(route->method, "GET") != 0 ||
+         route->action != MOD_DSAPI_QUERY || route->write == 1)) {
+        return "DsapiCache goes with GET and SQL that changes nothing";
+    }
     mistake = declare_page(cmd, route);
     if (mistake) {
         return mistake;

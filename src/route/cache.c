@@ -1,0 +1,798 @@
+/*
+ * The cache of responses: see cache.h.
+ *
+ * A slot stands for a key that has an entry, or a leader, or both. One mutex
+ * guards the table, the list of use and those who wait. It is held for a
+ * lookup in a chain of a few slots, for a copy of a key (not of a body) where
+ * a slot is made, and for at most EVICT_MAX removals: microseconds, against
+ * the round trip of a query. Hashing, making entries and freeing them are
+ * done outside. So one mutex for each part of the table would gain little,
+ * and make the bound and the order of use inexact.
+ *
+ * Entries are counted by an atomic of their own: a reader that leaves takes
+ * no lock, and may leave after the cache has ended.
+ */
+#include "route/cache.h"
+
+#include <apr_escape.h>
+#include <apr_general.h>
+#include <apr_sha1.h>
+#include <apr_siphash.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ETAG_SIZE       35 /* two quotes, 32 digits, NUL */
+#define ETAG_BYTES      16 /* of the digest */
+#define SHA1_CHUNK      (1U << 30)
+#define CONDS           32
+#define EVICT_MAX       64 /* removals in one turn of the mutex */
+#define BUCKETS_MIN     64
+#define BUCKETS_MAX     (1U << 20)
+#define BYTES_A_BUCKET  1024 /* an entry is hardly smaller than a third of it */
+#define MALLOC_OVERHEAD 16
+#define WAIT_MAX        apr_time_from_sec(3600)
+
+/* An entry; its body and texts follow it in the same allocation. */
+typedef struct entry_t {
+    dsapi_cache_entry_t pub;
+    atomic_uint refs; /* of readers, and one of the table */
+    apr_time_t stale_until;
+    apr_size_t alloc_bytes;
+    struct entry_t *next_dead; /* taken out, to be freed outside the mutex */
+} entry_t;
+
+/* An error for many threads, in a pool of its own: each of them copies it. */
+typedef struct failure_t {
+    apr_pool_t *pool;
+    dsapi_err_t *err;
+    atomic_uint refs;
+} failure_t;
+
+struct slot_t;
+
+/* One who asks; on its stack. While it waits it is in its slot's list, and who
+ * takes it out says what it gets. */
+typedef struct asker_t {
+    struct asker_t *next;
+    struct slot_t *slot;
+    int waits;
+    dsapi_cache_got_t got;
+    entry_t *entry;     /* if DSAPI_CACHE_HIT, referenced */
+    failure_t *failure; /* if DSAPI_CACHE_FAILED, referenced */
+} asker_t;
+
+/* A key; its bytes follow in the same allocation. */
+typedef struct slot_t {
+    struct slot_t *next; /* in the bucket */
+    struct slot_t *newer;
+    struct slot_t *older; /* in the list of use, if there is an entry */
+    entry_t *entry;
+    asker_t *waiting; /* the longest first; only if led */
+    int led;
+    apr_uint64_t hash;
+    apr_size_t key_bytes;
+    char key[];
+} slot_t;
+
+struct dsapi_cache_t {
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *conds[CONDS]; /* a slot's is chosen by its hash */
+    unsigned char seed[APR_SIPHASH_KSIZE];
+    slot_t **buckets;
+    apr_size_t nbuckets; /* a power of two */
+    slot_t *newest;
+    slot_t *oldest;
+    apr_size_t max_bytes;
+    dsapi_cache_stats_t stats;
+};
+
+struct dsapi_cache_lead_t {
+    dsapi_cache_t *cache;
+    slot_t *slot; /* NULL: over */
+    apr_pool_t *pool;
+};
+
+/* ---- entries and errors ---- */
+
+static void *must_malloc(apr_size_t bytes)
+{
+    void *mem = malloc(bytes);
+
+    if (!mem) {
+        abort();
+    }
+    return mem;
+}
+
+static void etag_text(char *text, const char *content_type, const char *body,
+                      apr_size_t body_bytes)
+{
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    apr_sha1_ctx_t sha;
+
+    apr_sha1_init(&sha);
+    /* with its NUL: no type and body run into another type and body */
+    apr_sha1_update_binary(&sha, (const unsigned char *)content_type,
+                           (unsigned int)strlen(content_type) + 1);
+    while (body_bytes) {
+        apr_size_t n = body_bytes < SHA1_CHUNK ? body_bytes : SHA1_CHUNK;
+
+        apr_sha1_update_binary(&sha, (const unsigned char *)body,
+                               (unsigned int)n);
+        body += n;
+        body_bytes -= n;
+    }
+    apr_sha1_final(digest, &sha);
+    text[0] = '"';
+    apr_escape_hex(text + 1, digest, ETAG_BYTES, 0, NULL);
+    text[ETAG_SIZE - 2] = '"';
+    text[ETAG_SIZE - 1] = '\0';
+}
+
+static apr_size_t size_of(const char *s)
+{
+    return s ? strlen(s) + 1 : 0;
+}
+
+/* Copy a text to where *pto is, and go on behind it. */
+static const char *put_text(char **pto, const char *s)
+{
+    char *to = *pto;
+
+    if (!s) {
+        return NULL;
+    }
+    *pto += size_of(s);
+    return memcpy(to, s, size_of(s));
+}
+
+/* With one reference, the caller's. */
+static entry_t *entry_make(const dsapi_cache_answer_t *answer)
+{
+    char made[ETAG_SIZE];
+    const char *etag = answer->etag;
+    apr_size_t bytes;
+    entry_t *entry;
+    char *to;
+
+    if (!etag) {
+        etag_text(made, answer->content_type, answer->body, answer->body_bytes);
+        etag = made;
+    }
+    bytes = sizeof(*entry) + answer->body_bytes +
+            size_of(answer->content_type) + size_of(etag) +
+            size_of(answer->headers);
+    entry = must_malloc(bytes);
+    to = (char *)entry + sizeof(*entry);
+    memset(entry, 0, sizeof(*entry));
+    atomic_init(&entry->refs, 1);
+    entry->alloc_bytes = bytes + MALLOC_OVERHEAD;
+    entry->stale_until = answer->stale_until;
+    entry->pub.made = answer->made;
+    entry->pub.fresh_until = answer->fresh_until;
+    entry->pub.content_type = put_text(&to, answer->content_type);
+    entry->pub.etag = put_text(&to, etag);
+    entry->pub.headers = put_text(&to, answer->headers);
+    entry->pub.body = to;
+    entry->pub.body_bytes = answer->body_bytes;
+    if (answer->body_bytes) {
+        memcpy(to, answer->body, answer->body_bytes);
+    }
+    return entry;
+}
+
+static void add_ref(atomic_uint *refs)
+{
+    atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
+}
+
+static apr_status_t unref_entry(void *baton)
+{
+    entry_t *entry = baton;
+
+    if (atomic_fetch_sub(&entry->refs, 1) == 1) {
+        free(entry);
+    }
+    return APR_SUCCESS;
+}
+
+/* Give a reference to a pool. */
+static const dsapi_cache_entry_t *hold(entry_t *entry, apr_pool_t *pool)
+{
+    apr_pool_cleanup_register(pool, entry, unref_entry, apr_pool_cleanup_null);
+    return &entry->pub;
+}
+
+static const char *dup_text(const char *s, apr_pool_t *pool)
+{
+    return s ? apr_pstrdup(pool, s) : NULL;
+}
+
+/* Without fields: those are of a request that never came to have a key. */
+static dsapi_err_t *copy_err(const dsapi_err_t *from, apr_pool_t *pool)
+{
+    dsapi_err_t *err = apr_pmemdup(pool, from, sizeof(*err));
+
+    err->detail = dup_text(from->detail, pool);
+    err->internal = dup_text(from->internal, pool);
+    err->sqlstate = dup_text(from->sqlstate, pool);
+    err->allow = dup_text(from->allow, pool);
+    err->fields = NULL;
+    return err;
+}
+
+static failure_t *failure_make(const dsapi_err_t *err)
+{
+    failure_t *failure;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, NULL);
+    apr_pool_tag(pool, "dsapi_cache_failure");
+    failure = apr_palloc(pool, sizeof(*failure));
+    failure->pool = pool;
+    failure->err = copy_err(err, pool);
+    atomic_init(&failure->refs, 1);
+    return failure;
+}
+
+static void unref_failure(failure_t *failure)
+{
+    if (atomic_fetch_sub(&failure->refs, 1) == 1) {
+        apr_pool_destroy(failure->pool);
+    }
+}
+
+static void free_dead(entry_t *dead)
+{
+    while (dead) {
+        entry_t *entry = dead;
+
+        dead = entry->next_dead;
+        unref_entry(entry);
+    }
+}
+
+/* ---- the table: all of this under the mutex ---- */
+
+static slot_t **bucket_of(dsapi_cache_t *cache, apr_uint64_t hash)
+{
+    return &cache->buckets[(apr_size_t)hash & (cache->nbuckets - 1)];
+}
+
+static apr_thread_cond_t *cond_of(const dsapi_cache_t *cache,
+                                  const slot_t *slot)
+{
+    return cache->conds[(slot->hash >> 32) % CONDS];
+}
+
+static slot_t *find_slot(dsapi_cache_t *cache, const dsapi_cache_ask_t *ask,
+                         apr_uint64_t hash)
+{
+    slot_t *slot = *bucket_of(cache, hash);
+
+    while (slot && (slot->hash != hash || slot->key_bytes != ask->key_bytes ||
+                    memcmp(slot->key, ask->key, ask->key_bytes) != 0)) {
+        slot = slot->next;
+    }
+    return slot;
+}
+
+static slot_t *add_slot(dsapi_cache_t *cache, const dsapi_cache_ask_t *ask,
+                        apr_uint64_t hash)
+{
+    slot_t **bucket = bucket_of(cache, hash);
+    slot_t *slot = must_malloc(sizeof(*slot) + ask->key_bytes);
+
+    memset(slot, 0, sizeof(*slot));
+    slot->hash = hash;
+    slot->key_bytes = ask->key_bytes;
+    memcpy(slot->key, ask->key, ask->key_bytes);
+    slot->next = *bucket;
+    *bucket = slot;
+    return slot;
+}
+
+/* Free a slot if it stands for nothing any more. */
+static void tidy_slot(dsapi_cache_t *cache, slot_t *slot)
+{
+    slot_t **link = bucket_of(cache, slot->hash);
+
+    if (slot->entry || slot->led) {
+        return;
+    }
+    while (*link != slot) {
+        link = &(*link)->next;
+    }
+    *link = slot->next;
+    free(slot);
+}
+
+/* What an entry takes in this slot. */
+static apr_size_t cost_of(const slot_t *slot, const entry_t *entry)
+{
+    return sizeof(*slot) + slot->key_bytes + MALLOC_OVERHEAD +
+           entry->alloc_bytes;
+}
+
+static void unlink_use(dsapi_cache_t *cache, slot_t *slot)
+{
+    *(slot->newer ? &slot->newer->older : &cache->newest) = slot->older;
+    *(slot->older ? &slot->older->newer : &cache->oldest) = slot->newer;
+}
+
+static void link_newest(dsapi_cache_t *cache, slot_t *slot)
+{
+    slot->newer = NULL;
+    slot->older = cache->newest;
+    *(cache->newest ? &cache->newest->newer : &cache->oldest) = slot;
+    cache->newest = slot;
+}
+
+/* Take a reference to a slot's entry, which is now the last used. */
+static entry_t *use_entry(dsapi_cache_t *cache, slot_t *slot)
+{
+    unlink_use(cache, slot);
+    link_newest(cache, slot);
+    add_ref(&slot->entry->refs);
+    return slot->entry;
+}
+
+static void drop_entry(dsapi_cache_t *cache, slot_t *slot, entry_t **pdead)
+{
+    entry_t *entry = slot->entry;
+
+    if (!entry) {
+        return;
+    }
+    unlink_use(cache, slot);
+    cache->stats.bytes -= cost_of(slot, entry);
+    cache->stats.entries--;
+    slot->entry = NULL;
+    entry->next_dead = *pdead;
+    *pdead = entry;
+}
+
+/* Drop the entries not used for longest: is there room now? If not, let the
+ * others have the mutex, and come again. */
+static int make_room(dsapi_cache_t *cache, apr_size_t bytes, entry_t **pdead)
+{
+    for (int i = 0; i < EVICT_MAX && cache->oldest; i++) {
+        slot_t *slot = cache->oldest;
+
+        if (cache->max_bytes - cache->stats.bytes >= bytes) {
+            return 1;
+        }
+        drop_entry(cache, slot, pdead);
+        tidy_slot(cache, slot);
+        cache->stats.evicted++;
+    }
+    return cache->max_bytes - cache->stats.bytes >= bytes;
+}
+
+static void store_entry(dsapi_cache_t *cache, slot_t *slot, entry_t *entry)
+{
+    add_ref(&entry->refs);
+    slot->entry = entry;
+    link_newest(cache, slot);
+    cache->stats.bytes += cost_of(slot, entry);
+    cache->stats.entries++;
+}
+
+static int is_fresh(const entry_t *entry, apr_time_t now)
+{
+    const dsapi_cache_entry_t *pub = &entry->pub;
+
+    /* A request is read before it gets here, so that an entry may be younger
+     * than the request; but not by more than the entry's life. */
+    return now < pub->fresh_until &&
+           pub->made - now < pub->fresh_until - pub->made;
+}
+
+static int is_kept(const entry_t *entry, apr_time_t now)
+{
+    return is_fresh(entry, now) || now < entry->stale_until;
+}
+
+/* ---- those who ask: all of this under the mutex, too ---- */
+
+/* What one gets at once; or it waits, in the slot's list. */
+static void join(asker_t *me, dsapi_cache_t *cache,
+                 const dsapi_cache_ask_t *ask, apr_uint64_t hash,
+                 entry_t **pdead)
+{
+    slot_t *slot = find_slot(cache, ask, hash);
+    asker_t **link;
+
+    if (!slot) {
+        slot = add_slot(cache, ask, hash);
+    }
+    me->slot = slot;
+    if (slot->entry && is_fresh(slot->entry, ask->now)) {
+        me->entry = use_entry(cache, slot);
+        me->got = DSAPI_CACHE_HIT;
+    }
+    else if (!slot->led) {
+        slot->led = 1;
+        me->got = DSAPI_CACHE_LEAD;
+        if (slot->entry && !is_kept(slot->entry, ask->now)) {
+            drop_entry(cache, slot, pdead);
+        }
+    }
+    else if (ask->wait <= 0) {
+        me->got = DSAPI_CACHE_WAITED;
+    }
+    else {
+        link = &slot->waiting;
+        while (*link) {
+            link = &(*link)->next;
+        }
+        *link = me;
+        me->waits = 1;
+        cache->stats.waiting++;
+        return;
+    }
+    cache->stats.got[me->got]++;
+}
+
+/* Wait until one is taken out of the list, or take oneself out. The clock is
+ * read for how long the wait has lasted, as others of the same condition (or
+ * nobody) may have woken us; never for what is fresh. */
+static void wait_for_leader(asker_t *me, dsapi_cache_t *cache,
+                            apr_interval_time_t wait)
+{
+    apr_interval_time_t left = wait < WAIT_MAX ? wait : WAIT_MAX;
+    apr_time_t until = apr_time_now() + left;
+    asker_t **link = &me->slot->waiting;
+
+    while (me->waits && left > 0) {
+        if (apr_thread_cond_timedwait(cond_of(cache, me->slot), cache->mutex,
+                                      left) != APR_SUCCESS) {
+            break;
+        }
+        left = until - apr_time_now();
+    }
+    if (!me->waits) {
+        return;
+    }
+    while (*link != me) {
+        link = &(*link)->next;
+    }
+    *link = me->next;
+    me->waits = 0;
+    me->got = DSAPI_CACHE_WAITED;
+    cache->stats.waiting--;
+    cache->stats.got[me->got]++;
+}
+
+/* Take the longest waiting one out, and say what it gets. */
+static void tell_first(dsapi_cache_t *cache, slot_t *slot, const asker_t *gets)
+{
+    asker_t *asker = slot->waiting;
+
+    slot->waiting = asker->next;
+    asker->waits = 0;
+    asker->got = gets->got;
+    asker->entry = gets->entry;
+    asker->failure = gets->failure;
+    cache->stats.waiting--;
+    cache->stats.got[gets->got]++;
+    if (gets->entry) {
+        add_ref(&gets->entry->refs);
+        cache->stats.shared++;
+    }
+    if (gets->failure) {
+        add_ref(&gets->failure->refs);
+    }
+}
+
+/* The end of leading: the longest waiting one leads now, or all who wait get
+ * the same. */
+static void pass_on(dsapi_cache_t *cache, slot_t *slot, const asker_t *gets)
+{
+    if (slot->waiting) {
+        apr_thread_cond_broadcast(cond_of(cache, slot));
+        if (gets->got == DSAPI_CACHE_LEAD) {
+            tell_first(cache, slot, gets);
+            return;
+        }
+    }
+    while (slot->waiting) {
+        tell_first(cache, slot, gets);
+    }
+    slot->led = 0;
+    tidy_slot(cache, slot);
+}
+
+/* Store an answer and hand it out; 0: there is no room yet. */
+static int settle(dsapi_cache_t *cache, slot_t *slot, entry_t *entry,
+                  entry_t **pdead)
+{
+    const asker_t gets = {.got = DSAPI_CACHE_HIT, .entry = entry};
+    apr_size_t cost = cost_of(slot, entry);
+
+    drop_entry(cache, slot, pdead);
+    if (cost <= cache->max_bytes / 4) {
+        if (!make_room(cache, cost, pdead)) {
+            return 0;
+        }
+        store_entry(cache, slot, entry);
+    }
+    pass_on(cache, slot, &gets);
+    return 1;
+}
+
+/* ---- what others call ---- */
+
+/* The end of the cache: entries that are held stay. */
+static apr_status_t end_cache(void *baton)
+{
+    dsapi_cache_t *cache = baton;
+    entry_t *dead = NULL;
+
+    for (apr_size_t i = 0; i < cache->nbuckets; i++) {
+        while (cache->buckets[i]) {
+            slot_t *slot = cache->buckets[i];
+
+            slot->led = 0;
+            drop_entry(cache, slot, &dead);
+            tidy_slot(cache, slot);
+        }
+    }
+    free_dead(dead);
+    return APR_SUCCESS;
+}
+
+dsapi_cache_t *dsapi_route_cache_make(apr_size_t max_bytes, apr_pool_t *pool)
+{
+    dsapi_cache_t *cache = apr_pcalloc(pool, sizeof(*cache));
+
+    cache->max_bytes = max_bytes;
+    cache->nbuckets = BUCKETS_MIN;
+    while (cache->nbuckets < BUCKETS_MAX &&
+           cache->nbuckets <= max_bytes / BYTES_A_BUCKET / 2) {
+        cache->nbuckets *= 2;
+    }
+    cache->buckets = apr_pcalloc(pool, cache->nbuckets * sizeof(slot_t *));
+    if (apr_generate_random_bytes(cache->seed, sizeof(cache->seed)) ||
+        apr_thread_mutex_create(&cache->mutex, APR_THREAD_MUTEX_DEFAULT,
+                                pool)) {
+        return NULL;
+    }
+    for (int i = 0; i < CONDS; i++) {
+        if (apr_thread_cond_create(&cache->conds[i], pool)) {
+            return NULL;
+        }
+    }
+    apr_pool_cleanup_register(pool, cache, end_cache, apr_pool_cleanup_null);
+    return cache;
+}
+
+/* A lead whose pool ends. */
+static apr_status_t give_up(void *baton)
+{
+    dsapi_route_cache_abandon(baton, NULL);
+    return APR_SUCCESS;
+}
+
+dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
+                                        dsapi_cache_lead_t **plead,
+                                        dsapi_err_t **perr,
+                                        dsapi_cache_t *cache,
+                                        const dsapi_cache_ask_t *ask,
+                                        apr_pool_t *result_pool)
+{
+    apr_uint64_t hash = apr_siphash24(ask->key, ask->key_bytes, cache->seed);
+    asker_t me = {.waits = 0};
+    entry_t *dead = NULL;
+
+    *pentry = NULL;
+    *plead = NULL;
+    *perr = NULL;
+    apr_thread_mutex_lock(cache->mutex);
+    join(&me, cache, ask, hash, &dead);
+    if (me.waits) {
+        wait_for_leader(&me, cache, ask->wait);
+    }
+    apr_thread_mutex_unlock(cache->mutex);
+    free_dead(dead);
+    if (me.entry) {
+        *pentry = hold(me.entry, result_pool);
+    }
+    if (me.failure) {
+        *perr = copy_err(me.failure->err, result_pool);
+        unref_failure(me.failure);
+    }
+    if (me.got == DSAPI_CACHE_LEAD) {
+        *plead = apr_palloc(result_pool, sizeof(**plead));
+        **plead = (dsapi_cache_lead_t){cache, me.slot, result_pool};
+        apr_pool_cleanup_register(result_pool, *plead, give_up,
+                                  apr_pool_cleanup_null);
+    }
+    return me.got;
+}
+
+const dsapi_cache_entry_t *dsapi_route_cache_stale(dsapi_cache_t *cache,
+                                                   const dsapi_cache_ask_t *ask,
+                                                   apr_pool_t *result_pool)
+{
+    apr_uint64_t hash = apr_siphash24(ask->key, ask->key_bytes, cache->seed);
+    entry_t *entry = NULL;
+    slot_t *slot;
+
+    apr_thread_mutex_lock(cache->mutex);
+    slot = find_slot(cache, ask, hash);
+    if (slot && slot->entry && is_kept(slot->entry, ask->now)) {
+        entry = use_entry(cache, slot);
+        cache->stats.stale++;
+    }
+    apr_thread_mutex_unlock(cache->mutex);
+    return entry ? hold(entry, result_pool) : NULL;
+}
+
+/* End a lead: the slot that it was for, or NULL if it was over. */
+static slot_t *end_lead(dsapi_cache_lead_t *lead)
+{
+    slot_t *slot = lead->slot;
+
+    lead->slot = NULL;
+    apr_pool_cleanup_kill(lead->pool, lead, give_up);
+    return slot;
+}
+
+const dsapi_cache_entry_t *
+dsapi_route_cache_put(dsapi_cache_lead_t *lead,
+                      const dsapi_cache_answer_t *answer)
+{
+    dsapi_cache_t *cache = lead->cache;
+    slot_t *slot = end_lead(lead);
+    entry_t *entry = entry_make(answer);
+    int settled = !slot;
+
+    while (!settled) {
+        entry_t *dead = NULL;
+
+        apr_thread_mutex_lock(cache->mutex);
+        settled = settle(cache, slot, entry, &dead);
+        apr_thread_mutex_unlock(cache->mutex);
+        free_dead(dead);
+    }
+    return hold(entry, lead->pool);
+}
+
+static void end_without(dsapi_cache_lead_t *lead, const asker_t *gets)
+{
+    slot_t *slot = end_lead(lead);
+
+    if (slot) {
+        apr_thread_mutex_lock(lead->cache->mutex);
+        pass_on(lead->cache, slot, gets);
+        apr_thread_mutex_unlock(lead->cache->mutex);
+    }
+}
+
+void dsapi_route_cache_abandon(dsapi_cache_lead_t *lead, const dsapi_err_t *err)
+{
+    asker_t gets = {.got = DSAPI_CACHE_LEAD};
+
+    if (err) {
+        gets.got = DSAPI_CACHE_FAILED;
+        gets.failure = failure_make(err);
+    }
+    end_without(lead, &gets);
+    if (gets.failure) {
+        unref_failure(gets.failure);
+    }
+}
+
+void dsapi_route_cache_decline(dsapi_cache_lead_t *lead)
+{
+    const asker_t gets = {.got = DSAPI_CACHE_WAITED};
+
+    end_without(lead, &gets);
+}
+
+void dsapi_route_cache_stats(dsapi_cache_stats_t *pstats, dsapi_cache_t *cache)
+{
+    apr_thread_mutex_lock(cache->mutex);
+    *pstats = cache->stats;
+    apr_thread_mutex_unlock(cache->mutex);
+}
+
+/* ---- validators ---- */
+
+const char *dsapi_route_etag_make(const char *content_type, const char *body,
+                                  apr_size_t body_bytes, apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, ETAG_SIZE);
+
+    etag_text(text, content_type, body, body_bytes);
+    return text;
+}
+
+/* What stands between the quotes of an entity-tag, weak or strong, and where
+ * it goes on; NULL: there is none. */
+static const char *opaque_tag(const char **pend, apr_size_t *plen,
+                              const char *s)
+{
+    const char *tag;
+
+    if (s[0] == 'W' && s[1] == '/') {
+        s += 2;
+    }
+    if (*s != '"') {
+        return NULL;
+    }
+    tag = ++s;
+    while ((unsigned char)*s > ' ' && *s != '"' && *s != 0x7f) {
+        s++;
+    }
+    if (*s != '"') {
+        return NULL;
+    }
+    *plen = (apr_size_t)(s - tag);
+    *pend = s + 1;
+    return tag;
+}
+
+/* Is what a client sent our tag, or our tag and a suffix of compression? */
+static int is_same_tag(const char *sent, apr_size_t sent_len, const char *ours,
+                       apr_size_t our_len)
+{
+    static const char *const ends[] = {"", "-gzip", "-br", "-zstd"};
+
+    if (sent_len < our_len || memcmp(sent, ours, our_len) != 0) {
+        return 0;
+    }
+    sent += our_len;
+    sent_len -= our_len;
+    for (apr_size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (sent_len == strlen(ends[i]) &&
+            memcmp(sent, ends[i], sent_len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int dsapi_route_etag_matches(const char *if_none_match, const char *etag)
+{
+    const char *s = if_none_match;
+    const char *ours = NULL;
+    const char *end;
+    apr_size_t our_len = 0;
+
+    if (!s) {
+        return 0;
+    }
+    s += strspn(s, " \t");
+    if (*s == '*') {
+        return s[1 + strspn(s + 1, " \t")] == '\0';
+    }
+    if (etag) {
+        ours = opaque_tag(&end, &our_len, etag);
+    }
+    if (!ours) {
+        return 0;
+    }
+    for (;;) {
+        const char *tag;
+        apr_size_t len;
+
+        s += strspn(s, " \t,");
+        tag = opaque_tag(&end, &len, s);
+        if (!tag) {
+            return 0;
+        }
+        s = end + strspn(end, " \t");
+        if (*s && *s != ',') {
+            return 0;
+        }
+        if (is_same_tag(tag, len, ours, our_len)) {
+            return 1;
+        }
+    }
+}
