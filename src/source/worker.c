@@ -9,6 +9,7 @@
 #include "source/client.h"
 #include "source/job.h"
 #include "source/queue.h"
+#include "source/spare.h"
 
 /* How long between two tries to reach the database. */
 #define RECONNECT apr_time_from_sec(1)
@@ -32,6 +33,10 @@
 /* How often one answer is stored anew after a deadlock or a broken
  * connection, before the attempt counts as failed. */
 #define STORES_MAX 3
+
+/* One descriptor can be waited for: how long the first connection may have to
+ * wait while the second has something under way. */
+#define SPARE_WAIT apr_time_from_msec(10)
 
 typedef enum op_e {
     OP_NONE,
@@ -64,17 +69,19 @@ struct dsapi_worker_t {
 
     op_e op; /* under way on db */
     dsapi_job_t *op_job;
+    apr_array_header_t *beat_ids; /* of OP_HEARTBEAT */
     apr_pool_t *op_pool;
     apr_array_header_t *calls;
     dsapi_batch_t batch;
     apr_time_t op_until;
     dsapi_job_t *storing; /* its transaction is open */
 
+    dsapi_spare_t *spare; /* for the time that db stores */
+
     int stopping;
     int notified; /* there may be something to claim */
     apr_time_t claim_at;
     apr_time_t beat_at;
-    apr_time_t leased_until; /* all jobs, at least; by our clock */
     apr_time_t reap_at;
     int op_errors; /* in a row, of the queue's SQL */
     op_e told_op;  /* whose error has been told last */
@@ -113,6 +120,7 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
     apr_pool_tag(w->db_pool, "dsapi_worker_db");
     apr_pool_create(&w->op_pool, pool);
     apr_pool_tag(w->op_pool, "dsapi_worker_op");
+    w->spare = dsapi_spare_make(config->conninfo, config->prepare, pool);
     w->client = dsapi_client_make(config->user_agent, pool);
     return w->client ? w : NULL;
 }
@@ -137,28 +145,20 @@ static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
     apr_pool_destroy(job->pool); /* the transfer's, too */
 }
 
-static const dsapi_source_t *source_named(const dsapi_worker_t *w,
-                                          const char *name)
-{
-    for (int i = 0; i < w->config->sources->nelts; i++) {
-        const dsapi_source_t *source =
-            APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
-
-        if (strcmp(source->name, name) == 0) {
-            return source;
-        }
-    }
-    return NULL;
-}
-
 /* One claimed row becomes a job. */
 static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
 {
-    const dsapi_source_t *source =
-        source_named(w, dsapi_rows_value(NULL, rows, row, 2));
+    const char *name = dsapi_rows_value(NULL, rows, row, 2);
+    const dsapi_source_t *source = NULL;
     dsapi_job_t *job;
     dsapi_job_t **link = &w->jobs;
 
+    for (int i = 0; i < w->names->nelts && !source; i++) {
+        if (strcmp(APR_ARRAY_IDX(w->names, i, const char *), name) == 0) {
+            source =
+                APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
+        }
+    }
     if (!source) {
         return; /* the claim asks for ours only */
     }
@@ -275,41 +275,17 @@ static void send_batch(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
     }
 }
 
-/* The ids and tokens of all jobs. */
-static void list_jobs(dsapi_worker_t *w, apr_array_header_t **pids,
-                      apr_array_header_t **ptokens)
+/* A heartbeat or a release. */
+static void send_for_all(dsapi_worker_t *w, op_e op)
 {
-    *pids = apr_array_make(w->op_pool, w->njobs + 1, sizeof(const char *));
-    *ptokens = apr_array_make(w->op_pool, w->njobs + 1, sizeof(const char *));
-    for (const dsapi_job_t *job = w->jobs; job; job = job->next) {
-        APR_ARRAY_PUSH(*pids, const char *) = job->id;
-        APR_ARRAY_PUSH(*ptokens, const char *) = job->token;
-    }
-}
-
-static void send_heartbeat(dsapi_worker_t *w, apr_interval_time_t lease)
-{
-    apr_array_header_t *ids;
-    apr_array_header_t *tokens;
-    apr_time_t now = clock_now();
+    dsapi_spare_need_t need = {.jobs = w->jobs,
+                               .lease = w->config->lease,
+                               .release = op == OP_RELEASE};
 
     begin_query(w);
-    list_jobs(w, &ids, &tokens);
-    dsapi_queue_heartbeat(push_call(w), ids, tokens, lease, w->op_pool);
-    w->leased_until = now + lease;
-    w->beat_at = now + w->config->heartbeat;
-    send_batch(w, OP_HEARTBEAT, NULL, QUERY_LIMIT);
-}
-
-static void send_release(dsapi_worker_t *w)
-{
-    apr_array_header_t *ids;
-    apr_array_header_t *tokens;
-
-    begin_query(w);
-    list_jobs(w, &ids, &tokens);
-    dsapi_queue_release(push_call(w), ids, tokens, w->op_pool);
-    send_batch(w, OP_RELEASE, NULL, QUERY_LIMIT);
+    dsapi_spare_call(push_call(w), &w->beat_ids, &need, w->op_pool);
+    w->beat_at = clock_now() + w->config->heartbeat;
+    send_batch(w, op, NULL, QUERY_LIMIT);
 }
 
 static void send_store(dsapi_worker_t *w, dsapi_job_t *job)
@@ -318,16 +294,11 @@ static void send_store(dsapi_worker_t *w, dsapi_job_t *job)
     /* of each statement, of hold, and of finish */
     apr_interval_time_t limit = job->source->store_timeout * (store->nelts + 2);
 
-    /* No heartbeat can be sent while the connection stores: the leases of
-     * the other jobs have to outlive it. */
-    if (w->njobs > 1 && clock_now() + limit > w->leased_until) {
-        send_heartbeat(w, w->config->lease + limit);
-        return;
-    }
     job->stores++;
     begin_batch(w);
     dsapi_queue_begin(push_call(w), w->op_pool);
     dsapi_queue_limit(push_call(w), job->source->store_timeout, w->op_pool);
+    dsapi_spare_watch(push_call(w), w->op_pool);
     dsapi_queue_hold(push_call(w), job->id, job->token, w->op_pool);
     for (int i = 0; i < store->nelts; i++) {
         dsapi_route_call(push_call(w),
@@ -363,9 +334,6 @@ static void send_claim(dsapi_worker_t *w, apr_time_t now)
                       w->config->lease, w->op_pool);
     w->notified = 0;
     w->claim_at = now + w->config->poll;
-    if (w->njobs == 0 || w->leased_until > now + w->config->lease) {
-        w->leased_until = now + w->config->lease;
-    }
     if (w->njobs == 0) {
         w->beat_at = now + w->config->heartbeat;
     }
@@ -413,14 +381,17 @@ static int send_next(dsapi_worker_t *w)
     if (send_upkeep(w, now)) {
         return 1;
     }
+    if (dsapi_spare_asked(w->spare)) {
+        return 0; /* about these jobs: one at a time */
+    }
     if ((job = job_in(w, DSAPI_PHASE_FAIL))) {
         send_fail(w, job);
     }
     else if (w->stopping && w->jobs) {
-        send_release(w);
+        send_for_all(w, OP_RELEASE);
     }
     else if (w->jobs && now >= w->beat_at) {
-        send_heartbeat(w, w->config->lease);
+        send_for_all(w, OP_HEARTBEAT);
     }
     else if ((job = job_in(w, DSAPI_PHASE_STORE))) {
         send_store(w, job);
@@ -443,19 +414,20 @@ static int send_next(dsapi_worker_t *w)
 
 /* Ends of batches */
 
-static void end_heartbeat(dsapi_worker_t *w, const dsapi_rows_t *rows)
+/* Jobs that were lost, or given back where we stop. */
+static void drop_gone(dsapi_worker_t *w, const apr_array_header_t *gone)
 {
-    dsapi_job_t *next;
+    for (int i = 0; i < gone->nelts; i++) {
+        dsapi_job_t *job = w->jobs;
 
-    for (dsapi_job_t *job = w->jobs; job; job = next) {
-        int ours = 0;
-
-        next = job->next;
-        for (int i = 0; i < dsapi_rows_count(rows) && !ours; i++) {
-            ours = strcmp(dsapi_rows_value(NULL, rows, i, 0), job->id) == 0;
+        while (job &&
+               strcmp(job->id, APR_ARRAY_IDX(gone, i, const char *)) != 0) {
+            job = job->next;
         }
-        if (!ours) {
+        if (job && !w->stopping) {
             tell(w, DSAPI_EVENT_LOST, job, NULL);
+        }
+        if (job) {
             drop_job(w, job);
         }
     }
@@ -551,7 +523,7 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         w->notified |= dsapi_rows_count(rows) > 0; /* there may be more */
         break;
     case OP_HEARTBEAT:
-        end_heartbeat(w, rows);
+        drop_gone(w, dsapi_spare_gone(w->beat_ids, rows, w->op_pool));
         break;
     case OP_REAP:
         end_reap(w, rows);
@@ -707,16 +679,62 @@ static apr_time_t earlier(apr_time_t a, apr_time_t b)
     return a < b ? a : b;
 }
 
+/* A job's row is locked by the open transaction, or will be. */
+static int is_storing(const dsapi_worker_t *w)
+{
+    return w->op == OP_STORE || w->op == OP_FINISH || w->storing;
+}
+
+/* When the second connection has to speak: others wait while one is stored,
+ * or (stopping) the first has been given up. @return 0: there is no need */
+static apr_time_t spare_due(const dsapi_worker_t *w)
+{
+    if (w->stopping && !w->connected) {
+        return w->jobs ? 1 : 0;
+    }
+    if (!is_storing(w) || (w->njobs < 2 && !w->stopping)) {
+        return 0;
+    }
+    if (!w->stopping) {
+        return w->beat_at;
+    }
+    return w->njobs < 2 ? APR_INT64_MAX : 1; /* at once, and stay open */
+}
+
+/* @return 1: something was done, so look again before waiting */
+static int step_spare(dsapi_worker_t *w)
+{
+    const apr_array_header_t *gone;
+    apr_time_t now = clock_now();
+    dsapi_job_t *but = w->op == OP_NONE ? w->storing : w->op_job;
+    dsapi_spare_need_t need = {now, spare_due(w),     w->jobs,
+                               but, w->config->lease, w->stopping};
+
+    switch (dsapi_spare_step(&gone, w->spare, &need)) {
+    case DSAPI_SPARE_SENT:
+        w->beat_at = now + w->config->heartbeat;
+        break;
+    case DSAPI_SPARE_ANSWERED:
+        drop_gone(w, gone);
+        return 1;
+    case DSAPI_SPARE_FAILED:
+        w->beat_at = earlier(w->beat_at, now + BEAT_PAUSE);
+        return 1;
+    case DSAPI_SPARE_WAITS:
+        break;
+    }
+    return 0;
+}
+
 /* The time of whatever is due next by the clock. */
 static apr_time_t next_due(const dsapi_worker_t *w)
 {
-    apr_time_t due;
+    apr_time_t due = dsapi_spare_next(w->spare, spare_due(w));
 
-    if (!w->db) {
-        return w->connect_at;
-    }
     if (!w->connected || w->op != OP_NONE) {
-        return w->op_until;
+        apr_time_t at = w->db ? w->op_until : w->connect_at;
+
+        return due > 0 ? earlier(due, at) : at;
     }
     due = w->reap_at;
     if (w->njobs < w->config->concurrency) {
@@ -731,12 +749,16 @@ static apr_time_t next_due(const dsapi_worker_t *w)
 static void wait_for_more(dsapi_worker_t *w, apr_time_t until)
 {
     apr_time_t now = clock_now();
-    apr_time_t due = next_due(w);
-    apr_interval_time_t wait = (due < until ? due : until) - now;
+    int fd = dsapi_spare_socket(w->spare);
+    int write = fd >= 0 && dsapi_spare_wants_write(w->spare);
+    apr_time_t due = fd >= 0 ? now + SPARE_WAIT : next_due(w);
+    apr_interval_time_t wait = earlier(due, until) - now;
 
-    dsapi_client_wait(w->client, w->db ? dsapi_db_socket(w->db) : -1,
-                      w->db && dsapi_db_wants_write(w->db),
-                      wait > 0 ? wait : 0);
+    if (fd < 0 && w->db) {
+        fd = dsapi_db_socket(w->db);
+        write = dsapi_db_wants_write(w->db);
+    }
+    dsapi_client_wait(w->client, fd, write, wait > 0 ? wait : 0);
 }
 
 void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
@@ -746,6 +768,7 @@ void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
     do {
         int busy = step_db(worker);
 
+        busy += step_spare(worker);
         busy += end_transfers(worker);
         if (!busy) {
             wait_for_more(worker, until);
@@ -756,15 +779,21 @@ void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
 void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget)
 {
     apr_time_t until = clock_now() + budget;
+    apr_time_t store_until = until - budget / 2;
+    int reachable = worker->connected;
 
     worker->stopping = 1;
     for (dsapi_job_t *job = worker->jobs; job; job = job->next) {
         dsapi_job_abort(job);
     }
-    while ((worker->jobs || worker->op != OP_NONE) && worker->connected &&
+    while ((worker->jobs || worker->op != OP_NONE) && reachable &&
            clock_now() < until) {
-        if (!step_db(worker)) {
-            wait_for_more(worker, until);
+        if (is_storing(worker) && clock_now() >= store_until) {
+            worker->told_lost = 1; /* it is not: we leave */
+            lose_db(worker, NULL); /* and its transaction is rolled back */
+        }
+        if (!step_db(worker) && !step_spare(worker)) {
+            wait_for_more(worker, is_storing(worker) ? store_until : until);
         }
     }
 }

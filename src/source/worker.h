@@ -1,13 +1,19 @@
 /*
  * The worker: claims jobs, fetches, stores, finishes. One thread drives it by
  * turns; nothing in it blocks longer than a turn's budget. It has one
- * database connection of its own (which LISTENs) and one HTTP client.
+ * database connection of its own (which LISTENs) and one HTTP client; while
+ * the connection stores for longer than a heartbeat, a second one keeps the
+ * other jobs' leases.
  *
  * A job's way: claim (attempt counted, lease taken) - fetch - one transaction
  * that holds the job's row, stores the data and finishes the job. The row is
  * locked and the token compared in that transaction, so an answer is stored
  * by the lease's owner or not at all. Whatever breaks, the job is tried again
  * from the claim, or from the store where the answer is at hand.
+ *
+ * A lease never reaches further than config's lease, so a lost worker's jobs
+ * are free after that; the one that it was storing is held by its row's lock
+ * instead, which goes with its connection (PostgreSQL looks every 100 ms).
  */
 #ifndef DSAPI_SOURCE_WORKER_H
 #define DSAPI_SOURCE_WORKER_H
@@ -54,7 +60,8 @@ typedef struct dsapi_worker_config_t {
 /**
  * Make a worker. It does nothing before its first turn.
  * @param pool  owns it: destroying it closes everything, and leaves the jobs
- *              under way to their leases (see dsapi_worker_stop)
+ *              under way to their leases (see dsapi_worker_stop); a
+ *              store under way is rolled back
  * @return the worker; NULL: the HTTP client could not be made
  */
 dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
@@ -65,8 +72,11 @@ void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget);
 
 /**
  * Stop: no more claims, transfers aborted, their jobs given back uncounted.
- * A store under way is brought to its end first.
- * @param budget  at most this long; what is left is left to the leases
+ * A store under way has half the budget to come to its end; then it is
+ * broken off, rolled back and its job given back, too. The others do not wait
+ * for that: they are given back over the second connection.
+ * @param budget  at most this long; what is left is left to the leases, or
+ *                given back by the server where it has been asked in time
  */
 void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget);
 

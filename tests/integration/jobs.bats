@@ -164,6 +164,49 @@ expire() {
     [[ $(requests) == 2 ]]
 }
 
+@test "a child is killed in a long store: all its jobs run again by lease" {
+    local blocker pid
+
+    claim_log 'AH00052: child pid [0-9]+ exit signal Killed \(9\)'
+    ask_three
+    for pid in $(runners | sort -u); do # one has two of them, at least
+        kill -KILL "$pid"
+    done
+    # nothing helps: neither the leases nor the lock
+    wait_until 15 all_three running 2
+    unblock
+    wait_until 15 all_three succeeded 2
+    [[ $(sql 'SELECT count(*) FROM stores') == 3 ]]
+}
+
+# ask_three: three jobs are answered; each child that has some stores one, and
+# is blocked
+ask_three() {
+    local i
+
+    hold 3
+    for i in 1 2 3; do
+        req POST "$S/fetch/COL?from=2023-05-01&to=2023-05-2$i"
+        expect 202
+    done
+    wait_until 10 is_held 3
+    block
+    release
+    wait_until 10 all_store
+}
+
+# for the table, or for the row of a country that the other has
+all_store() {
+    [[ $(sql 'SELECT count(DISTINCT pid) FROM pg_locks
+               WHERE NOT granted') == "$(runners | sort -u | wc -l)" ]]
+}
+
+# all_three STATE ATTEMPTS
+all_three() {
+    [[ $(sql "SELECT count(*) FROM dsapi.job
+               WHERE state = '$1' AND attempts = $2") == 3 ]]
+}
+
 # block, unblock: a session that holds the table of observations
 block() {
     mkfifo "$BATS_TEST_TMPDIR/blocker"
@@ -255,6 +298,23 @@ enqueue() {
     succeeds 8 1
     [[ $(requests) -ge 2 ]]
     [[ $(runners | tail -n 1) != "$first" ]]
+}
+
+@test "a graceful restart during a long store gives all jobs back" {
+    local blocker
+
+    ask_three
+    httpd_restart_graceful
+    # the stores are broken off; who has the jobs now stores them anew
+    wait_until 8 given_back
+    unblock
+    wait_until 15 all_three succeeded 1
+    [[ $(sql 'SELECT count(*) FROM stores') == 3 ]]
+}
+
+# six attempts were begun, and yet each job had one
+given_back() {
+    [[ $(runners | wc -l) == 6 ]] && all_three running 1
 }
 
 @test "graceful restarts one after the other lose and double no job" {

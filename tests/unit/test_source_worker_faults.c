@@ -26,25 +26,81 @@ START_TEST(crash_during_the_fetch)
 }
 END_TEST
 
-START_TEST(crash_during_the_store)
+/** How many jobs are in a state after so many attempts. */
+static void drive_jobs(rig_t *rig, const char *want, const char *state,
+                       int attempts)
 {
-    rig_t *rig = rig_make(0);
-    hand_t *first = hire(rig);
-    hand_t *second;
+    drive(rig, want,
+          apr_psprintf(g_pool,
+                       "SELECT count(*) FROM dsapi.job WHERE state = '%s' "
+                       "AND attempts = %d",
+                       state, attempts));
+}
+
+/** A worker that stores one of two jobs until the lock 7 is given free. */
+static hand_t *store_long(rig_t *rig)
+{
+    hand_t *hand = hire(rig);
 
     answer_always(rig);
     pg_value(rig->pg, "SELECT pg_advisory_lock(7)");
     enqueue(rig, "a", 3);
+    enqueue(rig, "b", 3);
     drive(rig, "1", WAITING);
+    drive_told(rig, hand, DSAPI_EVENT_CLAIMED, 2);
+    return hand;
+}
+
+START_TEST(crash_during_the_store)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *first = store_long(rig);
+    apr_time_t start = apr_time_now();
+
     fire(first);
-    second = hire(rig);
-    /* its backend still holds the job's row: nobody takes that over */
-    drive_for(rig, apr_time_from_msec(3500));
-    ck_assert_int_eq(second->told[DSAPI_EVENT_REAPED], 0);
+    hire(rig);
+    /* though the first one's backend would wait for the lock forever */
+    drive_jobs(rig, "2", "running", 2);
+    ck_assert_int_lt((int)(apr_time_now() - start), 4500000);
+    drive(rig, "1", WAITING);
     pg_value(rig->pg, "SELECT pg_advisory_unlock(7)");
-    drive(rig, "succeeded", STATE);
-    ck_assert_str_eq(job_of(rig), "succeeded 2");
+    drive_jobs(rig, "2", "succeeded", 2);
+    ck_assert_str_eq(stored(rig), "2");
+}
+END_TEST
+
+START_TEST(lease_lost_during_a_long_store)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = store_long(rig);
+
+    pg_value(rig->pg, "UPDATE dsapi.job SET lease_token = gen_random_uuid(), "
+                      "lease_until = now() + '1h' WHERE id = (SELECT id FROM "
+                      "dsapi.job FOR UPDATE SKIP LOCKED)");
+    drive_told(rig, hand, DSAPI_EVENT_LOST, 1);
+    ck_assert_str_eq(pg_value(rig->pg, WAITING), "1");
+    pg_value(rig->pg, "SELECT pg_advisory_unlock(7)");
+    drive_told(rig, hand, DSAPI_EVENT_SUCCEEDED, 1);
     ck_assert_str_eq(stored(rig), "1");
+    ck_assert_int_eq(hand->told[DSAPI_EVENT_LOST], 1);
+}
+END_TEST
+
+START_TEST(no_second_connection_during_a_long_store)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = store_long(rig);
+
+    pg_administer("ALTER DATABASE %s ALLOW_CONNECTIONS false", rig->pg->name);
+    drive(rig, "2",
+          "SELECT count(*) FROM dsapi.job WHERE lease_until < "
+          "clock_timestamp() - interval '500ms'");
+    ck_assert_str_eq(pg_value(rig->pg, WAITING), "1");
+    pg_value(rig->pg, "SELECT pg_advisory_unlock(7)");
+    drive_jobs(rig, "2", "succeeded", 1); /* nobody else was there */
+    ck_assert_str_eq(stored(rig), "2");
+    ck_assert_int_eq(hand->told[DSAPI_EVENT_DB_LOST], 0);
+    pg_administer("ALTER DATABASE %s ALLOW_CONNECTIONS true", rig->pg->name);
 }
 END_TEST
 
@@ -358,6 +414,64 @@ START_TEST(stop_brings_a_store_to_its_end)
 }
 END_TEST
 
+START_TEST(stop_breaks_a_long_store_off)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = store_long(rig);
+    apr_time_t start = apr_time_now();
+
+    dsapi_worker_stop(hand->worker, apr_time_from_sec(1));
+    ck_assert_int_lt((int)(apr_time_now() - start), 1200000);
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT count(*) FROM dsapi.job WHERE "
+                                       "state = 'queued' AND attempts = 0"),
+                     "2");
+    ck_assert_int_eq(hand->told[DSAPI_EVENT_DB_LOST], 0);
+    ck_assert_int_eq(hand->told[DSAPI_EVENT_LOST], 0);
+    fire(hand);
+    pg_value(rig->pg, "SELECT pg_advisory_unlock(7)");
+    hire(rig);
+    drive_jobs(rig, "2", "succeeded", 1);
+    ck_assert_str_eq(stored(rig), "2");
+}
+END_TEST
+
+START_TEST(stop_breaks_a_sleeping_store_off)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = hire(rig);
+
+    answer_always(rig);
+    rig->source.store = store_of("INSERT INTO stored VALUES (:key, :body); "
+                                 "SELECT pg_sleep(25)::text");
+    enqueue(rig, "a", 3);
+    drive(rig, "1",
+          "SELECT count(*) FROM pg_stat_activity "
+          "WHERE wait_event = 'PgSleep'");
+    dsapi_worker_stop(hand->worker, apr_time_from_sec(1));
+    ck_assert_str_eq(job_of(rig), "queued 0");
+    ck_assert_str_eq(stored(rig), "0");
+}
+END_TEST
+
+START_TEST(stop_gives_the_others_back_at_once)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = store_long(rig);
+
+    pg_value(rig->pg, "CREATE TABLE given AS SELECT 0 AS id, now() AS at");
+    pg_value(rig->pg, "CREATE FUNCTION go_on() RETURNS trigger "
+                      "LANGUAGE plpgsql AS $$BEGIN INSERT INTO given VALUES "
+                      "(NEW.id, clock_timestamp()); RETURN NULL; END$$");
+    pg_value(rig->pg, "CREATE TRIGGER go_on AFTER UPDATE ON dsapi.job FOR "
+                      "EACH ROW EXECUTE FUNCTION go_on()");
+    dsapi_worker_stop(hand->worker, apr_time_from_sec(2));
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT (max(at) - min(at) > '500ms')"
+                                       "::text || count(*) FROM given "
+                                       "WHERE id > 0"),
+                     "true2");
+}
+END_TEST
+
 START_TEST(stop_keeps_to_its_budget)
 {
     rig_t *rig = rig_make(0);
@@ -392,6 +506,8 @@ START_TEST(stop_of_an_idle_or_unconnected_worker)
 END_TEST
 
 UNIT_SUITE(source_worker_faults, crash_during_the_fetch, crash_during_the_store,
+           lease_lost_during_a_long_store,
+           no_second_connection_during_a_long_store,
            backend_killed_during_the_store,
            store_that_breaks_each_connection_is_given_up,
            store_that_changes_settings_and_breaks, stolen_lease_stores_nothing,
@@ -399,5 +515,6 @@ UNIT_SUITE(source_worker_faults, crash_during_the_fetch, crash_during_the_store,
            database_restarts_during_a_fetch, queue_is_missing_at_first,
            replaced_schema_and_altered_table, locked_queue_leaves_no_backends,
            deadlock_in_a_store_is_tried_again, stop_gives_jobs_back_uncounted,
-           stop_brings_a_store_to_its_end, stop_keeps_to_its_budget,
-           stop_of_an_idle_or_unconnected_worker)
+           stop_brings_a_store_to_its_end, stop_breaks_a_long_store_off,
+           stop_breaks_a_sleeping_store_off, stop_gives_the_others_back_at_once,
+           stop_keeps_to_its_budget, stop_of_an_idle_or_unconnected_worker)
