@@ -38,7 +38,7 @@ typedef struct mod_dsapi_place_t {
     X(int, db_prepare, -1, 1)                                    \
     X(int, worker, -1, 1)                                        \
     X(int, concurrency, -1, 16)                                  \
-    X(apr_off_t, cache_size_bytes, -1, 64 * 1024 * 1024)         \
+    X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))    \
     X(const char *, worker_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {

@@ -571,7 +571,7 @@ dsapi_cache_t *dsapi_route_cache_make(apr_size_t max_bytes, apr_pool_t *pool)
     return cache;
 }
 
-/* A lead whose pool ends. */
+/* A lead whose pool ends: nothing happens if it is over. */
 static apr_status_t give_up(void *baton)
 {
     dsapi_route_cache_abandon(baton, NULL);
@@ -639,7 +639,6 @@ static slot_t *end_lead(dsapi_cache_lead_t *lead)
     slot_t *slot = lead->slot;
 
     lead->slot = NULL;
-    apr_pool_cleanup_kill(lead->pool, lead, give_up);
     return slot;
 }
 

@@ -109,7 +109,7 @@ dsapi_cache_t *dsapi_route_cache_make(apr_size_t max_bytes, apr_pool_t *pool);
  *                     result_pool ends before it is done, it is abandoned.
  * @param perr         out: a copy of the leader's error, without fields, if
  *                     DSAPI_CACHE_FAILED (in result_pool); else NULL
- * @param result_pool  the thread's own, and not beyond the process's threads
+ * @param result_pool  the request's: used by this thread alone
  * @return one of DSAPI_CACHE_*; of those who ask for a key at once, one alone
  *         gets DSAPI_CACHE_LEAD until it is done. DSAPI_CACHE_WAITED: the wait
  *         is over, or the leader's answer can't be shared.
