@@ -1197,7 +1197,8 @@ no_leak() {
 # ---- X-Request-Id ----
 
 in_log() {
-    grep -q "DSAPI0003.*\[$1\]" "$DSAPI_DIR/httpd/error.log"
+    grep -Eq "DSAPI0003.*\[$1 00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\]" \
+        "$DSAPI_DIR/httpd/error.log"
 }
 
 @test "X-Request-Id: kept, made where there is none, replaced where it is bad" {
