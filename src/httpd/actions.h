@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "httpd/config.h"
 #include "json/buf.h"
+#include "route/accept.h"
 
 /** What is to be sent; headers are in r->headers_out. */
 typedef struct mod_dsapi_answer_t {
@@ -18,6 +19,7 @@ typedef struct mod_dsapi_answer_t {
     dsapi_buf_t *buf; /* empty at first */
     const char *body; /* NULL: what is in buf */
     apr_size_t body_bytes;
+    dsapi_format_e format; /* of rows */
 } mod_dsapi_answer_t;
 
 /** An array of calls, in pool, whose first is left for the preamble. */
@@ -54,7 +56,8 @@ void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main);
 
 /**
  * The settings of a request's transaction: statement_timeout, then what the
- * service's DsapiSession expressions give.
+ * service's DsapiSession expressions give. Made once a request, so that the
+ * key of a cached answer and its SQL see the same values.
  * @param psettings  out: 1 + the service's session values, in the request's
  *                   pool
  * @return APR_SUCCESS; DSAPI_EINTERNAL: an expression failed (perr)
@@ -62,10 +65,10 @@ void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main);
 apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route);
 
-/** The form that the client wants rows in (Accept), and Vary.
+/** Choose the form that the client wants rows in (Accept), and set Vary.
  *  @return APR_SUCCESS; DSAPI_EPARAM with status 406 */
-apr_status_t mod_dsapi_choose_format(int *pformat, dsapi_err_t **perr,
-                                     request_rec *r);
+apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,
+                                     dsapi_err_t **perr, request_rec *r);
 
 /** DsapiEnqueue; as mod_dsapi_query. */
 apr_status_t mod_dsapi_enqueue(mod_dsapi_answer_t *answer, dsapi_err_t **perr,

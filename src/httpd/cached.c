@@ -10,9 +10,7 @@
 #include <apr_strings.h>
 #include <http_log.h>
 
-#include "route/accept.h"
 #include "route/cache.h"
-#include "route/table.h"
 
 APLOG_USE_MODULE(dsapi);
 
@@ -51,32 +49,27 @@ static int is_private(const request_rec *r, const mod_dsapi_route_t *route)
            (route->cache_scope == MOD_DSAPI_CACHE_AUTO && r->user);
 }
 
-static apr_status_t make_key(dsapi_buf_t **pkey, dsapi_err_t **perr,
+static apr_status_t make_key(dsapi_buf_t *key, dsapi_err_t **perr,
                              request_rec *r, const mod_dsapi_route_t *route,
                              const char **values)
 {
-    dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
     const server_rec *server = r->server;
     const char **settings;
-    int format = DSAPI_FORMAT_JSON;
     apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
-    if (rv == APR_SUCCESS && route->shape == DSAPI_SHAPE_ROWS) {
-        rv = mod_dsapi_choose_format(&format, perr, r);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     dsapi_buf_put(key, (const char *)&server, sizeof(void *));
     dsapi_buf_put(key, (const char *)&route, sizeof(void *));
-    dsapi_buf_put(key, (const char *)&format, sizeof(format));
     for (int i = 0; i < route->params->nelts; i++) {
         put_text(key, values[i]);
     }
-    for (int i = 0; rv == APR_SUCCESS && i < route->service->session->nelts;
-         i++) {
+    for (int i = 0; i < route->service->session->nelts; i++) {
         put_text(key, settings[i + 1]);
     }
     put_text(key, is_private(r, route) ? r->user : NULL);
-    *pkey = key;
-    return rv;
+    return APR_SUCCESS;
 }
 
 /* What every answer of the route says to caches, and 304 where the client has
@@ -92,9 +85,6 @@ static void use_entry(mod_dsapi_answer_t *answer, request_rec *r,
                    apr_psprintf(r->pool, "%s, max-age=%" APR_INT64_T_FMT,
                                 is_private(r, route) ? "private" : "public",
                                 (apr_int64_t)apr_time_sec(route->cache_for)));
-    if (route->shape == DSAPI_SHAPE_ROWS) {
-        apr_table_setn(r->headers_out, "Vary", "Accept");
-    }
     if (age > 0) {
         apr_table_setn(r->headers_out, "Age",
                        apr_psprintf(r->pool, "%" APR_INT64_T_FMT, age));
@@ -164,16 +154,19 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
                                     const mod_dsapi_route_t *route,
                                     const char **values)
 {
-    dsapi_buf_t *key;
+    dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
     dsapi_cache_ask_t ask;
     const dsapi_cache_entry_t *entry;
     dsapi_cache_lead_t *duty;
-    apr_status_t rv = make_key(&key, perr, r, route, values);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS || !cache) {
-        return rv == APR_SUCCESS
-                   ? mod_dsapi_query(answer, perr, r, route, values)
-                   : rv;
+    if (!cache) {
+        return mod_dsapi_query(answer, perr, r, route, values);
+    }
+    dsapi_buf_put(key, (const char *)&answer->format, sizeof(answer->format));
+    rv = make_key(key, perr, r, route, values);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     ask.key = key->data;
     ask.key_bytes = key->len_bytes;

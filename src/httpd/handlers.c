@@ -81,12 +81,17 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
 static int run_route(request_rec *r, const mod_dsapi_route_t *route,
                      const dsapi_match_t *match)
 {
-    mod_dsapi_answer_t answer = {HTTP_OK, MOD_DSAPI_JSON_TYPE,
-                                 dsapi_buf_make(0, r->pool), NULL, 0};
+    mod_dsapi_answer_t answer = {
+        HTTP_OK, MOD_DSAPI_JSON_TYPE, dsapi_buf_make(0, r->pool), NULL,
+        0,       DSAPI_FORMAT_JSON};
     const char **values;
     dsapi_err_t *err;
     apr_status_t rv = bind_request(&values, &err, r, route, match);
 
+    if (rv == APR_SUCCESS && route->action == MOD_DSAPI_QUERY &&
+        route->shape == DSAPI_SHAPE_ROWS) {
+        rv = mod_dsapi_choose_format(&answer, &err, r);
+    }
     if (rv == APR_SUCCESS) {
         switch (route->action) {
         case MOD_DSAPI_ENQUEUE:

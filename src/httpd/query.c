@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
+#include "httpd/request.h"
 #include "route/accept.h"
 #include "route/table.h"
 
@@ -18,9 +19,15 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route)
 {
     const apr_array_header_t *session = route->service->session;
-    const char **settings =
-        apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
+    mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+    const char **settings = req->settings;
 
+    if (settings) {
+        *psettings = settings;
+        return APR_SUCCESS;
+    }
+    settings =
+        apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
     settings[0] =
         apr_psprintf(r->pool, "%" APR_TIME_T_FMT, timeout_of(r, route) / 1000);
     for (int i = 0; i < session->nelts; i++) {
@@ -39,7 +46,7 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
         }
         settings[i + 1] = text;
     }
-    *psettings = settings;
+    *psettings = req->settings = settings;
     return APR_SUCCESS;
 }
 
@@ -123,9 +130,9 @@ static void set_result_headers(request_rec *r, const dsapi_rows_t *rows)
     }
 }
 
-/* The query of another page: every other parameter as it was. */
-static const char *page_query(request_rec *r, apr_int64_t limit,
-                              apr_int64_t offset)
+/* The request's query without limit and offset, each parameter with an '&'
+ * behind it. */
+static const char *other_args(request_rec *r)
 {
     const char *args = "";
     apr_array_header_t *pairs;
@@ -144,37 +151,39 @@ static const char *page_query(request_rec *r, apr_int64_t limit,
                 NULL);
         }
     }
-    return apr_psprintf(r->pool,
-                        "%slimit=%" APR_INT64_T_FMT "&offset=%" APR_INT64_T_FMT,
-                        args, limit, offset);
+    return args;
 }
 
 /* RFC 8288: first, prev and next, as far as there are such pages. */
 static void link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
                        int more)
 {
-    const char *path = ap_os_escape_path(r->pool, r->uri, 1);
-    const char *links = apr_psprintf(r->pool, "<%s?%s>; rel=\"first\"", path,
-                                     page_query(r, limit, 0));
+    const char *page = apr_psprintf(
+        r->pool, "<%s?%slimit=%" APR_INT64_T_FMT "&offset=",
+        ap_os_escape_path(r->pool, r->uri, 1), other_args(r), limit);
+    const char *links = apr_pstrcat(r->pool, page, "0>; rel=\"first\"", NULL);
 
     if (offset > 0) {
-        links = apr_psprintf(
-            r->pool, "%s, <%s?%s>; rel=\"prev\"", links, path,
-            page_query(r, limit, offset > limit ? offset - limit : 0));
+        links =
+            apr_psprintf(r->pool, "%s, %s%" APR_INT64_T_FMT ">; rel=\"prev\"",
+                         links, page, offset > limit ? offset - limit : 0);
     }
     if (more) {
-        links = apr_psprintf(r->pool, "%s, <%s?%s>; rel=\"next\"", links, path,
-                             page_query(r, limit, offset + limit));
+        links =
+            apr_psprintf(r->pool, "%s, %s%" APR_INT64_T_FMT ">; rel=\"next\"",
+                         links, page, offset + limit);
     }
     apr_table_setn(r->headers_out, "Link", links);
 }
 
-apr_status_t mod_dsapi_choose_format(int *pformat, dsapi_err_t **perr,
-                                     request_rec *r)
+apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,
+                                     dsapi_err_t **perr, request_rec *r)
 {
-    *pformat = dsapi_route_accept(apr_table_get(r->headers_in, "Accept"), 1);
+    int format = dsapi_route_accept(apr_table_get(r->headers_in, "Accept"), 1);
+
     apr_table_setn(r->headers_out, "Vary", "Accept");
-    if (*pformat >= 0) {
+    if (format >= 0) {
+        answer->format = (dsapi_format_e)format;
         return APR_SUCCESS;
     }
     dsapi_fail(perr, r->pool, DSAPI_EPARAM, "not-acceptable",
@@ -187,12 +196,13 @@ apr_status_t mod_dsapi_choose_format(int *pformat, dsapi_err_t **perr,
  * Writes what a query gave. A paged route has asked for one row more than the
  * page holds, so as to know whether another follows.
  */
-static apr_status_t write_rows(dsapi_buf_t *buf, dsapi_err_t **perr,
+static apr_status_t write_rows(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                                request_rec *r, const dsapi_rows_t *rows,
                                const mod_dsapi_route_t *route,
-                               const char *const *values, int format)
+                               const char *const *values)
 {
-    dsapi_table_t *table = dsapi_route_table_make(format, buf, r->pool);
+    dsapi_table_t *table =
+        dsapi_route_table_make(answer->format, answer->buf, r->pool);
     int n = dsapi_rows_count(rows);
     apr_status_t rv;
 
@@ -230,15 +240,9 @@ apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
 {
     apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
     const char *const *bound = bound_values(route, values, r->pool);
-    int table = route->shape == DSAPI_SHAPE_ROWS;
-    int format = DSAPI_FORMAT_JSON;
     dsapi_rows_t *rows;
-    apr_status_t rv =
-        table ? mod_dsapi_choose_format(&format, perr, r) : APR_SUCCESS;
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     for (int i = 0; i < route->statements->nelts; i++) {
         dsapi_route_call(
             apr_array_push(calls),
@@ -249,13 +253,15 @@ apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = table ? write_rows(answer->buf, perr, r, rows, route, values, format)
-               : dsapi_route_write(answer->buf, perr, rows, route->shape,
-                                   route->content_type != NULL, r->pool);
+    rv = route->shape == DSAPI_SHAPE_ROWS
+             ? write_rows(answer, perr, r, rows, route, values)
+             : dsapi_route_write(answer->buf, perr, rows, route->shape,
+                                 route->content_type != NULL, r->pool);
     if (rv == APR_SUCCESS) {
         set_result_headers(r, rows);
-        answer->type = route->content_type ? route->content_type
-                                           : dsapi_route_table_type(format);
+        answer->type = route->content_type
+                           ? route->content_type
+                           : dsapi_route_table_type(answer->format);
         answer->status = route->status                      ? route->status
                          : route->shape == DSAPI_SHAPE_NONE ? HTTP_NO_CONTENT
                                                             : HTTP_OK;

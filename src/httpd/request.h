@@ -12,10 +12,11 @@
 /** What is known of a request under a base. In its pool. */
 typedef struct mod_dsapi_req_t {
     const mod_dsapi_service_t *service;
-    const char *rest;  /* of the path, behind the base */
-    const char *trace; /* W3C traceparent of ours */
-    const char *id;    /* X-Request-Id */
-    int problem_sent;  /* the body is a problem document already */
+    const char *rest;      /* of the path, behind the base */
+    const char *trace;     /* W3C traceparent of ours */
+    const char *id;        /* X-Request-Id */
+    const char **settings; /* see mod_dsapi_settings; NULL: not made yet */
+    int problem_sent;      /* the body is a problem document already */
 } mod_dsapi_req_t;
 
 /** @return the client's X-Request-Id where it is harmless in logs and headers,

@@ -93,6 +93,22 @@ static int level_of(const dsapi_err_t *err, int http)
     return http >= 500 ? APLOG_ERR : APLOG_INFO;
 }
 
+/* A whole body and its end, with its headers; no bytes of it for HEAD. */
+static void fill_brigade(apr_bucket_brigade *bb, request_rec *r,
+                         const char *type, const char *body,
+                         apr_size_t body_bytes)
+{
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+
+    ap_set_content_type(r, type);
+    ap_set_content_length(r, (apr_off_t)body_bytes);
+    if (!r->header_only && body_bytes > 0) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb, apr_bucket_pool_create(body, body_bytes, r->pool, alloc));
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+}
+
 int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
 {
     int http = err->http ? err->http : dsapi_status_of(err->rv)->http;
@@ -127,20 +143,13 @@ int mod_dsapi_send_body(request_rec *r, int status, const char *type,
                         const char *body, apr_size_t body_bytes)
 {
     apr_bucket_brigade *bb;
-    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
 
     r->status = status;
     if (!body) {
         return OK;
     }
-    ap_set_content_type(r, type);
-    ap_set_content_length(r, (apr_off_t)body_bytes);
-    bb = apr_brigade_create(r->pool, alloc);
-    if (!r->header_only && body_bytes > 0) {
-        APR_BRIGADE_INSERT_TAIL(
-            bb, apr_bucket_pool_create(body, body_bytes, r->pool, alloc));
-    }
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    fill_brigade(bb, r, type, body, body_bytes);
     /* A client that went away is no error of ours. */
     (void)ap_pass_brigade(r->output_filters, bb);
     return OK;
@@ -179,7 +188,6 @@ static const char *code_of(int http)
 static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
-    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     dsapi_err_t err = {0};
     dsapi_buf_t *buf;
 
@@ -198,15 +206,8 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     apr_table_unset(r->headers_out, "Content-Encoding");
     apr_table_unset(r->headers_out, "Content-Language");
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
-    ap_set_content_type(r, PROBLEM_TYPE);
-    ap_set_content_length(r, (apr_off_t)buf->len_bytes);
     apr_brigade_cleanup(bb);
-    if (!r->header_only) {
-        APR_BRIGADE_INSERT_TAIL(
-            bb,
-            apr_bucket_pool_create(buf->data, buf->len_bytes, r->pool, alloc));
-    }
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    fill_brigade(bb, r, PROBLEM_TYPE, buf->data, buf->len_bytes);
     return ap_pass_brigade(f->next, bb);
 }
 
