@@ -654,6 +654,11 @@ static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
 {
     const char *mistake = refuse_host(cmd, mconfig);
 
+    if (!mistake && !dsapi_db_conninfo_ok(value)) {
+        mistake = mod_dsapi_fail(cmd, "is not what libpq takes: \"host=... "
+                                      "dbname=... user=...\", a value with "
+                                      "blanks in '...'");
+    }
     if (!mistake) {
         mod_dsapi_srv_of(cmd->server)->worker_database = value;
     }

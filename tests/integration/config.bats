@@ -141,6 +141,7 @@ END
 1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency 1001
 1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency many
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
+1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
 2 ~ DsapiDBWait not allowed in <Location> context ~ <Location "/w">\nDsapiDBWait 1s\n</Location>
 1 ~ DsapiSQL.*belongs into <DsapiRoute> ~ <DsapiSQL>\nSELECT 1\n</DsapiSQL>
 2 ~ DsapiConcurrency: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiConcurrency 5\n</VirtualHost>
@@ -404,6 +405,8 @@ changed() {
     [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: '*DBDParams* ]]
     changed 's/^DBDParams.*/DBDParams ""/' "$GOOD"
     [[ $status == 1 && $output == *DBDParams* ]]
+    changed 's/^DBDParams.*/DBDParams "host=x pasword=secret"/' "$GOOD"
+    [[ $status == 1 && $output == *'DBDParams is not what libpq takes'* && $output != *secret* ]]
     changed 's/^DBDKeep.*/DBDKeep 5/' "$GOOD"
     [[ $status == 1 && $output == *'DBDKeep (5)'*'DBDMax (2)'* ]]
     # without services nobody needs it
