@@ -31,7 +31,8 @@ setup_file() {
             </DsapiRoute>
         </DsapiService>'
     mkdir "$DSAPI_DIR/second"
-    echo +1h >"$DSAPI_DIR/second/skew"
+    # a sanitizer and a clock of its own do not go together
+    [[ -n ${SAN:-} ]] || echo +1h >"$DSAPI_DIR/second/skew"
     httpd_up second "$(<"$DSAPI_DIR/httpd/extra.conf")"
     # elsewhere a crash may lose what was committed last
     sql_super 'ALTER SYSTEM SET synchronous_commit = on'

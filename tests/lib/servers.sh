@@ -544,15 +544,12 @@ srv_san_httpd() {
     SRV_SAN_ENV+=("LD_PRELOAD=${lib[*]}")
 }
 
-# a clock of its own, behind the sanitizers' libraries
+# a clock of its own
 srv_skew_httpd() {
-    local lib word
+    local lib
 
     [[ -e $1/skew ]] || return 0
     lib=$(dpkg-query -L libfaketime | grep '/libfaketimeMT\.so\.1$')
-    for word in "${SRV_SAN_ENV[@]}"; do
-        [[ $word != LD_PRELOAD=* ]] || lib="${word#*=} $lib"
-    done
     SRV_SAN_ENV+=("LD_PRELOAD=$lib" "FAKETIME=$(<"$1/skew")"
         FAKETIME_DONT_FAKE_MONOTONIC=1)
 }
