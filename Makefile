@@ -46,7 +46,8 @@ modules_dir = $(shell $(APXS) -q LIBEXECDIR)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help all build packages-run packages-check run start stop check \
-	check-asan unit integration guards lint install uninstall clean format
+	check-asan unit integration guards lint soak install uninstall clean \
+	format
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -94,6 +95,12 @@ guards: packages-check
 
 lint: packages-check
 	@tests/lib/check.sh lint
+
+## make soak [ROUNDS=20]  the loops of faults, for long
+soak: packages-check
+	@$(MAKE) --no-print-directory -s build
+	@FAULT_ROUNDS=$(or $(ROUNDS),20) BATS_FILES=tests/integration/faults.bats \
+		tests/lib/check.sh integration
 
 ## make install [DESTDIR=]  module, configuration and schemas, through apxs
 ## make uninstall [DESTDIR=]

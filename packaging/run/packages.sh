@@ -18,7 +18,7 @@ run_packages="make gcc libc6-dev pkg-config apache2-bin apache2-dev
     libcurl4-openssl-dev zlib1g-dev ca-certificates
     curl jq procps util-linux"
 check_packages="$run_packages check bats shellcheck clang-format clang-tidy
-    cppcheck git"
+    cppcheck faketime git"
 
 case "${1:-}" in
 run) wanted=$run_packages ;;
