@@ -218,13 +218,14 @@ static void leave(gate_t *gate, int reached)
     gate->in_use--;
     gate->probing = 0;
     gate->fail_until = reached ? 0 : apr_time_now() + FAIL_FAST;
+    apr_thread_mutex_unlock(gate->mutex);
+    /* Behind the unlock: who wakes finds the mutex free. */
     if (reached) {
         apr_thread_cond_signal(gate->freed);
     }
     else {
         apr_thread_cond_broadcast(gate->freed);
     }
-    apr_thread_mutex_unlock(gate->mutex);
 }
 
 static apr_status_t run_on(dsapi_rows_t **prows, dsapi_err_t **perr,
