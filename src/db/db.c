@@ -25,8 +25,8 @@ struct dsapi_rows_t {
 
 /* A statement as this backend knows it. */
 typedef struct prepared_t {
-    apr_uint64_t hash;   /* of its text and its parameters' types */
-    unsigned generation; /* part of the name */
+    apr_uint64_t hash; /* of its text and its parameters' types */
+    const char *name;  /* hash and generation */
     enum {
         UNKNOWN,
         SENT, /* in the batch under way */
@@ -253,7 +253,9 @@ static prepared_t *prepared_of(dsapi_db_t *db, const dsapi_call_t *call)
     if (!p && apr_hash_count(db->prepared) < PREPARED_MAX) {
         p = apr_pcalloc(db->prepared_pool, sizeof(*p));
         p->hash = hash;
-        p->generation = db->generation;
+        p->name = apr_psprintf(db->prepared_pool,
+                               "dsapi_%016" APR_UINT64_T_HEX_FMT "_%u", hash,
+                               db->generation);
         apr_hash_set(db->prepared, &p->hash, sizeof(p->hash), p);
     }
     return p;
@@ -269,26 +271,23 @@ static int send_call(dsapi_db_t *db, const dsapi_call_t *call)
 {
     const dsapi_sql_t *sql = call->sql;
     prepared_t *p = prepared_of(db, call);
-    const char *name;
 
     if (!p) {
         push_step(db, NULL);
         return PQsendQueryParams(db->conn, sql->text, sql->nparams, call->types,
                                  call->values, NULL, NULL, 0);
     }
-    name = apr_psprintf(db->batch_pool, "dsapi_%016" APR_UINT64_T_HEX_FMT "_%u",
-                        p->hash, p->generation);
     if (p->state == UNKNOWN) {
         p->state = SENT;
         push_step(db, p);
-        if (!PQsendPrepare(db->conn, name, sql->text, sql->nparams,
+        if (!PQsendPrepare(db->conn, p->name, sql->text, sql->nparams,
                            call->types)) {
             return 0;
         }
     }
     push_step(db, NULL);
-    return PQsendQueryPrepared(db->conn, name, sql->nparams, call->values, NULL,
-                               NULL, 0);
+    return PQsendQueryPrepared(db->conn, p->name, sql->nparams, call->values,
+                               NULL, NULL, 0);
 }
 
 /* Back to what the owner of the connection expects; a connection that cannot

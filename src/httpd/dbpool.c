@@ -3,6 +3,7 @@
 
 #include <apr_dbd.h>
 #include <apr_optional_hooks.h>
+#include <apr_ring.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
@@ -14,13 +15,28 @@ APLOG_USE_MODULE(dsapi);
 /* How long nobody but one tries after a connection could not be made. */
 #define FAIL_FAST apr_time_from_sec(1)
 
+/* Who waits for longer than this is next. Before, whoever comes by while a
+ * place is free may have it, which saves waiting for another thread to wake. */
+#define FAIR_AFTER apr_time_from_msec(2)
+
+/* A thread at the gate, on its stack. */
+typedef struct waiter_t {
+    APR_RING_ENTRY(waiter_t) link;
+    apr_thread_cond_t *wake;
+    apr_time_t since;
+    int queued;
+    int admitted; /* a place was kept for it */
+} waiter_t;
+
+APR_RING_HEAD(queue_t, waiter_t);
+
 /*
  * Admission to one pool of mod_dbd. While a server's pool is not known (no
  * connection has been made yet) it has a gate of its own for one borrower.
  */
 typedef struct gate_t {
     apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *freed;
+    struct queue_t queue; /* the first has waited longest */
     int max;
     int in_use;
     apr_time_t fail_until; /* the database could not be reached */
@@ -48,7 +64,7 @@ static gate_t *make_gate(int max)
     gate_t *gate = apr_pcalloc(child.pool, sizeof(*gate));
 
     apr_thread_mutex_create(&gate->mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
-    apr_thread_cond_create(&gate->freed, child.pool);
+    APR_RING_INIT(&gate->queue, waiter_t, link);
     gate->max = max;
     return gate;
 }
@@ -180,17 +196,23 @@ static void learn_gate(mod_dsapi_srv_t *srv, const ap_dbd_t *rec)
     }
 }
 
-/* Waits to be let in. @return APR_SUCCESS; DSAPI_EBUSY: not in time;
- * DSAPI_EDBDOWN: the database was just found to be away */
-static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
+/* Waits for a place; the gate is locked.
+ * @return APR_SUCCESS: there is one; else as enter */
+static apr_status_t await_place(gate_t *gate, apr_interval_time_t wait,
+                                apr_pool_t *pool)
 {
-    apr_time_t until = apr_time_now() + wait;
+    waiter_t me = {.since = apr_time_now(), .queued = 1};
     apr_status_t rv = APR_SUCCESS;
 
-    apr_thread_mutex_lock(gate->mutex);
-    while (gate->in_use >= gate->max && rv == APR_SUCCESS) {
-        apr_interval_time_t left = until - apr_time_now();
+    apr_thread_cond_create(&me.wake, pool);
+    APR_RING_INSERT_TAIL(&gate->queue, &me, waiter_t, link);
+    while (!me.admitted && gate->in_use >= gate->max && rv == APR_SUCCESS) {
+        apr_interval_time_t left = me.since + wait - apr_time_now();
 
+        if (!me.queued) { /* woken, but somebody was quicker */
+            APR_RING_INSERT_HEAD(&gate->queue, &me, waiter_t, link);
+            me.queued = 1;
+        }
         if (left <= 0) {
             rv = DSAPI_EBUSY;
         }
@@ -198,8 +220,27 @@ static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
             rv = DSAPI_EDBDOWN;
         }
         else {
-            apr_thread_cond_timedwait(gate->freed, gate->mutex, left);
+            apr_thread_cond_timedwait(me.wake, gate->mutex, left);
         }
+    }
+    if (me.queued) {
+        APR_RING_REMOVE(&me, link);
+    }
+    gate->in_use -= me.admitted;
+    apr_thread_cond_destroy(me.wake);
+    return rv;
+}
+
+/* Waits to be let in. @return APR_SUCCESS; DSAPI_EBUSY: not in time;
+ * DSAPI_EDBDOWN: the database was just found to be away */
+static apr_status_t enter(gate_t *gate, apr_interval_time_t wait,
+                          apr_pool_t *pool)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    apr_thread_mutex_lock(gate->mutex);
+    if (gate->in_use >= gate->max) {
+        rv = await_place(gate, wait, pool);
     }
     if (rv == APR_SUCCESS && gate->fail_until) {
         if (gate->probing || apr_time_now() < gate->fail_until) {
@@ -216,17 +257,31 @@ static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
     return rv;
 }
 
+/* Wakes who waits longest, and keeps a place for it if its time has come. */
+static void wake_first(gate_t *gate, int reached)
+{
+    waiter_t *first = APR_RING_FIRST(&gate->queue);
+
+    APR_RING_REMOVE(first, link);
+    first->queued = 0;
+    apr_thread_cond_signal(first->wake);
+    if (reached && apr_time_now() - first->since > FAIR_AFTER) {
+        first->admitted = 1;
+        gate->in_use++;
+    }
+}
+
 static void leave(gate_t *gate, int reached)
 {
     apr_thread_mutex_lock(gate->mutex);
     gate->in_use--;
     gate->probing = 0;
     gate->fail_until = reached ? 0 : apr_time_now() + FAIL_FAST;
-    if (reached) {
-        apr_thread_cond_signal(gate->freed);
-    }
-    else {
-        apr_thread_cond_broadcast(gate->freed);
+    while (!APR_RING_EMPTY(&gate->queue, waiter_t, link)) {
+        wake_first(gate, reached);
+        if (reached) {
+            break; /* else nobody has anything to wait for */
+        }
     }
     apr_thread_mutex_unlock(gate->mutex);
 }
@@ -258,7 +313,7 @@ apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
     mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
     gate_t *gate = gate_of(srv);
     ap_dbd_t *rec = NULL;
-    apr_status_t rv = enter(gate, srv->db_wait);
+    apr_status_t rv = enter(gate, srv->db_wait, pool);
 
     *prows = NULL;
     if (rv == DSAPI_EBUSY) {
