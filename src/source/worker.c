@@ -270,6 +270,7 @@ static void send_batch(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
     w->op = op;
     w->op_job = job;
     w->op_until = clock_now() + timeout + ANSWER_GRACE;
+    dsapi_db_set_json(w->db, op == OP_STORE ? dsapi_route_as_json : NULL);
     if (dsapi_db_send(w->db, &err, &w->batch, w->op_pool) != APR_SUCCESS) {
         lose_db(w, err->internal);
     }
