@@ -1,73 +1,16 @@
-/* PostgreSQL over libpq: see db.h. The only file that includes libpq. */
-#include "db/db.h"
-
-#include <apr_hash.h>
+/* PostgreSQL over libpq: see db.h. */
 #include <apr_strings.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "db/pq.h"
 #include "db/sqlstate.h"
 
 /* How long a cancelled statement may take to end, and how much later than the
  * server's own statement_timeout ours is. */
 #define CANCEL_GRACE apr_time_from_sec(1)
-
-/* How many statements one backend prepares; what comes later is sent whole.
- * Filters make their SQL as they are asked for. */
-#define PREPARED_MAX 500
-
-struct dsapi_rows_t {
-    PGresult *res;
-};
-
-/* A statement as this backend knows it. */
-typedef struct prepared_t {
-    apr_uint64_t hash; /* of its text and its parameters' types */
-    const char *name;  /* hash and generation */
-    enum {
-        UNKNOWN,
-        SENT, /* in the batch under way */
-        READY
-    } state;
-} prepared_t;
-
-/* What a command of the pipeline was. */
-typedef struct step_t {
-    prepared_t *prepares; /* NULL: it runs a statement */
-} step_t;
-
-/* Where the rows of a stream go. */
-typedef struct sink_t {
-    dsapi_row_fn fn;
-    void *baton;
-    dsapi_rows_t row;  /* the one that is given away */
-    int given;         /* some have been */
-    int closed;        /* what comes now is dropped */
-    apr_status_t stop; /* what fn wants to be returned */
-} sink_t;
-
-struct dsapi_db_t {
-    PGconn *conn;
-    apr_pool_t *pool;
-    apr_pool_t *prepared_pool;
-    apr_hash_t *prepared; /* hash -> prepared_t */
-    int backend_pid;      /* whose prepared statements these are */
-    int prepare;
-    unsigned generation;
-    PostgresPollingStatusType connecting;
-    int flushing; /* not everything has been sent */
-    /* the batch under way */
-    apr_pool_t *batch_pool;
-    step_t *steps;
-    int nsteps;
-    int step;      /* the command whose results come now */
-    PGresult *res; /* the last statement's */
-    PGresult *error;
-    sink_t *sink; /* NULL: the rows are kept */
-};
 
 static apr_status_t free_result(void *data)
 {
@@ -122,6 +65,11 @@ dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool)
 void dsapi_db_set_prepare(dsapi_db_t *db, int on)
 {
     db->prepare = on;
+}
+
+void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json)
+{
+    db->as_json = as_json;
 }
 
 /* libpq writes several lines, the log has room for one. */
@@ -221,75 +169,6 @@ int dsapi_db_idle(const dsapi_db_t *db)
            PQpipelineStatus(db->conn) == PQ_PIPELINE_OFF;
 }
 
-/* Forgets what another backend had prepared. */
-static void forget_prepared(dsapi_db_t *db)
-{
-    apr_pool_clear(db->prepared_pool);
-    db->prepared = apr_hash_make(db->prepared_pool);
-    db->backend_pid = PQbackendPID(db->conn);
-}
-
-/* The same text with other types is another statement (FNV-1a goes on). */
-static apr_uint64_t call_hash(const dsapi_call_t *call)
-{
-    apr_uint64_t hash = call->sql->hash;
-
-    for (int i = 0; call->types && i < call->sql->nparams; i++) {
-        hash = (hash ^ call->types[i]) * APR_UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-/* @return NULL: not to be prepared */
-static prepared_t *prepared_of(dsapi_db_t *db, const dsapi_call_t *call)
-{
-    apr_uint64_t hash = call_hash(call);
-    prepared_t *p;
-
-    if (!db->prepare) {
-        return NULL;
-    }
-    p = apr_hash_get(db->prepared, &hash, sizeof(hash));
-    if (!p && apr_hash_count(db->prepared) < PREPARED_MAX) {
-        p = apr_pcalloc(db->prepared_pool, sizeof(*p));
-        p->hash = hash;
-        p->name = apr_psprintf(db->prepared_pool,
-                               "dsapi_%016" APR_UINT64_T_HEX_FMT "_%u", hash,
-                               db->generation);
-        apr_hash_set(db->prepared, &p->hash, sizeof(p->hash), p);
-    }
-    return p;
-}
-
-static void push_step(dsapi_db_t *db, prepared_t *prepares)
-{
-    db->steps[db->nsteps++].prepares = prepares;
-}
-
-/* Puts one statement into the pipeline. */
-static int send_call(dsapi_db_t *db, const dsapi_call_t *call)
-{
-    const dsapi_sql_t *sql = call->sql;
-    prepared_t *p = prepared_of(db, call);
-
-    if (!p) {
-        push_step(db, NULL);
-        return PQsendQueryParams(db->conn, sql->text, sql->nparams, call->types,
-                                 call->values, NULL, NULL, 0);
-    }
-    if (p->state == UNKNOWN) {
-        p->state = SENT;
-        push_step(db, p);
-        if (!PQsendPrepare(db->conn, p->name, sql->text, sql->nparams,
-                           call->types)) {
-            return 0;
-        }
-    }
-    push_step(db, NULL);
-    return PQsendQueryPrepared(db->conn, p->name, sql->nparams, call->values,
-                               NULL, NULL, 0);
-}
-
 /* Back to what the owner of the connection expects; a connection that cannot
  * be brought there is of no more use. */
 static void end_batch(dsapi_db_t *db)
@@ -308,72 +187,49 @@ static void end_batch(dsapi_db_t *db)
     }
 }
 
-/*
- * What we write as JSON is read from text: UTF-8, and dates as ISO 8601. A
- * server, database, role or statement may set them otherwise. The server
- * tells us of each change, also when one is undone with its transaction.
- */
-static int send_settings(dsapi_db_t *db)
-{
-    const char *encoding = PQparameterStatus(db->conn, "client_encoding");
-    const char *style = PQparameterStatus(db->conn, "DateStyle");
-
-    if (PQtransactionStatus(db->conn) == PQTRANS_INERROR ||
-        (encoding && strcmp(encoding, "UTF8") == 0 && style &&
-         strncmp(style, "ISO", 3) == 0)) {
-        return 1; /* in a failed transaction nothing but its end is heard */
-    }
-    push_step(db, NULL);
-    return PQsendQueryParams(db->conn,
-                             "SELECT set_config('client_encoding', 'UTF8', "
-                             "false), set_config('datestyle', 'ISO', false)",
-                             0, NULL, NULL, NULL, NULL, 0);
-}
-
 apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
                            const dsapi_batch_t *batch, apr_pool_t *pool)
 {
-    int ok;
-
     *perr = NULL;
     apr_pool_clear(db->batch_pool);
-    db->steps = apr_pcalloc(
-        db->batch_pool, sizeof(step_t) * ((apr_size_t)batch->ncalls * 2 + 1));
-    db->nsteps = db->step = 0;
     if (db->backend_pid != PQbackendPID(db->conn) || !db->prepared) {
-        forget_prepared(db);
+        dsapi_db_forget_prepared(db);
     }
-    ok = PQsetnonblocking(db->conn, 1) == 0 && PQenterPipelineMode(db->conn) &&
-         send_settings(db);
-    for (int i = 0; ok && i < batch->ncalls; i++) {
-        ok = send_call(db, &batch->calls[i]);
-    }
-    if (!ok || !PQpipelineSync(db->conn)) {
+    if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn) ||
+        !dsapi_db_send_batch(db, batch)) {
         connection_lost(perr, db, pool);
         dsapi_db_break(db);
         end_batch(db);
         return (*perr)->rv;
     }
-    db->flushing = 1;
     return APR_SUCCESS;
 }
 
 /* @return 1: the command under way is the last statement */
 static int is_last(const dsapi_db_t *db)
 {
-    return db->step == db->nsteps - 1;
+    return !db->asking && db->step == db->nsteps - 1;
 }
 
 /* Gives one row of a stream away, or drops it. */
-static void give_row(sink_t *sink, PGresult *res)
+static void give_row(sink_t *sink, PGresult *res, const char *made)
 {
     if (!sink->closed) {
         sink->given = 1;
         sink->row.res = res;
+        sink->row.made = made;
         sink->stop = sink->fn(sink->baton, &sink->row);
         sink->closed = sink->stop != APR_SUCCESS;
     }
     PQclear(res);
+}
+
+/* More has been sent in the middle of a batch, or could not be. */
+static void go_on(dsapi_db_t *db, int sent)
+{
+    if (!sent) {
+        dsapi_db_break(db);
+    }
 }
 
 /* Keeps one result of the command under way, or drops it. @return 0: libpq
@@ -381,19 +237,24 @@ static void give_row(sink_t *sink, PGresult *res)
 static int take_result(dsapi_db_t *db, PGresult *res)
 {
     ExecStatusType status = PQresultStatus(res);
-    prepared_t *prepares =
-        db->step < db->nsteps ? db->steps[db->step].prepares : NULL;
+    step_t step = {NULL, 0};
     int copy = status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
                status == PGRES_COPY_BOTH;
 
+    if (db->step < db->nsteps) {
+        step = db->steps[db->step];
+    }
     if (status == PGRES_SINGLE_TUPLE && db->sink) {
-        give_row(db->sink, res);
+        give_row(db->sink, res, db->made);
         return 1;
     }
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
         status == PGRES_EMPTY_QUERY) {
-        if (prepares) {
-            prepares->state = READY;
+        if (step.prepares) {
+            step.prepares->state = READY;
+        }
+        else if (step.describes) {
+            go_on(db, dsapi_db_send_asked(db, res));
         }
         else if (is_last(db)) {
             db->res = res;
@@ -402,6 +263,9 @@ static int take_result(dsapi_db_t *db, PGresult *res)
     }
     else if (status == PGRES_FATAL_ERROR && !db->error) {
         db->error = res;
+        if (db->asking) {
+            go_on(db, dsapi_db_send_end(db));
+        }
         return 1;
     }
     PQclear(res);
@@ -436,12 +300,16 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
         PQclear(res);
         if (db->prepare && dsapi_db_stale(*perr)) {
             db->generation++; /* new names: the old ones may still exist */
-            forget_prepared(db);
+            dsapi_db_forget_prepared(db);
         }
         return rv;
     }
+    dsapi_db_check_columns(db, res);
     *prows = apr_palloc(pool, sizeof(**prows));
     (*prows)->res = res;
+    (*prows)->made =
+        db->made ? apr_pmemdup(pool, db->made, (apr_size_t)PQnfields(res))
+                 : NULL;
     apr_pool_cleanup_register(pool, res, free_result, apr_pool_cleanup_null);
     return rv;
 }
@@ -652,7 +520,7 @@ apr_status_t dsapi_db_stream(dsapi_err_t **perr, dsapi_db_t *db,
                              const dsapi_batch_t *batch, dsapi_row_fn row,
                              void *baton, apr_pool_t *pool)
 {
-    sink_t sink = {row, baton, {NULL}, 0, 0, APR_SUCCESS};
+    sink_t sink = {row, baton, {NULL, NULL}, 0, 0, APR_SUCCESS};
     dsapi_rows_t *rows;
     apr_status_t rv;
 
@@ -720,7 +588,8 @@ const char *dsapi_rows_name(const dsapi_rows_t *rows, int column)
 
 unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column)
 {
-    return PQftype(rows->res, column);
+    return rows->made && rows->made[column] ? DSAPI_OID_MADE
+                                            : PQftype(rows->res, column);
 }
 
 const char *dsapi_rows_value(apr_size_t *plen, const dsapi_rows_t *rows,

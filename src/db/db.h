@@ -35,6 +35,9 @@
 #define DSAPI_OID_UUID        2950
 #define DSAPI_OID_JSONB       3802
 
+/* No type of PostgreSQL's: JSON that it made of a value (dsapi_as_json_fn). */
+#define DSAPI_OID_MADE 0xffffffffU
+
 typedef struct dsapi_db_t dsapi_db_t;
 
 /** The rows of one statement. Lives in the pool it was read into. */
@@ -66,6 +69,22 @@ typedef struct dsapi_batch_t {
  * @param pool    the connection's own pool: owns what we remember of it
  */
 dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool);
+
+/** Is a column's value to come as to_json of it?
+ *  @param type  its OID; a domain has that of its base type */
+typedef int (*dsapi_as_json_fn)(const char *name, unsigned type);
+
+/**
+ * Have PostgreSQL make JSON of values, in the rows of each batch's last
+ * statement, from the next batch on. Their type is DSAPI_OID_MADE then.
+ *
+ * The columns are asked for, in one more round trip, when a backend first runs
+ * the statement; without a name (dsapi_db_set_prepare) each time, if there are
+ * such columns. What only prints its rows (CALL, FETCH, EXECUTE) gives them as
+ * they are printed.
+ * @param as_json  NULL (the default): every value comes as it is printed
+ */
+void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json);
 
 /** Prepare statements under a name (1, the default) or not (0: behind a
  *  pooler in transaction mode). */
@@ -194,6 +213,8 @@ apr_status_t dsapi_db_consume(dsapi_db_t *db);
 int dsapi_rows_count(const dsapi_rows_t *rows);
 int dsapi_rows_columns(const dsapi_rows_t *rows);
 const char *dsapi_rows_name(const dsapi_rows_t *rows, int column);
+
+/** @return the OID of its type, or DSAPI_OID_MADE */
 unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column);
 
 /** @return a value as PostgreSQL printed it, NUL-terminated, good as long as

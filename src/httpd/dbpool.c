@@ -10,6 +10,8 @@
 #include <http_log.h>
 #include <mod_dbd.h>
 
+#include "route/result.h"
+
 APLOG_USE_MODULE(dsapi);
 
 /* How long nobody but one tries after a connection could not be made. */
@@ -299,6 +301,7 @@ static apr_status_t run_on(dsapi_rows_t **prows, dsapi_err_t **perr,
                           "the service is not set up: DBDriver must be pgsql");
     }
     dsapi_db_set_prepare(db, srv->db_prepare);
+    dsapi_db_set_json(db, dsapi_route_as_json);
     rv = dsapi_db_run(prows, perr, db, batch, pool);
     if (!dsapi_db_idle(db)) {
         dsapi_db_break(db); /* mod_dbd finds it dead and connects anew */

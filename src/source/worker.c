@@ -211,6 +211,8 @@ static void send_batch(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
 
     w->op = op;
     w->op_job = job;
+    dsapi_db_set_json(dsapi_link_db(w->link),
+                      op == OP_STORE ? dsapi_route_as_json : NULL);
     if (dsapi_link_send(&why, w->link, limit) != APR_SUCCESS) {
         lost_db(w, why);
     }

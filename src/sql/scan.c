@@ -389,3 +389,55 @@ dsapi_sql_t *dsapi_sql_literal(const char *text, int nparams, apr_pool_t *pool)
     sql->hash = hash_of(text);
     return sql;
 }
+
+/* The end of the token that begins at p; NULL: it does not end. */
+static const char *token_end(const char *p)
+{
+    apr_size_t tag_len = *p == '$' ? dollar_tag(p) : 0;
+    const char *end = p;
+
+    if ((*p == 'e' || *p == 'E') && p[1] == '\'') {
+        return skip_escaped(p + 1);
+    }
+    if (*p == '\'' || *p == '"') {
+        return skip_quoted(p, *p, 0);
+    }
+    if (tag_len) {
+        return skip_dollar_quoted(p, tag_len);
+    }
+    if (!is_name_start(*p)) {
+        return p + 1;
+    }
+    while (is_name(*end) || *end == '$') {
+        end++;
+    }
+    return end;
+}
+
+/* The end of the blank or comment at p; p: there is none; NULL: it does not
+ * end. */
+static const char *skip_blank(const char *p)
+{
+    if (is_blank(*p)) {
+        return p + 1;
+    }
+    if (p[0] == '-' && p[1] == '-') {
+        return skip_line_comment(p);
+    }
+    return p[0] == '/' && p[1] == '*' ? skip_block_comment(p) : p;
+}
+
+const char *dsapi_sql_token(const char **pend, const char *p)
+{
+    const char *end = skip_blank(p);
+
+    while (end && end != p) {
+        p = end;
+        end = skip_blank(p);
+    }
+    if (end && *p) {
+        end = token_end(p);
+    }
+    *pend = end ? end : p + strlen(p);
+    return p;
+}
