@@ -11,8 +11,14 @@
 
 APLOG_USE_MODULE(dsapi);
 
-/* How long nobody but one tries after a connection could not be made. */
-#define FAIL_FAST apr_time_from_sec(1)
+/* While the database is away, somebody tries it so often: first, as long as
+ * requests wait for it, then. */
+#define TRY_SOON  apr_time_from_msec(50)
+#define TRY_LATER apr_time_from_sec(1)
+
+/* How long a pool is taken for full where the database has refused it one more
+ * connection than it has. */
+#define FULL apr_time_from_sec(1)
 
 /*
  * Admission to one pool of mod_dbd. While a server's pool is not known (no
@@ -23,11 +29,22 @@ typedef struct gate_t {
     apr_thread_cond_t *freed;
     int max;
     int in_use;
-    apr_time_t fail_until; /* the database could not be reached */
-    int probing;           /* somebody tries it meanwhile */
+    apr_time_t down_since; /* the database cannot be reached; 0: it can */
+    apr_time_t try_at;     /* then, by one */
+    int trying;            /* who has been let in for it */
+    int room;              /* this many connections the database allows us */
+    apr_time_t room_until; /* as far as we know */
     const dbd_cfg_t *pool; /* whose gate it is; NULL: not known yet */
     struct gate_t *next;   /* of the gates whose pool is known */
 } gate_t;
+
+/* How a loan has ended. */
+typedef enum loan_e {
+    SERVED, /* the connection is good */
+    LOST,   /* it broke; nobody knows whether the batch has happened */
+    BROKEN, /* it broke, nothing of the batch is left, and there is no other */
+    AWAY    /* there was none to begin with */
+} loan_e;
 
 /* What a child knows: reset with every child, never shared by processes. */
 static struct {
@@ -176,74 +193,151 @@ static void learn_gate(mod_dsapi_srv_t *srv, const ap_dbd_t *rec)
     }
 }
 
-/* Waits to be let in. @return APR_SUCCESS; DSAPI_EBUSY: not in time;
- * DSAPI_EDBDOWN: the database was just found to be away */
-static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
+static int may_enter(const gate_t *gate, apr_time_t now)
 {
-    apr_time_t until = apr_time_now() + wait;
-    apr_status_t rv = APR_SUCCESS;
+    int max = now < gate->room_until ? gate->room : gate->max;
+
+    return gate->in_use < max &&
+           (!gate->down_since || (!gate->trying && now >= gate->try_at));
+}
+
+static apr_time_t sooner(apr_time_t a, apr_time_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Waits to be let in: until then, but where the database is away no longer
+ * than it may be away. @return APR_SUCCESS; DSAPI_EBUSY: not in time;
+ * DSAPI_EDBDOWN: it is away */
+static apr_status_t enter(gate_t *gate, apr_time_t until,
+                          apr_interval_time_t may_be_away)
+{
+    apr_status_t rv = APR_EINPROGRESS;
 
     apr_thread_mutex_lock(gate->mutex);
-    while (gate->in_use >= gate->max && rv == APR_SUCCESS) {
-        apr_interval_time_t left = until - apr_time_now();
+    while (rv == APR_EINPROGRESS) {
+        apr_time_t now = apr_time_now();
+        apr_time_t down = gate->down_since;
+        apr_time_t last = down ? sooner(until, down + may_be_away) : until;
 
-        if (left <= 0) {
-            rv = DSAPI_EBUSY;
+        if (may_enter(gate, now)) {
+            gate->in_use++;
+            gate->trying = down != 0;
+            rv = APR_SUCCESS;
         }
-        else if (gate->fail_until) {
-            rv = DSAPI_EDBDOWN;
-        }
-        else {
-            apr_thread_cond_timedwait(gate->freed, gate->mutex, left);
-        }
-    }
-    if (rv == APR_SUCCESS && gate->fail_until) {
-        if (gate->probing || apr_time_now() < gate->fail_until) {
-            rv = DSAPI_EDBDOWN;
+        else if (now >= last) {
+            rv = down ? DSAPI_EDBDOWN : DSAPI_EBUSY;
         }
         else {
-            gate->probing = 1; /* this one tries */
+            if (down && gate->try_at > now) {
+                last = sooner(last, gate->try_at);
+            }
+            apr_thread_cond_timedwait(gate->freed, gate->mutex, last - now);
         }
-    }
-    if (rv == APR_SUCCESS) {
-        gate->in_use++;
     }
     apr_thread_mutex_unlock(gate->mutex);
     return rv;
 }
 
-static void leave(gate_t *gate, int reached)
+/* The database could not be reached: it is away, or it has no room for more
+ * connections than those that others have just now. */
+static void note_failure(gate_t *gate, apr_interval_time_t may_be_away)
 {
+    apr_time_t now = apr_time_now();
+
+    if (gate->in_use > 0 && !gate->down_since) {
+        gate->room = gate->in_use;
+        gate->room_until = now + FULL;
+        return;
+    }
+    if (!gate->down_since) {
+        gate->down_since = now;
+    }
+    gate->try_at =
+        now + (now < gate->down_since + may_be_away ? TRY_SOON : TRY_LATER);
+}
+
+static void leave(gate_t *gate, loan_e end, apr_interval_time_t may_be_away)
+{
+    int all;
+
     apr_thread_mutex_lock(gate->mutex);
+    all = gate->down_since != 0;
     gate->in_use--;
-    gate->probing = 0;
-    gate->fail_until = reached ? 0 : apr_time_now() + FAIL_FAST;
-    if (reached) {
-        apr_thread_cond_signal(gate->freed);
+    gate->trying = 0;
+    if (end == SERVED) {
+        gate->down_since = 0;
+    }
+    else if (end != LOST) {
+        note_failure(gate, may_be_away);
+    }
+    if (all || gate->down_since) {
+        apr_thread_cond_broadcast(gate->freed);
     }
     else {
-        apr_thread_cond_broadcast(gate->freed);
+        apr_thread_cond_signal(gate->freed);
     }
     apr_thread_mutex_unlock(gate->mutex);
 }
 
-static apr_status_t run_on(dsapi_rows_t **prows, dsapi_err_t **perr,
-                           const ap_dbd_t *rec, const dsapi_batch_t *batch,
-                           const mod_dsapi_srv_t *srv, apr_pool_t *pool)
+/* Runs a batch on a connection that has been borrowed. */
+static loan_e run_on(apr_status_t *prv, dsapi_rows_t **prows,
+                     dsapi_err_t **perr, const ap_dbd_t *rec,
+                     const dsapi_batch_t *batch, const mod_dsapi_srv_t *srv,
+                     apr_pool_t *pool)
 {
     void *db = NULL;
-    apr_status_t rv;
 
     apr_pool_userdata_get(&db, DB_KEY, rec->pool);
     if (!db) {
-        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
+        *prv = dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
                           "the service is not set up: DBDriver must be pgsql");
+        return SERVED;
     }
     dsapi_db_set_prepare(db, srv->db_prepare);
-    rv = dsapi_db_run(prows, perr, db, batch, pool);
-    if (!dsapi_db_idle(db)) {
-        dsapi_db_break(db); /* mod_dbd finds it dead and connects anew */
+    *prv = dsapi_db_run(prows, perr, db, batch, pool);
+    if (dsapi_db_idle(db)) {
+        return SERVED;
     }
+    dsapi_db_break(db); /* mod_dbd finds it dead and connects anew */
+    if (*prv != DSAPI_EDBDOWN) {
+        return LOST;
+    }
+    return strcmp((*perr)->sqlstate, "08001") == 0 ? AWAY
+           : batch->repeatable                     ? BROKEN
+                                                   : LOST;
+}
+/* Borrows a connection, runs a batch on it, gives it back. */
+static loan_e run_once(apr_status_t *prv, dsapi_rows_t **prows,
+                       dsapi_err_t **perr, server_rec *s,
+                       const dsapi_batch_t *batch, gate_t *gate,
+                       apr_pool_t *pool)
+{
+    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+    ap_dbd_t *rec = dbd_open(pool, s);
+    loan_e end = AWAY;
+
+    if (rec) {
+        learn_gate(srv, rec);
+        end = run_on(prv, prows, perr, rec, batch, srv, pool);
+        dbd_close(s, rec);
+    }
+    leave(gate, end, srv->db_wait);
+    return end;
+}
+
+static apr_status_t no_connection(dsapi_err_t **perr, apr_status_t rv,
+                                  apr_pool_t *pool)
+{
+    if (rv == DSAPI_EBUSY) {
+        dsapi_fail(perr, pool, rv, "database-busy",
+                   "every database connection is in use; try again");
+    }
+    else {
+        dsapi_fail(perr, pool, rv, "database-unavailable",
+                   "the database cannot be reached");
+    }
+    (*perr)->retry_after_s = 1;
     return rv;
 }
 
@@ -252,30 +346,28 @@ apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               apr_pool_t *pool)
 {
     mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
-    gate_t *gate = gate_of(srv);
-    ap_dbd_t *rec = NULL;
-    apr_status_t rv = enter(gate, srv->db_wait);
+    apr_time_t until = apr_time_now() + srv->db_wait;
+    int broken = 0;
 
     *prows = NULL;
-    if (rv == DSAPI_EBUSY) {
-        dsapi_fail(perr, pool, rv, "database-busy",
-                   "every database connection is in use; try again");
-        (*perr)->retry_after_s = 1;
-        return rv;
-    }
-    if (rv == APR_SUCCESS) {
-        rec = dbd_open(pool, s);
-        if (rec) {
-            learn_gate(srv, rec);
-            rv = run_on(prows, perr, rec, batch, srv, pool);
-            dbd_close(s, rec);
+    for (;;) {
+        gate_t *gate = gate_of(srv);
+        apr_status_t rv = enter(gate, until, srv->db_wait);
+        loan_e end;
+
+        if (rv != APR_SUCCESS) {
+            return no_connection(perr, rv, pool);
         }
-        leave(gate, rec != NULL);
+        end = run_once(&rv, prows, perr, s, batch, gate, pool);
+        if (end == BROKEN && !broken) {
+            broken = 1; /* it has run for some time, and now it waits */
+            until = apr_time_now() + srv->db_wait;
+        }
+        else if (end != AWAY) {
+            return rv;
+        }
+        else if (apr_time_now() >= until) {
+            return no_connection(perr, DSAPI_EDBDOWN, pool);
+        }
     }
-    if (!rec) {
-        rv = dsapi_fail(perr, pool, DSAPI_EDBDOWN, "database-unavailable",
-                        "the database cannot be reached");
-        (*perr)->retry_after_s = 1;
-    }
-    return rv;
 }

@@ -24,6 +24,11 @@ void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main);
 /**
  * Borrow a connection, run a batch on it, give it back. Waits at most
  * DsapiDBWait for the connection and DsapiDBTimeout for each statement.
+ *
+ * A batch of which nothing has happened, since the database is away, waits for
+ * it, too: until it has been away for DsapiDBWait. So does a repeatable one
+ * that was broken off, once. From then on all fail at once, but for one at a
+ * time that tries.
  * @param prows  out: the rows of the last statement, in pool
  * @param perr   out: the error, in pool
  * @return as dsapi_db_run; DSAPI_EBUSY: no connection became free in time;

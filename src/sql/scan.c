@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json/buf.h"
 
@@ -388,4 +389,40 @@ dsapi_sql_t *dsapi_sql_literal(const char *text, int nparams, apr_pool_t *pool)
     sql->nparams = nparams;
     sql->hash = hash_of(text);
     return sql;
+}
+
+/* Where the first word of a statement begins. */
+static const char *first_word(const char *p)
+{
+    while (*p) {
+        if (is_blank(*p)) {
+            p++;
+        }
+        else if (p[0] == '-' && p[1] == '-') {
+            p = skip_line_comment(p);
+        }
+        else if (p[0] == '/' && p[1] == '*') {
+            p = skip_block_comment(p);
+        }
+        else {
+            break;
+        }
+    }
+    return p;
+}
+
+int dsapi_sql_may_commit(const dsapi_sql_t *sql)
+{
+    static const char *const words[] = {"COMMIT", "END", "PREPARE", "CALL",
+                                        "DO"};
+    const char *word = first_word(sql->text);
+
+    for (apr_size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        apr_size_t len = strlen(words[i]);
+
+        if (strncasecmp(word, words[i], len) == 0 && !is_name(word[len])) {
+            return 1;
+        }
+    }
+    return 0;
 }
