@@ -151,6 +151,46 @@ load_more() {
     [[ $(load_count) -ge $(($1 + $2)) ]]
 }
 
+# write_begin CLIENTS: so many write numbers of their own for as long as
+# load_end lets them; "number status" is collected in $WRITES.N, one a line
+write_begin() {
+    local n i
+
+    WRITES=$BATS_TEST_TMPDIR/writes
+    touch "$BATS_TEST_TMPDIR/load.go"
+    for ((n = 1; n <= $1; n++)); do
+        for ((i = 1; ; i++)); do
+            [[ -e $BATS_TEST_TMPDIR/load.go ]] || break
+            curl -sS --noproxy '*' --max-time 60 -o /dev/null \
+                -w "$((n * 1000000 + i)) %{http_code}\n" \
+                -d "n=$((n * 1000000 + i))" "$BASE/d/write" || true
+        done >"$WRITES.$n" 2>&1 3>&- &
+        loads+=($!)
+    done
+}
+
+# so many more writes than there were: write_more COUNT N
+write_more() {
+    [[ $(cat "$WRITES".* | wc -l) -ge $(($1 + $2)) ]]
+}
+
+# writes_exact LOST: each that was answered with 204 is there once; no more
+# than LOST were not, with 503, and are there once or not at all
+writes_exact() {
+    local lost
+
+    grep -hE ' 204$' "$WRITES".* | cut -d ' ' -f 1 | sort >"$WRITES-good"
+    sql 'SELECT n FROM written' | sort >"$WRITES-there"
+    lost=$(grep -hvE ' 204$' "$WRITES".*) || true
+    echo "good and there: $(wc -l <"$WRITES-good"); others: $lost"
+    [[ -z $(uniq -d "$WRITES-there") ]]
+    [[ -z $(comm -23 "$WRITES-good" "$WRITES-there") ]]
+    [[ -z $(comm -13 "$WRITES-good" "$WRITES-there" |
+        grep -vxF "$(cut -d ' ' -f 1 <<<"$lost")") ]]
+    [[ $(grep -c . <<<"$lost") -le $1 ]]
+    [[ -z $lost || -z $(grep -v ' 503$' <<<"$lost") ]]
+}
+
 # only 200 were answered, and many
 load_all_good() {
     [[ $(cat "$LOAD".[0-9]* | sort -u) == 200 && $(load_count) -gt 50 ]] || {
@@ -273,6 +313,58 @@ lacks_details() {
     sql 'TRUNCATE written'
 }
 
+@test "restarted under load: no read fails, no answered write is lost or doubled" {
+    local n how
+
+    claim_log '^[^]]*\] \[dbd:(error|crit)\]'
+    claim_log 'DSAPI0003: database-unavailable: SQLSTATE'   # writes in flight
+    sql 'TRUNCATE written'
+    sql_super 'ALTER ROLE dsapi SET synchronous_commit = on'    # QUIT is a crash
+    one 'DsapiDBWait 60s'
+    load_begin '/d/read?n=[1-20]' 3
+    write_begin 2
+    for how in INT QUIT INT; do
+        n=$(load_count)
+        wait_until 30 load_more "$n" 60
+        pg_stop "$how"
+        pg_start
+    done
+    n=$(load_count)
+    wait_until 30 load_more "$n" 60
+    n=$(cat "$WRITES".* | wc -l)
+    wait_until 30 write_more "$n" 10
+    load_end
+    load_all_good
+    writes_exact 6                  # two clients, three restarts
+    sql_super 'ALTER ROLE dsapi RESET synchronous_commit'
+    sql 'TRUNCATE written'
+}
+
+@test "httpd restarted gracefully under load: every request is answered" {
+    local n sleeper
+
+    sql 'TRUNCATE written'
+    load_begin '/d/other' 3
+    write_begin 2
+    for _ in 1 2 3; do
+        n=$(load_count)
+        wait_until 30 load_more "$n" 40
+        curl -sS --noproxy '*' -o /dev/null -w '%{http_code}' \
+            "$BASE/d/sleep?s=2" >"$BATS_TEST_TMPDIR/slept" 3>&- &
+        sleeper=$!
+        wait_until 5 is 1 backends "AND wait_event = 'PgSleep'"
+        httpd_restart_graceful
+        wait "$sleeper"
+        [[ $(<"$BATS_TEST_TMPDIR/slept") == 200 ]]
+    done
+    n=$(cat "$WRITES".* | wc -l)
+    wait_until 30 write_more "$n" 10
+    load_end
+    load_all_good
+    writes_exact 0
+    sql 'TRUNCATE written'
+}
+
 @test "connections terminated under load: no read fails" {
     local i n
 
@@ -322,25 +414,55 @@ lacks_details() {
         TRUNCATE written'
 }
 
+# so many connections of others are held: hold N
+hold() {
+    local n
+
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    for ((n = 0; n < $1; n++)); do
+        srv_psql "$DSAPI_DIR/pg" <"$BATS_TEST_TMPDIR/hold" \
+            >/dev/null 2>&1 3>&- &
+    done
+    exec {held}>"$BATS_TEST_TMPDIR/hold"
+    wait_until 20 is "$1" backends ''
+}
+
+let_go() {
+    exec {held}>&-
+    rm "$BATS_TEST_TMPDIR/hold"
+}
+
 @test "max_connections reached: 503, and right again when some end" {
-    local fd i
+    local held
 
     claim_down
     httpd_stop
-    coproc HOLD { srv_psql "$DSAPI_DIR/pg" 2>&1; }
-    fd=${HOLD[1]}
-    sql_super 'ALTER ROLE dsapi CONNECTION LIMIT 1'
-    echo 'SELECT 1;' >&"$fd"
-    read -r -u "${HOLD[0]}" -t 5 i
+    sql_super 'ALTER SYSTEM SET max_connections = 8'    # 3 for superusers
+    pg_stop
+    pg_start
+    hold 5
+    ! srv_psql "$DSAPI_DIR/pg" -c 'SELECT 1' 2>"$BATS_TEST_TMPDIR/said" || false
+    grep -q 'connection slots are reserved' "$BATS_TEST_TMPDIR/said"
     httpd_start
     in_time 2 req GET /d/read
-    expect 503
-    expect_problem 503 "$(json .code)"
-    [[ -n $(header Retry-After) ]]
+    expect_problem 503 database-unavailable
+    [[ $(header Retry-After) =~ ^[1-9][0-9]*$ ]]
     lacks_details
-    exec {fd}>&-
-    sql_super 'ALTER ROLE dsapi CONNECTION LIMIT -1'
-    wait_until 4 steady
+    let_go
+    wait_until 10 steady
+    # the other way round: a pool that PostgreSQL has too little room for
+    httpd_stop
+    hold 4
+    one 'DBDMax 4
+DBDKeep 4
+DsapiDBWait 30s'
+    load_begin '/d/read?n=[1-20]' 6
+    wait_until 30 load_more 0 300
+    load_end
+    load_all_good
+    let_go
+    sql_super 'ALTER SYSTEM RESET max_connections'
+    pg_stop
 }
 
 # ---- prepared statements ----
