@@ -185,10 +185,10 @@ writes_exact() {
     echo "good and there: $(wc -l <"$WRITES-good"); others: $lost"
     [[ -z $(uniq -d "$WRITES-there") ]]
     [[ -z $(comm -23 "$WRITES-good" "$WRITES-there") ]]
-    [[ -z $(comm -13 "$WRITES-good" "$WRITES-there" |
-        grep -vxF "$(cut -d ' ' -f 1 <<<"$lost")") ]]
+    ! comm -13 "$WRITES-good" "$WRITES-there" |
+        grep -vxF "$(cut -d ' ' -f 1 <<<"$lost")" || return 1
     [[ $(grep -c . <<<"$lost") -le $1 ]]
-    [[ -z $lost || -z $(grep -v ' 503$' <<<"$lost") ]]
+    ! grep -v ' 503$' <<<"${lost:-0 503}" || return 1
 }
 
 # only 200 were answered, and many
