@@ -639,7 +639,8 @@ static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
         return 0;
     }
     if (PQstatus(db->conn) != CONNECTION_OK) {
-        return runs == 1 && err->rv == DSAPI_EDBDOWN &&
+        return runs == 1 &&
+               (err->rv == DSAPI_EDBDOWN || dsapi_db_conflict(err)) &&
                (batch->repeatable || dsapi_db_read_only(err)) && reset(db);
     }
     if (!dsapi_db_idle(db)) {

@@ -307,6 +307,7 @@ static loan_e run_on(apr_status_t *prv, dsapi_rows_t **prows,
            : batch->repeatable                     ? BROKEN
                                                    : LOST;
 }
+
 /* Borrows a connection, runs a batch on it, gives it back. */
 static loan_e run_once(apr_status_t *prv, dsapi_rows_t **prows,
                        dsapi_err_t **perr, server_rec *s,
