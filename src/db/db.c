@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "db/again.h"
 #include "db/pq.h"
 #include "db/sqlstate.h"
 
@@ -74,7 +75,7 @@ void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json)
 
 /* libpq writes several lines, the log has room for one. */
 static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
-                                    apr_pool_t *pool)
+                                    const char *sqlstate, apr_pool_t *pool)
 {
     char *message = apr_pstrdup(pool, PQerrorMessage(db->conn));
     char *to = message;
@@ -91,7 +92,7 @@ static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
         to--;
     }
     *to = '\0';
-    return dsapi_db_error(perr, NULL, *message ? message : "no connection",
+    return dsapi_db_error(perr, sqlstate, *message ? message : "no connection",
                           pool);
 }
 
@@ -118,7 +119,7 @@ apr_status_t dsapi_db_connect(dsapi_db_t **pdb, dsapi_err_t **perr,
     apr_pool_cleanup_register(pool, db, finish_connection,
                               apr_pool_cleanup_null);
     if (PQstatus(conn) == CONNECTION_BAD) {
-        return connection_lost(perr, db, pool);
+        return connection_lost(perr, db, NULL, pool);
     }
     PQsetNoticeReceiver(conn, ignore_notice, NULL);
     *pdb = db;
@@ -146,7 +147,7 @@ apr_status_t dsapi_db_connect_poll(dsapi_db_t *db, dsapi_err_t **perr,
     }
     db->connecting = PQconnectPoll(db->conn);
     if (db->connecting == PGRES_POLLING_FAILED) {
-        return connection_lost(perr, db, pool);
+        return connection_lost(perr, db, NULL, pool);
     }
     return db->connecting == PGRES_POLLING_OK ? APR_SUCCESS : APR_EINPROGRESS;
 }
@@ -192,12 +193,13 @@ apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
 {
     *perr = NULL;
     apr_pool_clear(db->batch_pool);
+    db->changes = !batch->repeatable;
     if (db->backend_pid != PQbackendPID(db->conn) || !db->prepared) {
         dsapi_db_forget_prepared(db);
     }
     if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn) ||
         !dsapi_db_send_batch(db, batch)) {
-        connection_lost(perr, db, pool);
+        connection_lost(perr, db, NULL, pool);
         dsapi_db_break(db);
         end_batch(db);
         return (*perr)->rv;
@@ -279,6 +281,18 @@ int dsapi_db_stale(const dsapi_err_t *err)
                               strstr(err->internal, "cached plan")));
 }
 
+/* The primary has moved, or lies still: what looks like a mistake of the SQL
+ * is one of the connection. */
+static apr_status_t leave_standby(dsapi_db_t *db, dsapi_err_t *err)
+{
+    dsapi_db_break(db);
+    err->rv = DSAPI_EDBDOWN;
+    err->code = "database-unavailable";
+    err->detail = "the database takes no changes at the moment";
+    err->retry_after_s = 1;
+    return err->rv;
+}
+
 /* The end of a batch: its rows or its error go to the caller. */
 static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
                               dsapi_db_t *db, apr_pool_t *pool)
@@ -302,7 +316,9 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
             db->generation++; /* new names: the old ones may still exist */
             dsapi_db_forget_prepared(db);
         }
-        return rv;
+        return db->changes && dsapi_db_read_only(*perr)
+                   ? leave_standby(db, *perr)
+                   : rv;
     }
     dsapi_db_check_columns(db, res);
     *prows = apr_palloc(pool, sizeof(**prows));
@@ -327,7 +343,7 @@ static apr_status_t hand_over_broken(dsapi_rows_t **prows, dsapi_err_t **perr,
         dsapi_db_error(perr, "0A000", "COPY to or from the client", pool);
     }
     else {
-        connection_lost(perr, db, pool);
+        connection_lost(perr, db, NULL, pool);
     }
     dsapi_db_break(db);
     end_batch(db);
@@ -478,17 +494,37 @@ static int reset(dsapi_db_t *db)
     return PQstatus(db->conn) == CONNECTION_OK;
 }
 
-/* @return 1: the batch, which has not happened, may be run once more */
-static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
-                     const dsapi_err_t *err)
+/* A moment without work, cut short by the end of the connection. */
+static void pause_run(dsapi_db_t *db, int runs)
 {
-    if (db->sink && db->sink->given) {
+    struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
+    apr_uint32_t random = 0;
+
+    apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
+    (void)poll(&pfd, 1, (int)(dsapi_db_pause(runs, random) / 1000));
+}
+
+/* @return 1: the batch, of which nothing is left, may be run again */
+static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
+                     const dsapi_err_t *err, int runs, apr_time_t until)
+{
+    if ((db->sink && db->sink->given) || !dsapi_db_atomic(batch)) {
         return 0;
     }
-    if (PQstatus(db->conn) == CONNECTION_OK) {
-        return db->prepare && dsapi_db_stale(err) && dsapi_db_idle(db);
+    if (PQstatus(db->conn) != CONNECTION_OK) {
+        return runs == 1 &&
+               (err->rv == DSAPI_EDBDOWN || dsapi_db_conflict(err)) &&
+               (batch->repeatable || dsapi_db_read_only(err)) && reset(db);
     }
-    return err->rv == DSAPI_EDBDOWN && batch->repeatable && reset(db);
+    if (!dsapi_db_idle(db)) {
+        return 0;
+    }
+    if (dsapi_db_conflict(err) && runs < DSAPI_DB_RUNS_MAX &&
+        apr_time_now() < until) {
+        pause_run(db, runs);
+        return 1;
+    }
+    return runs == 1 && db->prepare && dsapi_db_stale(err);
 }
 
 apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
@@ -496,21 +532,25 @@ apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                           apr_pool_t *pool)
 {
     int open = PQstatus(db->conn) == CONNECTION_OK && !dsapi_db_idle(db);
+    apr_time_t until = APR_INT64_MAX;
     apr_status_t rv;
 
     *prows = NULL;
     /* Where no transaction is open nothing has been begun, whatever the
      * batch does. */
     if (!is_alive(db) && (open || !reset(db))) {
-        return connection_lost(perr, db, pool);
+        return connection_lost(perr, db, open ? NULL : "08001", pool);
     }
-    for (int attempt = 0;; attempt++) {
+    if (batch->timeout > 0) {
+        until = apr_time_now() + batch->timeout;
+    }
+    for (int runs = 1;; runs++) {
         rv = dsapi_db_send(db, perr, batch, pool);
         if (rv == APR_SUCCESS) {
             rv = wait_batch(prows, perr, db, batch->timeout, pool);
         }
-        if (rv == APR_SUCCESS || open || attempt > 0 ||
-            !run_again(db, batch, *perr)) {
+        if (rv == APR_SUCCESS || open ||
+            !run_again(db, batch, *perr, runs, until)) {
             return rv;
         }
     }

@@ -55,7 +55,9 @@ typedef struct dsapi_batch_t {
     const dsapi_call_t *calls;
     int ncalls;
     int repeatable; /* nothing is changed by it: run it once more where the
-                       connection breaks */
+                       connection breaks. Otherwise a server that takes no
+                       changes (25006) is DSAPI_EDBDOWN, and the connection
+                       broken, so that the next one is to the primary */
     apr_interval_time_t timeout; /* half a second later the connection is
                                     broken (a stream's statement cancelled);
                                     0: never. For the server to end a
@@ -138,14 +140,19 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
                            dsapi_db_t *db, apr_pool_t *pool);
 
 /**
- * Send a batch and wait for its end, at most until its timeout. A statement
- * that the server has lost (26000) or whose result has changed shape
- * (0A000) is prepared and run once more; so is a repeatable batch whose
- * connection broke, after a reconnect.
+ * Send a batch and wait for its end, at most until its timeout. Where it has
+ * failed and left nothing behind, it is run again (see db/again.h): once more
+ * with a statement that the server has lost (26000) or whose result has
+ * changed shape (0A000), which is prepared anew; once more after a reconnect,
+ * where the connection of a repeatable batch broke or the server takes no
+ * changes; up to DSAPI_DB_RUNS_MAX times in all where other transactions were
+ * in the way (40001, 40P01), as long as its timeout has not passed.
  * @param prows  out: the rows of the last statement, in pool; NULL on error
  * @param perr   out: the error, in pool; NULL on success
  * @return APR_SUCCESS; as dsapi_db_error; DSAPI_ETIMEOUT: no answer in time,
- *         and the connection is broken
+ *         and the connection is broken; DSAPI_EDBDOWN with SQLSTATE 08001: the
+ *         connection had broken and could not be made anew, so nothing was
+ *         begun
  */
 apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                           dsapi_db_t *db, const dsapi_batch_t *batch,

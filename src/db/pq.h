@@ -63,6 +63,7 @@ struct dsapi_db_t {
     apr_pool_t *batch_pool;
     step_t *steps;
     int nsteps;
+    int changes;                /* it may change data */
     int step;                   /* the command whose results come now */
     const dsapi_call_t *asking; /* the last statement waits for its columns */
     prepared_t *last;           /* what is remembered of it, or NULL */

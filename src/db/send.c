@@ -249,6 +249,7 @@ int dsapi_db_send_asked(dsapi_db_t *db, const PGresult *columns)
         p->made = db->made = made;
         p->json = apr_pmemdup(pool, p, sizeof(*p));
         p->json->text = text;
+        p->json->name = NULL;
         p->json->state = UNKNOWN;
         ok = send_prepared(db, p->json, call);
     }

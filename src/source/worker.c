@@ -179,7 +179,6 @@ static int connect_db(dsapi_worker_t *w)
         }
         return 0;
     }
-    w->told_lost = 0;
     w->notified = 1; /* whatever came while we were away */
     w->beat_at = w->reap_at = w->listen_at = 0;
     tell(w, DSAPI_EVENT_CONNECTED, NULL, NULL);
@@ -573,6 +572,7 @@ static int poll_op(dsapi_worker_t *w)
     w->op = OP_NONE;
     w->op_job = NULL;
     if (rv == APR_SUCCESS) {
+        w->told_lost = 0; /* or else a standby would be told each second */
         end_op(w, op, job, rows);
     }
     else {

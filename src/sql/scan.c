@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json/buf.h"
 
@@ -440,4 +441,20 @@ const char *dsapi_sql_token(const char **pend, const char *p)
     }
     *pend = end ? end : p + strlen(p);
     return p;
+}
+
+int dsapi_sql_may_commit(const dsapi_sql_t *sql)
+{
+    static const char *const words[] = {"COMMIT", "END", "PREPARE", "CALL",
+                                        "DO"};
+    const char *end;
+    const char *word = dsapi_sql_token(&end, sql->text);
+    apr_size_t len = (apr_size_t)(end - word);
+
+    for (apr_size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strlen(words[i]) == len && strncasecmp(word, words[i], len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }

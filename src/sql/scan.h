@@ -60,4 +60,11 @@ dsapi_sql_t *dsapi_sql_literal(const char *text, int nparams, apr_pool_t *pool);
  */
 const char *dsapi_sql_token(const char **pend, const char *p);
 
+/**
+ * Can a statement end the transaction it runs in, and keep what was done?
+ * @return 1: COMMIT, END, PREPARE TRANSACTION; CALL and DO, since a procedure
+ *         may commit
+ */
+int dsapi_sql_may_commit(const dsapi_sql_t *sql);
+
 #endif
