@@ -35,6 +35,13 @@
 #define DSAPI_OID_UUID        2950
 #define DSAPI_OID_JSONB       3802
 
+/** SQL of an expression: the server ends what runs in this transaction so long
+ *  after its client has gone (a literal, "100ms"). Not where it has no way to
+ *  look: there the setting would be refused. */
+#define DSAPI_DB_WATCH(interval)                      \
+    "CASE WHEN version() ~* 'linux|darwin|bsd' THEN " \
+    "set_config('client_connection_check_interval', '" interval "', true) END"
+
 typedef struct dsapi_db_t dsapi_db_t;
 
 /** The rows of one statement. Lives in the pool it was read into. */
@@ -53,11 +60,11 @@ typedef struct dsapi_batch_t {
     int ncalls;
     int repeatable; /* nothing is changed by it: run it once more where the
                        connection breaks */
-    apr_interval_time_t timeout; /* half a second later the connection is
-                                    broken (a stream's statement cancelled);
-                                    0: never. For the server to end a
-                                    statement by itself, set its
-                                    statement_timeout in the batch. */
+    apr_interval_time_t timeout; /* half a second later (in a stream: then)
+                                    the connection is broken; 0: never. For
+                                    the server to end a statement by itself,
+                                    set its statement_timeout in the batch,
+                                    or in a stream DSAPI_DB_WATCH. */
 } dsapi_batch_t;
 
 /**
@@ -149,7 +156,10 @@ typedef apr_status_t (*dsapi_row_fn)(void *baton, const dsapi_rows_t *rows);
  * dsapi_rows_affected. After an error or a stop it is not called again.
  *
  * The batch's timeout counts the time that we wait for the server, not that
- * spent in the row function; the server's own statement_timeout counts both.
+ * spent in the row function; the server's own statement_timeout counts both,
+ * and should be 0. Then nothing is asked of the server any more: the
+ * connection is broken, by which it ends a statement that sends, and with
+ * DSAPI_DB_WATCH any.
  * Nothing is run once more after the first row has been given away.
  *
  * Afterwards db is as dsapi_db_run leaves it: dsapi_db_idle, or broken (or in
@@ -161,7 +171,7 @@ typedef apr_status_t (*dsapi_row_fn)(void *baton, const dsapi_rows_t *rows);
  *         is cancelled (its changes are undone, unless it had ended) and the
  *         rest read and dropped for at most a second, then db is broken; or
  *         to stop at the end, when nothing is left to be undone; as
- *         dsapi_db_error; DSAPI_ETIMEOUT: cancelled
+ *         dsapi_db_error; DSAPI_ETIMEOUT: db is broken
  */
 apr_status_t dsapi_db_stream(dsapi_err_t **perr, dsapi_db_t *db,
                              const dsapi_batch_t *batch, dsapi_row_fn row,
