@@ -14,15 +14,26 @@ APLOG_USE_MODULE(dsapi);
 /* How long nobody but one tries after a connection could not be made. */
 #define FAIL_FAST apr_time_from_sec(1)
 
+/* How many streams there may be unless DsapiStreams says so. */
+#define STREAMS 2
+
 /*
  * Admission to one pool of mod_dbd. While a server's pool is not known (no
  * connection has been made yet) it has a gate of its own for one borrower.
+ *
+ * A stream holds its connection for as long as its client reads. There are
+ * fewer of them than connections (but of a pool of one), so that some are left
+ * for those who give back soon.
  */
 typedef struct gate_t {
     apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *freed;
-    int max;
-    int in_use;
+    apr_thread_cond_t *freed; /* for who is not in yet */
+    apr_thread_cond_t *ended; /* for who is in, and wants to stream */
+    int max;                  /* connections of the pool */
+    int max_streams;
+    int in_use;            /* by others than streams */
+    int streaming;         /* max_streams at most */
+    int waiting;           /* who are not in yet */
     apr_time_t fail_until; /* the database could not be reached */
     int probing;           /* somebody tries it meanwhile */
     const dbd_cfg_t *pool; /* whose gate it is; NULL: not known yet */
@@ -43,13 +54,20 @@ static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 static const char DB_KEY[] = "mod_dsapi_db";
 static const char GATE_KEY[] = "mod_dsapi_gate";
 
-static gate_t *make_gate(int max)
+/* @param streams  DsapiStreams; -1: not set */
+static gate_t *make_gate(int max, int streams)
 {
     gate_t *gate = apr_pcalloc(child.pool, sizeof(*gate));
+    int most = max > 1 ? max - 1 : 1;
 
     apr_thread_mutex_create(&gate->mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
     apr_thread_cond_create(&gate->freed, child.pool);
+    apr_thread_cond_create(&gate->ended, child.pool);
     gate->max = max;
+    gate->max_streams = streams < 0 ? STREAMS : streams;
+    if (gate->max_streams > most) {
+        gate->max_streams = most;
+    }
     return gate;
 }
 
@@ -72,7 +90,8 @@ static apr_status_t post_connect(apr_pool_t *pool, dbd_cfg_t *cfg,
     for (gate = child.gates; gate && gate->pool != cfg; gate = gate->next) {
     }
     if (!gate) {
-        gate = make_gate(cfg->persist ? cfg->nmax : 1);
+        gate = make_gate(cfg->persist ? cfg->nmax : 1,
+                         mod_dsapi_srv_of(cfg->server)->streams);
         gate->pool = cfg;
         gate->next = child.gates;
         child.gates = gate;
@@ -98,6 +117,7 @@ static const char *sizes_mistake(apr_pool_t *ptemp, const server_rec *s)
         int def; /* mod_dbd's own */
     } rows[] = {{"DBDMin", 1}, {"DBDKeep", 2}, {"DBDMax", 10}};
     apr_int64_t size[3];
+    int streams = mod_dsapi_srv_of(s)->streams;
 
     for (int i = 0; i < 3; i++) {
         const char *text = mod_dsapi_dbd_argument(ptemp, s, rows[i].directive);
@@ -105,7 +125,13 @@ static const char *sizes_mistake(apr_pool_t *ptemp, const server_rec *s)
         size[i] = text ? apr_atoi64(text) : rows[i].def;
     }
     if (size[0] <= size[1] && size[1] <= size[2] && size[2] > 0) {
-        return NULL;
+        return streams <= 0 || streams < size[2]
+                   ? NULL
+                   : apr_psprintf(ptemp,
+                                  "DsapiStreams (%d) must be below DBDMax "
+                                  "(%d), so that a connection is left for "
+                                  "answers that are not streamed",
+                                  streams, (int)size[2]);
     }
     return apr_psprintf(ptemp,
                         "needs a pool: DBDMin (%d) must not be above DBDKeep "
@@ -156,7 +182,7 @@ void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main)
     child.gates = NULL;
     apr_thread_mutex_create(&child.mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
     for (server_rec *s = main; s; s = s->next) {
-        atomic_store(&mod_dsapi_srv_of(s)->gate, make_gate(1));
+        atomic_store(&mod_dsapi_srv_of(s)->gate, make_gate(1, -1));
     }
 }
 
@@ -165,25 +191,14 @@ static gate_t *gate_of(mod_dsapi_srv_t *srv)
     return atomic_load(&srv->gate);
 }
 
-/* From now on the server's requests go through its pool's own gate. */
-static void learn_gate(mod_dsapi_srv_t *srv, const ap_dbd_t *rec)
-{
-    void *gate = NULL;
-
-    apr_pool_userdata_get(&gate, GATE_KEY, rec->pool);
-    if (gate && gate != gate_of(srv)) {
-        atomic_store(&srv->gate, gate);
-    }
-}
-
 /* Waits to be let in. @return APR_SUCCESS; DSAPI_EBUSY: not in time;
  * DSAPI_EDBDOWN: the database was just found to be away */
-static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
+static apr_status_t enter(gate_t *gate, apr_time_t until)
 {
-    apr_time_t until = apr_time_now() + wait;
     apr_status_t rv = APR_SUCCESS;
 
     apr_thread_mutex_lock(gate->mutex);
+    gate->waiting++;
     while (gate->in_use >= gate->max && rv == APR_SUCCESS) {
         apr_interval_time_t left = until - apr_time_now();
 
@@ -194,9 +209,11 @@ static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
             rv = DSAPI_EDBDOWN;
         }
         else {
+            apr_thread_cond_broadcast(gate->ended);
             apr_thread_cond_timedwait(gate->freed, gate->mutex, left);
         }
     }
+    gate->waiting--;
     if (rv == APR_SUCCESS && gate->fail_until) {
         if (gate->probing || apr_time_now() < gate->fail_until) {
             rv = DSAPI_EDBDOWN;
@@ -227,55 +244,165 @@ static void leave(gate_t *gate, int reached)
     apr_thread_mutex_unlock(gate->mutex);
 }
 
-static apr_status_t run_on(dsapi_rows_t **prows, dsapi_err_t **perr,
-                           const ap_dbd_t *rec, const dsapi_batch_t *batch,
-                           const mod_dsapi_srv_t *srv, apr_pool_t *pool)
+/* What a stream leaves says nothing of the database now. */
+static void leave_stream(gate_t *gate)
 {
-    void *db = NULL;
-    apr_status_t rv;
+    apr_thread_mutex_lock(gate->mutex);
+    gate->in_use--;
+    gate->streaming--;
+    apr_thread_cond_signal(gate->freed);
+    apr_thread_cond_broadcast(gate->ended);
+    apr_thread_mutex_unlock(gate->mutex);
+}
 
+/* Enters the gate of a server's pool. It may become known meanwhile. */
+static apr_status_t enter_server(gate_t **pgate, mod_dsapi_srv_t *srv)
+{
+    apr_time_t until = apr_time_now() + srv->db_wait;
+    gate_t *gate = gate_of(srv);
+    apr_status_t rv = enter(gate, until);
+
+    while (rv == APR_SUCCESS && gate != gate_of(srv)) {
+        leave(gate, 1);
+        gate = gate_of(srv);
+        rv = enter(gate, until);
+    }
+    *pgate = gate;
+    return rv;
+}
+
+/* From now on the server's requests go through its pool's own gate, and so has
+ * the one that came to know it. */
+static gate_t *learn_gate(mod_dsapi_srv_t *srv, gate_t *entered,
+                          const ap_dbd_t *rec)
+{
+    void *known = NULL;
+    gate_t *gate;
+
+    apr_pool_userdata_get(&known, GATE_KEY, rec->pool);
+    gate = known;
+    if (!gate || gate == entered) {
+        return entered;
+    }
+    apr_thread_mutex_lock(gate->mutex);
+    gate->in_use++;
+    apr_thread_mutex_unlock(gate->mutex);
+    atomic_store(&srv->gate, gate);
+    leave(entered, 1);
+    return gate;
+}
+
+static apr_status_t unreached(dsapi_err_t **perr, apr_pool_t *pool)
+{
+    dsapi_fail(perr, pool, DSAPI_EDBDOWN, "database-unavailable",
+               "the database cannot be reached");
+    (*perr)->retry_after_s = 1;
+    return DSAPI_EDBDOWN;
+}
+
+static apr_status_t busy(dsapi_err_t **perr, const char *detail,
+                         apr_pool_t *pool)
+{
+    dsapi_fail(perr, pool, DSAPI_EBUSY, "database-busy", "%s; try again",
+               detail);
+    (*perr)->retry_after_s = 1;
+    return DSAPI_EBUSY;
+}
+
+apr_status_t mod_dsapi_db_borrow(mod_dsapi_loan_t *loan, dsapi_err_t **perr,
+                                 server_rec *s, apr_pool_t *pool)
+{
+    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+    gate_t *gate;
+    ap_dbd_t *rec;
+    void *db = NULL;
+    apr_status_t rv = enter_server(&gate, srv);
+
+    if (rv != APR_SUCCESS) {
+        return rv == DSAPI_EBUSY
+                   ? busy(perr, "every database connection is in use", pool)
+                   : unreached(perr, pool);
+    }
+    rec = dbd_open(pool, s);
+    if (!rec) {
+        leave(gate, 0);
+        return unreached(perr, pool);
+    }
+    loan->server = s;
+    loan->rec = rec;
+    loan->gate = learn_gate(srv, gate, rec);
+    loan->streams = 0;
     apr_pool_userdata_get(&db, DB_KEY, rec->pool);
+    loan->db = db;
     if (!db) {
+        mod_dsapi_db_give_back(loan);
         return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
                           "the service is not set up: DBDriver must be pgsql");
     }
     dsapi_db_set_prepare(db, srv->db_prepare);
-    rv = dsapi_db_run(prows, perr, db, batch, pool);
-    if (!dsapi_db_idle(db)) {
-        dsapi_db_break(db); /* mod_dbd finds it dead and connects anew */
+    return APR_SUCCESS;
+}
+
+void mod_dsapi_db_give_back(mod_dsapi_loan_t *loan)
+{
+    if (loan->db && !dsapi_db_idle(loan->db)) {
+        dsapi_db_break(loan->db); /* mod_dbd finds it dead, connects anew */
     }
-    return rv;
+    dbd_close(loan->server, loan->rec);
+    if (loan->streams) {
+        leave_stream(loan->gate);
+    }
+    else {
+        leave(loan->gate, 1);
+    }
+}
+
+apr_status_t mod_dsapi_db_stream(mod_dsapi_loan_t *loan, dsapi_err_t **perr,
+                                 apr_pool_t *pool)
+{
+    gate_t *gate = loan->gate;
+    apr_time_t until = apr_time_now() + mod_dsapi_srv_of(loan->server)->db_wait;
+
+    if (gate->max_streams == 0) {
+        dsapi_fail(perr, pool, DSAPI_EINTERNAL, "result-too-large",
+                   "the result is too large");
+        (*perr)->internal = "the result is larger than DsapiBuffer, and "
+                            "DsapiStreams is 0";
+        return DSAPI_EINTERNAL;
+    }
+    apr_thread_mutex_lock(gate->mutex);
+    while (gate->streaming >= gate->max_streams && gate->waiting == 0) {
+        apr_interval_time_t left = until - apr_time_now();
+
+        if (left <= 0) {
+            break;
+        }
+        apr_thread_cond_timedwait(gate->ended, gate->mutex, left);
+    }
+    loan->streams = gate->streaming < gate->max_streams;
+    if (loan->streams) {
+        gate->streaming++;
+        gate->probing = 0; /* not for as long as the client reads */
+        gate->fail_until = 0;
+    }
+    apr_thread_mutex_unlock(gate->mutex);
+    return loan->streams
+               ? APR_SUCCESS
+               : busy(perr, "as many large results are being sent as may be",
+                      pool);
 }
 
 apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               server_rec *s, const dsapi_batch_t *batch,
                               apr_pool_t *pool)
 {
-    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
-    gate_t *gate = gate_of(srv);
-    ap_dbd_t *rec = NULL;
-    apr_status_t rv = enter(gate, srv->db_wait);
+    mod_dsapi_loan_t loan;
+    apr_status_t rv = mod_dsapi_db_borrow(&loan, perr, s, pool);
 
     *prows = NULL;
-    if (rv == DSAPI_EBUSY) {
-        dsapi_fail(perr, pool, rv, "database-busy",
-                   "every database connection is in use; try again");
-        (*perr)->retry_after_s = 1;
-        return rv;
-    }
     if (rv == APR_SUCCESS) {
-        rec = dbd_open(pool, s);
-        if (rec) {
-            learn_gate(srv, rec);
-            rv = run_on(prows, perr, rec, batch, srv, pool);
-            dbd_close(s, rec);
-        }
-        leave(gate, rec != NULL);
-    }
-    if (!rec) {
-        rv = dsapi_fail(perr, pool, DSAPI_EDBDOWN, "database-unavailable",
-                        "the database cannot be reached");
-        (*perr)->retry_after_s = 1;
+        rv = dsapi_db_run(prows, perr, loan.db, batch, pool);
+        mod_dsapi_db_give_back(&loan);
     }
     return rv;
 }
