@@ -56,6 +56,9 @@ struct dsapi_db_t {
     apr_hash_t *prepared; /* hash -> prepared_t */
     int backend_pid;      /* whose prepared statements these are */
     int prepare;
+    int watch;
+    int watching; /* the batch under way asks for it */
+    int watched;  /* this backend does it */
     unsigned generation;
     PostgresPollingStatusType connecting;
     int flushing; /* not everything has been sent */
@@ -122,6 +125,11 @@ dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool)
 void dsapi_db_set_prepare(dsapi_db_t *db, int on)
 {
     db->prepare = on;
+}
+
+void dsapi_db_set_watch(dsapi_db_t *db, int on)
+{
+    db->watch = on;
 }
 
 /* libpq writes several lines, the log has room for one. */
@@ -219,6 +227,7 @@ static void forget_prepared(dsapi_db_t *db)
     apr_pool_clear(db->prepared_pool);
     db->prepared = apr_hash_make(db->prepared_pool);
     db->backend_pid = PQbackendPID(db->conn);
+    db->watched = 0;
 }
 
 /* The same text with other types is another statement (FNV-1a goes on). */
@@ -323,6 +332,20 @@ static int send_settings(dsapi_db_t *db)
                              0, NULL, NULL, NULL, NULL, 0);
 }
 
+/* Behind a pooler (without prepared statements) the next transaction may be
+ * another backend's. */
+static int send_watch(dsapi_db_t *db)
+{
+    db->watching = db->watch && (!db->watched || !db->prepare) &&
+                   PQtransactionStatus(db->conn) == PQTRANS_IDLE;
+    if (!db->watching) {
+        return 1;
+    }
+    push_step(db, NULL);
+    return PQsendQueryParams(db->conn, "SELECT " DSAPI_DB_WATCH, 0, NULL, NULL,
+                             NULL, NULL, 0);
+}
+
 apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
                            const dsapi_batch_t *batch, apr_pool_t *pool)
 {
@@ -331,13 +354,13 @@ apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
     *perr = NULL;
     apr_pool_clear(db->batch_pool);
     db->steps = apr_pcalloc(
-        db->batch_pool, sizeof(step_t) * ((apr_size_t)batch->ncalls * 2 + 1));
+        db->batch_pool, sizeof(step_t) * ((apr_size_t)batch->ncalls * 2 + 2));
     db->nsteps = db->step = 0;
     if (db->backend_pid != PQbackendPID(db->conn) || !db->prepared) {
         forget_prepared(db);
     }
     ok = PQsetnonblocking(db->conn, 1) == 0 && PQenterPipelineMode(db->conn) &&
-         send_settings(db);
+         send_settings(db) && send_watch(db);
     for (int i = 0; ok && i < batch->ncalls; i++) {
         ok = send_call(db, &batch->calls[i]);
     }
@@ -433,6 +456,7 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
         }
         return rv;
     }
+    db->watched |= db->watching; /* an error would have undone it */
     *prows = apr_palloc(pool, sizeof(**prows));
     (*prows)->res = res;
     apr_pool_cleanup_register(pool, res, free_result, apr_pool_cleanup_null);

@@ -35,12 +35,14 @@
 #define DSAPI_OID_UUID        2950
 #define DSAPI_OID_JSONB       3802
 
-/** SQL of an expression: the server ends what runs in this transaction so long
- *  after its client has gone (a literal, "100ms"). Not where it has no way to
- *  look: there the setting would be refused. */
-#define DSAPI_DB_WATCH(interval)                      \
-    "CASE WHEN version() ~* 'linux|darwin|bsd' THEN " \
-    "set_config('client_connection_check_interval', '" interval "', true) END"
+/** SQL of an expression: the server ends what it runs some 100 ms after its
+ *  client has gone (or what the administrator has set). For the session, since
+ *  it costs a tenth of a short transaction. Not where the server has no way to
+ *  look, and would refuse the setting. */
+#define DSAPI_DB_WATCH                                                     \
+    "CASE WHEN current_setting('client_connection_check_interval') = '0' " \
+    "AND version() ~* 'linux|darwin|bsd' THEN "                            \
+    "set_config('client_connection_check_interval', '100ms', false) END"
 
 typedef struct dsapi_db_t dsapi_db_t;
 
@@ -63,8 +65,7 @@ typedef struct dsapi_batch_t {
     apr_interval_time_t timeout; /* half a second later (in a stream: then)
                                     the connection is broken; 0: never. For
                                     the server to end a statement by itself,
-                                    set its statement_timeout in the batch,
-                                    or in a stream DSAPI_DB_WATCH. */
+                                    set its statement_timeout in the batch. */
 } dsapi_batch_t;
 
 /**
@@ -77,6 +78,10 @@ dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool);
 /** Prepare statements under a name (1, the default) or not (0: behind a
  *  pooler in transaction mode). */
 void dsapi_db_set_prepare(dsapi_db_t *db, int on);
+
+/** Have the server end what it runs for this connection where its client has
+ *  gone (1) or not (0, the default): DSAPI_DB_WATCH with the next batch. */
+void dsapi_db_set_watch(dsapi_db_t *db, int on);
 
 /**
  * Start connecting, without waiting.
@@ -159,7 +164,7 @@ typedef apr_status_t (*dsapi_row_fn)(void *baton, const dsapi_rows_t *rows);
  * spent in the row function; the server's own statement_timeout counts both,
  * and should be 0. Then nothing is asked of the server any more: the
  * connection is broken, by which it ends a statement that sends, and with
- * DSAPI_DB_WATCH any.
+ * dsapi_db_set_watch any.
  * Nothing is run once more after the first row has been given away.
  *
  * Afterwards db is as dsapi_db_run leaves it: dsapi_db_idle, or broken (or in

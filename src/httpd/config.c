@@ -156,16 +156,13 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
 
     route->read_only = route->action != MOD_DSAPI_ENQUEUE &&
                        strcmp(route->method, "GET") == 0 && route->write != 1;
+    route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
+                     route->shape == DSAPI_SHAPE_ROWS &&
+                     route->status != HTTP_NO_CONTENT;
     if (route->read_only) {
         text = apr_pstrcat(pool, text,
                            ", set_config('transaction_read_only', 'on', true)",
                            NULL);
-    }
-    route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
-                     route->shape == DSAPI_SHAPE_ROWS &&
-                     route->status != HTTP_NO_CONTENT;
-    if (route->streams) {
-        text = apr_pstrcat(pool, text, ", " DSAPI_DB_WATCH("100ms"), NULL);
     }
     for (int i = 0; i < session->nelts; i++) {
         text = apr_psprintf(pool, "%s, set_config('dsapi.%s', $%d, true)", text,

@@ -340,6 +340,7 @@ apr_status_t mod_dsapi_db_borrow(mod_dsapi_loan_t *loan, dsapi_err_t **perr,
                           "the service is not set up: DBDriver must be pgsql");
     }
     dsapi_db_set_prepare(db, srv->db_prepare);
+    dsapi_db_set_watch(db, 1);
     return APR_SUCCESS;
 }
 

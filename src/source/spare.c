@@ -236,7 +236,7 @@ int dsapi_spare_wants_write(const dsapi_spare_t *spare)
 
 void dsapi_spare_watch(dsapi_call_t *pcall, apr_pool_t *pool)
 {
-    pcall->sql = dsapi_sql_literal("SELECT " DSAPI_DB_WATCH("100ms"), 0, pool);
+    pcall->sql = dsapi_sql_literal("SELECT " DSAPI_DB_WATCH, 0, pool);
     pcall->types = NULL;
     pcall->values = NULL;
 }

@@ -11,7 +11,6 @@ N=1000000
 
 setup_file() {
     export DSAPI_SERVICES=none
-    # the first connection may find a pool that is not known yet
     dsapi_up "$(configuration 60s)"
     httpd_up strict "$(configuration 3s)"
 }
@@ -28,7 +27,6 @@ MaxRequestWorkers 8
 LoadModule filter_module ${MODULES}/mod_filter.so
 LoadModule deflate_module ${MODULES}/mod_deflate.so
 LoadModule http2_module ${MODULES}/mod_http2.so
-LoadModule env_module ${MODULES}/mod_env.so
 Protocols h2c http/1.1
 KeepAlive On
 LogFormat "%U %>s %X" ended
@@ -329,8 +327,6 @@ expected() {
 }
 
 @test "HEAD of what is streamed has the headers, and ends the statement" {
-    local connections
-
     req HEAD /s/endless
     [[ $status == 200 && $(header Content-Type) == application/json* ]]
     ! header Content-Length

@@ -488,10 +488,10 @@ START_TEST(a_server_that_is_too_slow_is_a_timeout)
     dsapi_db_t *db = pg_adopt(pg);
     seen_t seen = {0};
     const char *pid = pid_of(db);
-    dsapi_call_t calls[] = {pg_call("SELECT " DSAPI_DB_WATCH("100ms"), 0),
-                            pg_call("SELECT pg_sleep(30)", 0)};
-    dsapi_batch_t batch = {calls, 2, 1, apr_time_from_msec(100)};
+    dsapi_call_t call = pg_call("SELECT pg_sleep(30)", 0);
+    dsapi_batch_t batch = {&call, 1, 1, apr_time_from_msec(100)};
 
+    dsapi_db_set_watch(db, 1);
     ck_assert_int_eq(dsapi_db_stream(&err, db, &batch, see, &seen, g_pool),
                      DSAPI_ETIMEOUT);
     ck_assert_str_eq(err->sqlstate, "57014");
@@ -499,6 +499,49 @@ START_TEST(a_server_that_is_too_slow_is_a_timeout)
     ck_assert(!dsapi_db_idle(db));
     until_gone(pg, pid);
     ck_assert_str_ne(pid_again(db), pid);
+}
+END_TEST
+
+/** The interval that the backend of a batch looks at. */
+static const char *interval_of(dsapi_db_t *db, const char *first, int watch)
+{
+    dsapi_call_t calls[] = {pg_call(first, 0), pg_call("SELECT "
+                                                       "current_setting('"
+                                                       "client_connection_"
+                                                       "check_interval')",
+                                                       0)};
+    dsapi_batch_t batch = {calls, 2, 1, 0};
+    dsapi_rows_t *rows;
+
+    dsapi_db_set_watch(db, watch);
+    return dsapi_db_run(&rows, &err, db, &batch, g_pool) == APR_SUCCESS
+               ? dsapi_rows_value(NULL, rows, 0, 0)
+               : err->sqlstate;
+}
+
+START_TEST(a_backend_looks_for_its_client_once_it_is_asked_to)
+{
+    pg_t *pg = pg_open();
+    dsapi_db_t *db = pg_adopt(pg);
+
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "0");
+    ck_assert_str_eq(interval_of(db, "SELECT 1 / 0", 1), "22012");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "0");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "100ms");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "100ms");
+    /* what is set for it stays, also where others share it */
+    one(db, "SELECT set_config('client_connection_check_interval', '3s', "
+            "false)");
+    dsapi_db_set_prepare(db, 0);
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "3s");
+    one(db, "SELECT set_config('client_connection_check_interval', '0', "
+            "false)");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "100ms");
+    dsapi_db_set_prepare(db, 1);
+    /* a new backend is asked anew */
+    dsapi_db_break(db);
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "0");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "100ms");
 }
 END_TEST
 
@@ -691,6 +734,7 @@ UNIT_SUITE(db_stream, many_rows_in_order_leave_memory_flat, big_rows_one_by_one,
            time_in_the_row_function_does_not_count,
            a_row_function_that_waits_holds_the_server_back,
            a_server_that_is_too_slow_is_a_timeout,
+           a_backend_looks_for_its_client_once_it_is_asked_to,
            a_server_that_says_nothing_is_a_timeout, waits_add_up_to_a_timeout,
            prepared_once, lost_statements_are_prepared_again,
            a_changed_result_type_recovers, broken_before_the_first_row,
