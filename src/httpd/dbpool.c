@@ -31,8 +31,8 @@ typedef struct gate_t {
     apr_thread_cond_t *ended; /* for who is in, and wants to stream */
     int max;                  /* connections of the pool */
     int max_streams;
-    int in_use;            /* by others than streams */
-    int streaming;         /* max_streams at most */
+    int in_use;
+    int streaming;         /* of them; max_streams at most */
     int waiting;           /* who are not in yet */
     apr_time_t fail_until; /* the database could not be reached */
     int probing;           /* somebody tries it meanwhile */

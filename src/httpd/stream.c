@@ -204,6 +204,7 @@ static apr_status_t run(stream_t *st, dsapi_err_t **perr,
         answer->buf->len_bytes = 0;
         st->table = dsapi_route_table_make(answer->format, answer->buf, pool);
         st->nrows = 0;
+        memset(&st->columns, 0, sizeof(st->columns));
         rv = dsapi_db_stream(perr, st->loan.db, batch, take_row, st, pool);
         if (st->nrows == 0) {
             break;
