@@ -9,8 +9,8 @@
 #include "db/pq.h"
 #include "db/sqlstate.h"
 
-/* How long a cancelled statement may take to end, and how much later than the
- * server's own statement_timeout ours is. */
+/* How long a cancelled statement may take to end; and half of it, how much
+ * later than the server's own statement_timeout ours is. */
 #define CANCEL_GRACE apr_time_from_sec(1)
 
 static apr_status_t free_result(void *data)
@@ -71,6 +71,11 @@ void dsapi_db_set_prepare(dsapi_db_t *db, int on)
 void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json)
 {
     db->as_json = as_json;
+}
+
+void dsapi_db_set_watch(dsapi_db_t *db, int on)
+{
+    db->watch = on;
 }
 
 /* libpq writes several lines, the log has room for one. */
@@ -246,7 +251,9 @@ static int take_result(dsapi_db_t *db, PGresult *res)
     if (db->step < db->nsteps) {
         step = db->steps[db->step];
     }
-    if (status == PGRES_SINGLE_TUPLE && db->sink) {
+    /* Where a stream broke and the connection was reset, libpq 15 gives the
+     * first command's rows one by one, too. */
+    if (status == PGRES_SINGLE_TUPLE && db->sink && is_last(db)) {
         give_row(db->sink, res, db->made);
         return 1;
     }
@@ -321,6 +328,7 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
                    : rv;
     }
     dsapi_db_check_columns(db, res);
+    db->watched |= db->watching; /* an error would have undone it */
     *prows = apr_palloc(pool, sizeof(**prows));
     (*prows)->res = res;
     (*prows)->made =
@@ -429,23 +437,16 @@ static void cancel(dsapi_db_t *db)
     }
 }
 
-/* Cancels what is under way; nobody wants its rows any more. */
-static void stop_batch(dsapi_db_t *db)
-{
-    cancel(db);
-    if (db->sink) {
-        db->sink->closed = 1;
-    }
-}
-
-/* The end of a batch that has been sent, cancelled where it takes too long or
- * the row function has had enough. */
+/* The end of a batch that has been sent: cancelled where the row function has
+ * had enough, broken where the server takes too long. A cancel waits for an
+ * answer, which a server that says nothing may owe for ever. */
 static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
                                dsapi_db_t *db, apr_interval_time_t timeout,
                                apr_pool_t *pool)
 {
+    apr_interval_time_t grace = db->sink ? 0 : CANCEL_GRACE / 2;
     apr_time_t now = apr_time_now();
-    apr_time_t until = timeout ? now + timeout + CANCEL_GRACE / 2 : 0;
+    apr_time_t until = timeout ? now + timeout + grace : 0;
     int cancelled = 0;
     apr_status_t rv;
 
@@ -453,24 +454,18 @@ static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
         if (db->sink && until && !cancelled) {
             until += apr_time_now() - now; /* not spent waiting */
         }
-        if ((cancelled || !db->sink || !db->sink->closed) &&
-            wait_socket(db, until)) {
-            now = apr_time_now();
-            continue;
+        if (db->sink && db->sink->closed && !cancelled) {
+            cancel(db); /* what comes now is dropped */
+            cancelled = 1;
+            until = apr_time_now() + CANCEL_GRACE;
         }
-        if (cancelled || !db->sink) {
+        if (!wait_socket(db, until)) {
             drop_results(db);
             end_batch(db);
             dsapi_db_break(db);
             return dsapi_db_error(perr, "57014", "no answer in time", pool);
         }
-        stop_batch(db);
-        cancelled = 1;
-        until = apr_time_now() + CANCEL_GRACE;
-    }
-    if (rv == APR_SUCCESS && cancelled && db->sink) {
-        *prows = NULL; /* it has ended, but rows may have been dropped */
-        return dsapi_db_error(perr, "57014", "cancelled at its end", pool);
+        now = apr_time_now();
     }
     return rv;
 }

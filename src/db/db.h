@@ -38,6 +38,15 @@
 /* No type of PostgreSQL's: JSON that it made of a value (dsapi_as_json_fn). */
 #define DSAPI_OID_MADE 0xffffffffU
 
+/** SQL of an expression: the server ends what it runs some 100 ms after its
+ *  client has gone (or what the administrator has set). For the session, since
+ *  it costs a tenth of a short transaction. Not where the server has no way to
+ *  look, and would refuse the setting. */
+#define DSAPI_DB_WATCH                                                     \
+    "CASE WHEN current_setting('client_connection_check_interval') = '0' " \
+    "AND version() ~* 'linux|darwin|bsd' THEN "                            \
+    "set_config('client_connection_check_interval', '100ms', false) END"
+
 typedef struct dsapi_db_t dsapi_db_t;
 
 /** The rows of one statement. Lives in the pool it was read into. */
@@ -58,11 +67,10 @@ typedef struct dsapi_batch_t {
                        connection breaks. Otherwise a server that takes no
                        changes (25006) is DSAPI_EDBDOWN, and the connection
                        broken, so that the next one is to the primary */
-    apr_interval_time_t timeout; /* half a second later the connection is
-                                    broken (a stream's statement cancelled);
-                                    0: never. For the server to end a
-                                    statement by itself, set its
-                                    statement_timeout in the batch. */
+    apr_interval_time_t timeout; /* half a second later (in a stream: then)
+                                    the connection is broken; 0: never. For
+                                    the server to end a statement by itself,
+                                    set its statement_timeout in the batch. */
 } dsapi_batch_t;
 
 /**
@@ -94,6 +102,10 @@ void dsapi_db_set_prepare(dsapi_db_t *db, int on);
 
 /** @return 1: libpq can read it as a connection string; 0: it cannot */
 int dsapi_db_conninfo_ok(const char *conninfo);
+
+/** Have the server end what it runs for this connection where its client has
+ *  gone (1) or not (0, the default): DSAPI_DB_WATCH with the next batch. */
+void dsapi_db_set_watch(dsapi_db_t *db, int on);
 
 /**
  * Start connecting, without waiting.
@@ -178,7 +190,10 @@ typedef apr_status_t (*dsapi_row_fn)(void *baton, const dsapi_rows_t *rows);
  * dsapi_rows_affected. After an error or a stop it is not called again.
  *
  * The batch's timeout counts the time that we wait for the server, not that
- * spent in the row function; the server's own statement_timeout counts both.
+ * spent in the row function; the server's own statement_timeout counts both,
+ * and should be 0. Then nothing is asked of the server any more: the
+ * connection is broken, by which it ends a statement that sends, and with
+ * dsapi_db_set_watch any.
  * Nothing is run once more after the first row has been given away.
  *
  * Afterwards db is as dsapi_db_run leaves it: dsapi_db_idle, or broken (or in
@@ -190,7 +205,7 @@ typedef apr_status_t (*dsapi_row_fn)(void *baton, const dsapi_rows_t *rows);
  *         is cancelled (its changes are undone, unless it had ended) and the
  *         rest read and dropped for at most a second, then db is broken; or
  *         to stop at the end, when nothing is left to be undone; as
- *         dsapi_db_error; DSAPI_ETIMEOUT: cancelled
+ *         dsapi_db_error; DSAPI_ETIMEOUT: db is broken
  */
 apr_status_t dsapi_db_stream(dsapi_err_t **perr, dsapi_db_t *db,
                              const dsapi_batch_t *batch, dsapi_row_fn row,

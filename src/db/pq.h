@@ -55,6 +55,9 @@ struct dsapi_db_t {
     apr_hash_t *prepared; /* hash -> prepared_t */
     int backend_pid;      /* whose prepared statements these are */
     int prepare;
+    int watch;
+    int watching; /* the batch under way asks for it */
+    int watched;  /* this backend does it */
     unsigned generation;
     dsapi_as_json_fn as_json; /* NULL: every value as it is printed */
     PostgresPollingStatusType connecting;

@@ -17,6 +17,7 @@ void dsapi_db_forget_prepared(dsapi_db_t *db)
     apr_pool_clear(db->prepared_pool);
     db->prepared = apr_hash_make(db->prepared_pool);
     db->backend_pid = PQbackendPID(db->conn);
+    db->watched = 0;
 }
 
 /* The same text with other types is another statement (FNV-1a goes on). */
@@ -168,6 +169,20 @@ static int send_settings(dsapi_db_t *db)
                              0, NULL, NULL, NULL, NULL, 0);
 }
 
+/* Behind a pooler (without prepared statements) the next transaction may be
+ * another backend's. */
+static int send_watch(dsapi_db_t *db)
+{
+    db->watching = db->watch && (!db->watched || !db->prepare) &&
+                   PQtransactionStatus(db->conn) == PQTRANS_IDLE;
+    if (!db->watching) {
+        return 1;
+    }
+    push_step(db, NULL);
+    return PQsendQueryParams(db->conn, "SELECT " DSAPI_DB_WATCH, 0, NULL, NULL,
+                             NULL, NULL, 0);
+}
+
 int dsapi_db_send_end(dsapi_db_t *db)
 {
     db->asking = NULL;
@@ -177,8 +192,9 @@ int dsapi_db_send_end(dsapi_db_t *db)
 
 int dsapi_db_send_batch(dsapi_db_t *db, const dsapi_batch_t *batch)
 {
-    /* settings; each prepared and run; the last described, and its like */
-    apr_size_t nsteps = (apr_size_t)batch->ncalls * 2 + 3;
+    /* settings and watch; each prepared and run; the last described, and its
+     * like */
+    apr_size_t nsteps = (apr_size_t)batch->ncalls * 2 + 4;
     int last = batch->ncalls - 1;
     int ok;
 
@@ -187,7 +203,7 @@ int dsapi_db_send_batch(dsapi_db_t *db, const dsapi_batch_t *batch)
     db->asking = NULL;
     db->last = NULL;
     db->made = NULL;
-    ok = send_settings(db);
+    ok = send_settings(db) && send_watch(db);
     for (int i = 0; ok && i <= last; i++) {
         const dsapi_call_t *call = &batch->calls[i];
 

@@ -11,6 +11,7 @@
 #include "httpd/config.h"
 #include "json/buf.h"
 #include "route/accept.h"
+#include "route/cache.h"
 
 /** What is to be sent; headers are in r->headers_out. */
 typedef struct mod_dsapi_answer_t {
@@ -19,7 +20,9 @@ typedef struct mod_dsapi_answer_t {
     dsapi_buf_t *buf; /* empty at first */
     const char *body; /* NULL: what is in buf */
     apr_size_t body_bytes;
-    dsapi_format_e format; /* of rows */
+    dsapi_format_e format;    /* of rows */
+    dsapi_cache_lead_t *duty; /* declined by a stream; NULL: none */
+    int sent;                 /* nothing is left to be done */
 } mod_dsapi_answer_t;
 
 /** An array of calls, in pool, whose first is left for the preamble. */
@@ -36,6 +39,48 @@ apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
                                  request_rec *r, const mod_dsapi_route_t *route,
                                  apr_array_header_t *calls);
 
+/**
+ * Complete a route's batch: the preamble, and its time limit.
+ * @param pbatch  out: holds calls
+ * @param calls   of dsapi_call_t; the first is filled in
+ * @return as mod_dsapi_settings
+ */
+apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  apr_array_header_t *calls);
+
+/**
+ * Run calls whose last gives rows, and send them, or have them sent: whole
+ * where they fit into DsapiBuffer, or else one portion after the other while
+ * they come (stream.c).
+ * @param answer  out: whole, or sent
+ * @param perr    out: the error, in the request's pool; nothing has been sent
+ * @param values  as the client gave them
+ * @return as mod_dsapi_run_calls; DSAPI_EBUSY, DSAPI_EINTERNAL: see
+ *         mod_dsapi_db_stream
+ */
+apr_status_t mod_dsapi_stream(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                              request_rec *r, const mod_dsapi_route_t *route,
+                              const char **values, apr_array_header_t *calls);
+
+/** Columns that are headers; lives as long as the request. */
+typedef struct mod_dsapi_columns_t {
+    const char *location; /* of "@location", as a header has it; NULL: none */
+    const char *etag;
+} mod_dsapi_columns_t;
+
+/** Read them from the first of some rows. */
+void mod_dsapi_read_columns(mod_dsapi_columns_t *pcolumns, request_rec *r,
+                            const dsapi_rows_t *rows);
+
+/** Set an answer's status and type, and the headers of a success.
+ *  @param more  of a paged route: another page follows */
+void mod_dsapi_succeed(mod_dsapi_answer_t *answer, request_rec *r,
+                       const mod_dsapi_route_t *route,
+                       const char *const *values,
+                       const mod_dsapi_columns_t *columns, int more);
+
 /** DsapiQuery. @param values  one a parameter of the route
  *  @return APR_SUCCESS, or why not (perr in the request's pool) */
 apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
@@ -50,6 +95,9 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
                                     dsapi_err_t **perr, request_rec *r,
                                     const mod_dsapi_route_t *route,
                                     const char **values);
+
+/** What clients may do with an answer of a route with DsapiCache. */
+void mod_dsapi_cache_control(request_rec *r, const mod_dsapi_route_t *route);
 
 /** Make the cache of a child. */
 void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main);

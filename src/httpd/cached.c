@@ -75,6 +75,14 @@ static apr_status_t make_key(dsapi_buf_t *key, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
+void mod_dsapi_cache_control(request_rec *r, const mod_dsapi_route_t *route)
+{
+    apr_table_setn(r->headers_out, "Cache-Control",
+                   apr_psprintf(r->pool, "%s, max-age=%" APR_INT64_T_FMT,
+                                is_private(r, route) ? "private" : "public",
+                                (apr_int64_t)apr_time_sec(route->cache_for)));
+}
+
 /* What every answer of the route says to caches, and 304 where the client has
  * it already. */
 static void use_entry(mod_dsapi_answer_t *answer, request_rec *r,
@@ -84,10 +92,7 @@ static void use_entry(mod_dsapi_answer_t *answer, request_rec *r,
     apr_int64_t age = apr_time_sec(r->request_time - entry->made);
 
     apr_table_setn(r->headers_out, "ETag", entry->etag);
-    apr_table_setn(r->headers_out, "Cache-Control",
-                   apr_psprintf(r->pool, "%s, max-age=%" APR_INT64_T_FMT,
-                                is_private(r, route) ? "private" : "public",
-                                (apr_int64_t)apr_time_sec(route->cache_for)));
+    mod_dsapi_cache_control(r, route);
     if (age > 0) {
         apr_table_setn(r->headers_out, "Age",
                        apr_psprintf(r->pool, "%" APR_INT64_T_FMT, age));
@@ -133,12 +138,17 @@ static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                          request_rec *r, const mod_dsapi_route_t *route,
                          const char **values, dsapi_cache_lead_t *duty)
 {
-    apr_status_t rv = mod_dsapi_query(answer, perr, r, route, values);
     dsapi_cache_answer_t made = {0};
+    apr_status_t rv;
 
+    answer->duty = duty;
+    rv = mod_dsapi_query(answer, perr, r, route, values);
     if (rv != APR_SUCCESS) {
         dsapi_route_cache_abandon(duty, *perr);
         return rv;
+    }
+    if (answer->sent) {
+        return APR_SUCCESS; /* a stream, which has declined */
     }
     made.body = answer->buf->data;
     made.body_bytes = answer->buf->len_bytes;

@@ -146,7 +146,9 @@ static const mod_dsapi_route_t *job_route(const mod_dsapi_service_t *service,
 }
 
 /* What every batch of a route begins with: the settings of its transaction.
- * $1 is statement_timeout, then come the session's values. */
+ * $1 is statement_timeout, then come the session's values. A stream has none,
+ * since that would count the time that its client takes, too: we count, and
+ * PostgreSQL ends what nobody waits for any more. */
 static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
     const apr_array_header_t *session = route->service->session;
@@ -156,6 +158,9 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
                            ? !route->write
                            : route->action != MOD_DSAPI_ENQUEUE &&
                                  strcmp(route->method, "GET") == 0;
+    route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
+                     route->shape == DSAPI_SHAPE_ROWS &&
+                     route->status != HTTP_NO_CONTENT;
     if (route->read_only) {
         text = apr_pstrcat(pool, text,
                            ", set_config('transaction_read_only', 'on', true)",

@@ -32,13 +32,16 @@ typedef struct mod_dsapi_place_t {
  * Scalars of a server: X(type, member, unset, default). A virtual host
  * inherits what it does not set.
  */
-#define MOD_DSAPI_MEMBERS(X)                                     \
-    X(apr_interval_time_t, db_wait, -1, 500 * APR_TIME_C(1000))  \
-    X(apr_interval_time_t, db_timeout, -1, apr_time_from_sec(5)) \
-    X(int, db_prepare, -1, 1)                                    \
-    X(int, worker, -1, 1)                                        \
-    X(int, concurrency, -1, 16)                                  \
-    X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))    \
+#define MOD_DSAPI_MEMBERS(X)                                          \
+    X(apr_interval_time_t, db_wait, -1, 500 * APR_TIME_C(1000))       \
+    X(apr_interval_time_t, db_timeout, -1, apr_time_from_sec(5))      \
+    X(int, db_prepare, -1, 1)                                         \
+    X(apr_off_t, buffer_bytes, -1, APR_INT64_C(1048576))              \
+    X(int, streams, -1, -1) /* -1: 2, or what the pool allows */      \
+    X(apr_interval_time_t, stream_timeout, -1, apr_time_from_sec(30)) \
+    X(int, worker, -1, 1)                                             \
+    X(int, concurrency, -1, 16)                                       \
+    X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))         \
     X(const char *, worker_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
@@ -107,7 +110,8 @@ typedef struct mod_dsapi_route_t {
     apr_array_header_t *statements; /* of dsapi_statement_t */
     dsapi_sql_t *preamble;          /* settings of the transaction */
     int read_only;
-    int write; /* DsapiWrite; -1: not set */
+    int streams; /* its rows may be more than DsapiBuffer holds */
+    int write;   /* DsapiWrite; -1: not set */
     dsapi_shape_e shape;
     int shape_set;
     apr_interval_time_t cache_for; /* DsapiCache; 0: not cached */

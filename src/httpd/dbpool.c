@@ -12,6 +12,9 @@
 
 APLOG_USE_MODULE(dsapi);
 
+/* How many streams there may be unless DsapiStreams says so. */
+#define STREAMS 2
+
 /* The gate of a pool of mod_dbd's. */
 typedef struct pool_gate_t {
     dsapi_gate_t *gate;
@@ -46,6 +49,7 @@ static const char GATE_KEY[] = "mod_dsapi_gate";
 static apr_status_t post_connect(apr_pool_t *pool, dbd_cfg_t *cfg,
                                  ap_dbd_t *rec)
 {
+    int streams = mod_dsapi_srv_of(cfg->server)->streams;
     pool_gate_t *known;
     void *native;
 
@@ -63,7 +67,8 @@ static apr_status_t post_connect(apr_pool_t *pool, dbd_cfg_t *cfg,
     if (!known) {
         known = apr_palloc(child.pool, sizeof(*known));
         known->gate =
-            dsapi_gate_make(cfg->persist ? cfg->nmax : 1, 0, child.pool);
+            dsapi_gate_make(cfg->persist ? cfg->nmax : 1,
+                            streams < 0 ? STREAMS : streams, child.pool);
         known->pool = cfg;
         known->next = child.gates;
         child.gates = known;
@@ -89,6 +94,7 @@ static const char *sizes_mistake(apr_pool_t *ptemp, const server_rec *s)
         int def; /* mod_dbd's own */
     } rows[] = {{"DBDMin", 1}, {"DBDKeep", 2}, {"DBDMax", 10}};
     apr_int64_t size[3];
+    int streams = mod_dsapi_srv_of(s)->streams;
 
     for (int i = 0; i < 3; i++) {
         const char *text = mod_dsapi_dbd_argument(ptemp, s, rows[i].directive);
@@ -96,7 +102,13 @@ static const char *sizes_mistake(apr_pool_t *ptemp, const server_rec *s)
         size[i] = text ? apr_atoi64(text) : rows[i].def;
     }
     if (size[0] <= size[1] && size[1] <= size[2] && size[2] > 0) {
-        return NULL;
+        return streams <= 0 || streams < size[2]
+                   ? NULL
+                   : apr_psprintf(ptemp,
+                                  "DsapiStreams (%d) must be below DBDMax "
+                                  "(%d), so that a connection is left for "
+                                  "answers that are not streamed",
+                                  streams, (int)size[2]);
     }
     return apr_psprintf(ptemp,
                         "needs a pool: DBDMin (%d) must not be above DBDKeep "
@@ -153,7 +165,7 @@ void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main)
     for (server_rec *s = main; s; s = s->next) {
         /* for one, until its pool is known: no connection has been made yet */
         atomic_store(&mod_dsapi_srv_of(s)->gate,
-                     dsapi_gate_make(1, 0, child.pool));
+                     dsapi_gate_make(1, STREAMS, child.pool));
     }
 }
 
@@ -244,6 +256,7 @@ static loan_e use_once(apr_status_t *prv, dsapi_err_t **perr,
     if (db) {
         dsapi_db_set_prepare(db, srv->db_prepare);
         dsapi_db_set_json(db, dsapi_route_as_json);
+        dsapi_db_set_watch(db, 1);
         *prv = use->fn(use->baton, perr, loan);
         end = end_of(db, *prv, *perr, use->repeatable);
     }
@@ -254,6 +267,10 @@ static loan_e use_once(apr_status_t *prv, dsapi_err_t **perr,
     }
     if (rec) {
         dbd_close(loan->server, rec);
+    }
+    if (loan->streams) {
+        dsapi_gate_leave_stream(loan->gate); /* says nothing of now */
+        return end;
     }
     dsapi_gate_leave(loan->gate,
                      end == SERVED ? DSAPI_GATE_SERVED
@@ -279,6 +296,9 @@ apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
             return no_connection(perr, rv, pool);
         }
         end = use_once(&rv, perr, &loan, use, pool);
+        if (loan.streams) {
+            return rv;
+        }
         if (end == BROKEN && !broken) {
             broken = 1; /* it has run for some time, and now it waits */
             until = apr_time_now() + srv->db_wait;
@@ -290,6 +310,27 @@ apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
             return no_connection(perr, DSAPI_EDBDOWN, pool);
         }
     }
+}
+
+apr_status_t mod_dsapi_db_stream(mod_dsapi_loan_t *loan, dsapi_err_t **perr,
+                                 apr_pool_t *pool)
+{
+    apr_time_t until = apr_time_now() + mod_dsapi_srv_of(loan->server)->db_wait;
+    apr_status_t rv = dsapi_gate_stream(loan->gate, until);
+
+    loan->streams = rv == APR_SUCCESS;
+    if (rv == DSAPI_EBUSY) {
+        dsapi_fail(perr, pool, rv, "database-busy",
+                   "as many large results are being sent as may be; try again");
+        (*perr)->retry_after_s = 1;
+    }
+    else if (rv != APR_SUCCESS) {
+        dsapi_fail(perr, pool, rv, "result-too-large",
+                   "the result is too large");
+        (*perr)->internal = "the result is larger than DsapiBuffer, and "
+                            "DsapiStreams is 0";
+    }
+    return rv;
 }
 
 typedef struct run_t {

@@ -27,6 +27,7 @@ typedef struct mod_dsapi_loan_t {
     dsapi_db_t *db;
     server_rec *server;
     dsapi_gate_t *gate;
+    int streams; /* see mod_dsapi_db_stream */
 } mod_dsapi_loan_t;
 
 /** What a connection is borrowed for. */
@@ -53,6 +54,17 @@ typedef struct mod_dsapi_use_t {
  */
 apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
                               const mod_dsapi_use_t *use, apr_pool_t *pool);
+
+/**
+ * Keep a loan for as long as a client reads: it is counted as a stream from now
+ * on, and its use is not called again. Waits at most DsapiDBWait, and not while
+ * another request waits for a connection.
+ * @param perr  out: the error, in pool
+ * @return APR_SUCCESS; DSAPI_EBUSY: there are as many streams as there may be;
+ *         DSAPI_EINTERNAL: there may be none
+ */
+apr_status_t mod_dsapi_db_stream(mod_dsapi_loan_t *loan, dsapi_err_t **perr,
+                                 apr_pool_t *pool);
 
 /**
  * Run a batch on a connection, as mod_dsapi_db_use does.

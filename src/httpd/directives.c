@@ -527,6 +527,21 @@ static const char *set_concurrency(cmd_parms *cmd, void *mconfig,
     return NULL;
 }
 
+static const char *set_streams(cmd_parms *cmd, void *mconfig, const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+    apr_int64_t n;
+
+    if (mistake) {
+        return mistake;
+    }
+    if (dsapi_base_parse_int(&n, value, 0, 1000) != APR_SUCCESS) {
+        return mod_dsapi_fail(cmd, "takes a number of connections, 0 to 1000");
+    }
+    mod_dsapi_srv_of(cmd->server)->streams = (int)n;
+    return NULL;
+}
+
 static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
                                   const char *value)
 {
@@ -542,6 +557,21 @@ static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
                : mod_dsapi_fail(cmd, "takes a size (bytes, or with K, M or G), "
                                      "such as "
                                      "64M");
+}
+
+/* A buffer holds something. */
+static const char *set_buffer(cmd_parms *cmd, void *mconfig, const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+    apr_off_t *pbytes = &mod_dsapi_srv_of(cmd->server)->buffer_bytes;
+
+    if (mistake) {
+        return mistake;
+    }
+    return dsapi_base_parse_size(pbytes, value) == APR_SUCCESS && *pbytes > 0
+               ? NULL
+               : mod_dsapi_fail(cmd, "takes a size above 0 (bytes, or with K, "
+                                     "M or G), such as 1M");
 }
 
 static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
@@ -599,6 +629,16 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_TAKE1("DsapiConcurrency", set_concurrency, NULL, RSRC_CONF,
                   "Upstream transfers at once, per child process (1 to 1000; "
                   "default 16)"),
+    AP_INIT_TAKE1("DsapiBuffer", set_buffer, NULL, RSRC_CONF,
+                  "Rows up to this are read whole, more are streamed (bytes, "
+                  "K, M, G; default 1M)"),
+    AP_INIT_TAKE1("DsapiStreams", set_streams, NULL, RSRC_CONF,
+                  "Connections that may stream at once, per child process "
+                  "(default 2, and below DBDMax)"),
+    AP_INIT_TAKE1("DsapiStreamTimeout", set_interval, MEMBER_OF(stream_timeout),
+                  RSRC_CONF,
+                  "How long a stream's client may stop reading "
+                  "(ms|s|min|h|d; default 30s)"),
     AP_INIT_TAKE1("DsapiCacheSize", set_cache_size, NULL, RSRC_CONF,
                   "Memory for cached answers, per child process (bytes, K, M, "
                   "G; default 64M)"),

@@ -83,9 +83,10 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
 static int run_route(request_rec *r, const mod_dsapi_route_t *route,
                      const dsapi_match_t *match)
 {
-    mod_dsapi_answer_t answer = {
-        HTTP_OK, MOD_DSAPI_JSON_TYPE, dsapi_buf_make(0, r->pool), NULL,
-        0,       DSAPI_FORMAT_JSON};
+    mod_dsapi_answer_t answer = {.status = HTTP_OK,
+                                 .type = MOD_DSAPI_JSON_TYPE,
+                                 .buf = dsapi_buf_make(0, r->pool),
+                                 .format = DSAPI_FORMAT_JSON};
     const char **values;
     dsapi_err_t *err;
     apr_status_t rv = bind_request(&values, &err, r, route, match);
@@ -112,6 +113,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     }
     if (rv != APR_SUCCESS) {
         return mod_dsapi_send_problem(r, err);
+    }
+    if (answer.sent) {
+        return OK;
     }
     if (route->action != MOD_DSAPI_QUERY) {
         apr_table_setn(r->headers_out, "Cache-Control", "no-store");

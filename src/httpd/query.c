@@ -28,8 +28,9 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
     }
     settings =
         apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
-    settings[0] =
-        apr_psprintf(r->pool, "%" APR_TIME_T_FMT, timeout_of(r, route) / 1000);
+    settings[0] = route->streams ? "0"
+                                 : apr_psprintf(r->pool, "%" APR_TIME_T_FMT,
+                                                timeout_of(r, route) / 1000);
     for (int i = 0; i < session->nelts; i++) {
         const mod_dsapi_session_t *value =
             &APR_ARRAY_IDX(session, i, mod_dsapi_session_t);
@@ -50,15 +51,13 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
-apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
-                                 request_rec *r, const mod_dsapi_route_t *route,
-                                 apr_array_header_t *calls)
+apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  apr_array_header_t *calls)
 {
-    apr_interval_time_t timeout = timeout_of(r, route);
     dsapi_call_t *preamble = &APR_ARRAY_IDX(calls, 0, dsapi_call_t);
     const char **settings;
-    dsapi_batch_t batch = {(const dsapi_call_t *)calls->elts, calls->nelts,
-                           route->read_only, timeout * (calls->nelts - 1)};
     apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
     if (rv != APR_SUCCESS) {
@@ -67,7 +66,23 @@ apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
     preamble->sql = route->preamble;
     preamble->types = NULL;
     preamble->values = settings;
-    return mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool);
+    pbatch->calls = (const dsapi_call_t *)calls->elts;
+    pbatch->ncalls = calls->nelts;
+    pbatch->repeatable = route->read_only;
+    pbatch->timeout = timeout_of(r, route) * (calls->nelts - 1);
+    return APR_SUCCESS;
+}
+
+apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
+                                 request_rec *r, const mod_dsapi_route_t *route,
+                                 apr_array_header_t *calls)
+{
+    dsapi_batch_t batch;
+    apr_status_t rv = mod_dsapi_make_batch(&batch, perr, r, route, calls);
+
+    return rv == APR_SUCCESS
+               ? mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool)
+               : rv;
 }
 
 apr_array_header_t *mod_dsapi_make_calls(apr_pool_t *pool)
@@ -110,24 +125,17 @@ static int is_etag(const char *value)
     return close && close[1] == '\0';
 }
 
-/* Columns that are headers: @location, @etag. */
-static void set_result_headers(request_rec *r, const dsapi_rows_t *rows)
+void mod_dsapi_read_columns(mod_dsapi_columns_t *pcolumns, request_rec *r,
+                            const dsapi_rows_t *rows)
 {
     const char *location = dsapi_rows_get(rows, "@location");
     const char *etag = dsapi_rows_get(rows, "@etag");
+    int whole = etag && is_etag(etag);
+    const char *text = etag ? header_text(etag, whole, r->pool) : NULL;
 
-    if (location) {
-        apr_table_setn(r->headers_out, "Location",
-                       header_text(location, 0, r->pool));
-    }
-    if (etag) {
-        int whole = is_etag(etag);
-        const char *text = header_text(etag, whole, r->pool);
-
-        apr_table_setn(r->headers_out, "ETag",
-                       whole ? text
-                             : apr_pstrcat(r->pool, "\"", text, "\"", NULL));
-    }
+    pcolumns->location = location ? header_text(location, 0, r->pool) : NULL;
+    pcolumns->etag =
+        text && !whole ? apr_pstrcat(r->pool, "\"", text, "\"", NULL) : text;
 }
 
 /* The request's query without limit and offset, each parameter with an '&'
@@ -176,6 +184,28 @@ static void link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
     apr_table_setn(r->headers_out, "Link", links);
 }
 
+void mod_dsapi_succeed(mod_dsapi_answer_t *answer, request_rec *r,
+                       const mod_dsapi_route_t *route,
+                       const char *const *values,
+                       const mod_dsapi_columns_t *columns, int more)
+{
+    if (route->page_size > 0) {
+        link_pages(r, apr_atoi64(values[route->limit_index]),
+                   apr_atoi64(values[route->offset_index]), more);
+    }
+    if (columns->location) {
+        apr_table_setn(r->headers_out, "Location", columns->location);
+    }
+    if (columns->etag) {
+        apr_table_setn(r->headers_out, "ETag", columns->etag);
+    }
+    answer->type = route->content_type ? route->content_type
+                                       : dsapi_route_table_type(answer->format);
+    answer->status = route->status                      ? route->status
+                     : route->shape == DSAPI_SHAPE_NONE ? HTTP_NO_CONTENT
+                                                        : HTTP_OK;
+}
+
 apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,
                                      dsapi_err_t **perr, request_rec *r)
 {
@@ -192,29 +222,59 @@ apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,
     return DSAPI_EPARAM;
 }
 
-/*
- * Writes what a query gave. A paged route has asked for one row more than the
- * page holds, so as to know whether another follows.
- */
+/* A paged route has asked for one row more than the page holds, so as to know
+ * whether another follows. @return 1: it does */
+static int cut_page(int *pnrows, const mod_dsapi_route_t *route,
+                    const char *const *values)
+{
+    apr_int64_t limit =
+        route->page_size > 0 ? apr_atoi64(values[route->limit_index]) : *pnrows;
+    int more = *pnrows > limit;
+
+    *pnrows = more ? (int)limit : *pnrows;
+    return more;
+}
+
+/* Writes all rows of a route that does not stream. */
 static apr_status_t write_rows(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
-                               request_rec *r, const dsapi_rows_t *rows,
-                               const mod_dsapi_route_t *route,
-                               const char *const *values)
+                               const dsapi_rows_t *rows, int nrows,
+                               apr_pool_t *pool)
 {
     dsapi_table_t *table =
-        dsapi_route_table_make(answer->format, answer->buf, r->pool);
-    int n = dsapi_rows_count(rows);
-    apr_status_t rv;
+        dsapi_route_table_make(answer->format, answer->buf, pool);
+    apr_status_t rv = dsapi_route_table_rows(table, perr, rows, nrows);
 
-    if (route->page_size > 0) {
-        apr_int64_t limit = apr_atoi64(values[route->limit_index]);
-        int more = n > limit;
-
-        n = more ? (int)limit : n;
-        link_pages(r, limit, apr_atoi64(values[route->offset_index]), more);
-    }
-    rv = dsapi_route_table_rows(table, perr, rows, n);
     dsapi_route_table_end(table);
+    return rv;
+}
+
+/* Runs calls and writes what the last gives, which is held in memory. */
+static apr_status_t run_whole(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                              request_rec *r, const mod_dsapi_route_t *route,
+                              const char **values, apr_array_header_t *calls)
+{
+    mod_dsapi_columns_t columns;
+    dsapi_rows_t *rows;
+    int more = 0;
+    apr_status_t rv = mod_dsapi_run_calls(&rows, perr, r, route, calls);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (route->shape == DSAPI_SHAPE_ROWS) {
+        int nrows = dsapi_rows_count(rows);
+
+        more = cut_page(&nrows, route, values);
+        rv = write_rows(answer, perr, rows, nrows, r->pool);
+    }
+    else {
+        rv = dsapi_route_write(answer->buf, perr, rows, route->shape,
+                               route->content_type != NULL, r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        mod_dsapi_read_columns(&columns, r, rows);
+        mod_dsapi_succeed(answer, r, route, values, &columns, more);
+    }
     return rv;
 }
 
@@ -240,8 +300,6 @@ apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
 {
     apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
     const char *const *bound = bound_values(route, values, r->pool);
-    dsapi_rows_t *rows;
-    apr_status_t rv;
 
     for (int i = 0; i < route->statements->nelts; i++) {
         dsapi_route_call(
@@ -249,22 +307,7 @@ apr_status_t mod_dsapi_query(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
             &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t), bound,
             r->pool);
     }
-    rv = mod_dsapi_run_calls(&rows, perr, r, route, calls);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = route->shape == DSAPI_SHAPE_ROWS
-             ? write_rows(answer, perr, r, rows, route, values)
-             : dsapi_route_write(answer->buf, perr, rows, route->shape,
-                                 route->content_type != NULL, r->pool);
-    if (rv == APR_SUCCESS) {
-        set_result_headers(r, rows);
-        answer->type = route->content_type
-                           ? route->content_type
-                           : dsapi_route_table_type(answer->format);
-        answer->status = route->status                      ? route->status
-                         : route->shape == DSAPI_SHAPE_NONE ? HTTP_NO_CONTENT
-                                                            : HTTP_OK;
-    }
-    return rv;
+    return route->streams
+               ? mod_dsapi_stream(answer, perr, r, route, values, calls)
+               : run_whole(answer, perr, r, route, values, calls);
 }

@@ -236,12 +236,7 @@ int dsapi_spare_wants_write(const dsapi_spare_t *spare)
 
 void dsapi_spare_watch(dsapi_call_t *pcall, apr_pool_t *pool)
 {
-    /* elsewhere the setting is refused */
-    pcall->sql = dsapi_sql_literal("SELECT CASE WHEN version() ~* "
-                                   "'linux|darwin|bsd' THEN "
-                                   "set_config('client_connection_check_"
-                                   "interval', '100ms', true) END",
-                                   0, pool);
+    pcall->sql = dsapi_sql_literal("SELECT " DSAPI_DB_WATCH, 0, pool);
     pcall->types = NULL;
     pcall->values = NULL;
 }

@@ -140,6 +140,19 @@ END
 1 ~ DsapiConcurrency: takes a number of transfers, 1 to 1000 ~ DsapiConcurrency 0
 1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency 1001
 1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency many
+1 ~ DsapiBuffer: takes a size above 0.*1M ~ DsapiBuffer big
+1 ~ DsapiBuffer: takes a size above 0 ~ DsapiBuffer 1T
+1 ~ DsapiBuffer: takes a size above 0 ~ DsapiBuffer 0
+1 ~ DsapiBuffer: takes a size above 0 ~ DsapiBuffer -1
+2 ~ DsapiBuffer: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiBuffer 1M\n</DsapiService>
+1 ~ DsapiStreams: takes a number of connections, 0 to 1000 ~ DsapiStreams -1
+1 ~ DsapiStreams: takes a number ~ DsapiStreams 1001
+1 ~ DsapiStreams: takes a number ~ DsapiStreams few
+2 ~ DsapiStreams: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiStreams 1\n</DsapiService>
+2 ~ DsapiStreams \(2\) must be below DBDMax \(2\) ~ DsapiStreams 2\n<DsapiService w "/w">\n</DsapiService>
+1 ~ DsapiStreamTimeout: takes a time with its unit ~ DsapiStreamTimeout 30
+1 ~ DsapiStreamTimeout: takes a time.*above 0 ~ DsapiStreamTimeout 0s
+2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
 1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
 2 ~ DsapiDBWait not allowed in <Location> context ~ <Location "/w">\nDsapiDBWait 1s\n</Location>
@@ -526,6 +539,9 @@ $long */
 DsapiDBWait 1min
 DsapiDBTimeout 1h
 DsapiDBPrepare off
+DsapiBuffer 64K
+DsapiStreams 1
+DsapiStreamTimeout 500ms
 DsapiWorker off
 DsapiConcurrency 1000
 DsapiWorkerDatabase "dbname=x"'

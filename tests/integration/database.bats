@@ -526,7 +526,8 @@ DsapiDBWait 10s'
     in_time 2 req GET /d/timeout
     expect_problem 504 database-timeout
     lacks_details
-    [[ $(backends "AND state = 'active' AND query LIKE '%timeout route%'") == 0 ]]
+    # the connection is broken, and PostgreSQL looks every 100 ms
+    wait_until 5 is 0 backends "AND query LIKE '%timeout route%'"
     in_time 2 req GET '/d/timeout?s=0.01'
     expect 200
     # of each statement, not of the route
@@ -548,6 +549,7 @@ slow_reader() {
 
     one 'DBDMax 2
 DBDKeep 2
+DsapiBuffer 64M
 DsapiDBWait 2s'
     for i in 1 2 3 4; do
         slow_reader /d/big
@@ -607,7 +609,7 @@ DBDKeep 1'
     for path in /d/read /d/late /d/timeout /d/other /d/read?n=x; do
         req GET "$path"
         [[ $(backends "AND state LIKE 'idle in transaction%'") == 0 ]]
-        [[ $(backends "AND state <> 'idle' AND pid <> pg_backend_pid()") == 0 ]]
+        wait_until 5 is 0 backends "AND state <> 'idle' AND pid <> pg_backend_pid()"
     done
 }
 

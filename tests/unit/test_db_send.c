@@ -162,6 +162,33 @@ START_TEST(streams_give_json_too)
 }
 END_TEST
 
+/** Whatever comes before its rows, they come one by one: not when the
+ *  statement has ended, which this one does not. */
+START_TEST(rows_come_one_by_one_the_first_time_too)
+{
+    for (int how = 0; how < 8; how++) {
+        pg_t *pg;
+        dsapi_db_t *db = open_db(&pg, how & 1);
+        dsapi_call_t calls[2];
+        dsapi_batch_t batch = {calls, 2, 1, apr_time_from_msec(500)};
+        seen_t seen = {0, 0, NULL};
+
+        dsapi_db_set_watch(db, (how & 2) != 0);
+        calls[0] = pg_call("SELECT 1", 0);
+        calls[1] = pg_call("SELECT repeat('x', 1000), CASE WHEN i = 500 THEN "
+                           "pg_sleep(300)::text END FROM generate_series(1, "
+                           "1000) AS i",
+                           0);
+        if (how & 4) {
+            value(db, "SELECT 1 AS a", 0);
+        }
+        ck_assert_int_eq(dsapi_db_stream(&err, db, &batch, see, &seen, g_pool),
+                         DSAPI_ETIMEOUT);
+        ck_assert_int_gt(seen.rows, 100);
+    }
+}
+END_TEST
+
 START_TEST(built_in_types_are_asked_for_once)
 {
     pg_t *pg;
@@ -269,7 +296,8 @@ END_TEST
 UNIT_SUITE(db_send, a_value_comes_as_json_and_is_said_to,
            parameters_and_earlier_statements_stay,
            an_error_while_columns_are_asked_for_is_the_batch_s,
-           streams_give_json_too, built_in_types_are_asked_for_once,
+           streams_give_json_too, rows_come_one_by_one_the_first_time_too,
+           built_in_types_are_asked_for_once,
            columns_that_change_are_asked_for_anew,
            without_a_name_a_change_is_seen_by_the_next,
            statements_beyond_those_remembered_give_json_too,

@@ -117,6 +117,23 @@ static const char *pid_of(dsapi_db_t *db)
     return one(db, "SELECT pg_backend_pid()");
 }
 
+/** As pid_of, on a connection that may have to be made anew. */
+static const char *pid_again(dsapi_db_t *db)
+{
+    dsapi_rows_t *rows;
+
+    ck_assert_int_eq(pg_run(&rows, &err, db, "SELECT pg_backend_pid()"),
+                     APR_SUCCESS);
+    return dsapi_rows_value(NULL, rows, 0, 0);
+}
+
+/** The server has ended what a broken connection had asked for. */
+static void until_gone(const pg_t *pg, const char *pid)
+{
+    pg_until(pg, "0", "SELECT count(*) FROM pg_stat_activity WHERE pid = %s",
+             pid);
+}
+
 static void until_idle(const pg_t *pg, const char *pid)
 {
     pg_until(pg, "idle", "SELECT state FROM pg_stat_activity WHERE pid = %s",
@@ -429,8 +446,7 @@ START_TEST(a_cancel_that_is_not_heard_breaks_the_connection)
     ck_assert_int_eq(seen.rows, 5);
     ck_assert(!idle);
     ck_assert_int_eq(dsapi_db_consume(db), DSAPI_EDBDOWN);
-    pg_until(pg, "0", "SELECT count(*) FROM pg_stat_activity WHERE pid = %s",
-             seen.pid);
+    until_gone(pg, seen.pid);
 }
 END_TEST
 
@@ -472,15 +488,77 @@ START_TEST(a_server_that_is_too_slow_is_a_timeout)
     dsapi_db_t *db = pg_adopt(pg);
     seen_t seen = {0};
     const char *pid = pid_of(db);
-    apr_time_t start = apr_time_now();
+    dsapi_call_t call = pg_call("SELECT pg_sleep(30)", 0);
+    dsapi_batch_t batch = {&call, 1, 1, apr_time_from_msec(100)};
 
-    ck_assert_int_eq(stream_for(&seen, db, 100, "SELECT pg_sleep(30)"),
+    dsapi_db_set_watch(db, 1);
+    ck_assert_int_eq(dsapi_db_stream(&err, db, &batch, see, &seen, g_pool),
                      DSAPI_ETIMEOUT);
-    ck_assert_int_lt((int)(apr_time_now() - start), 3000000);
     ck_assert_str_eq(err->sqlstate, "57014");
     ck_assert_int_eq(seen.rows + seen.ends, 0);
-    until_idle(pg, pid);
-    ck_assert_str_eq(pid_of(db), pid);
+    ck_assert(!dsapi_db_idle(db));
+    until_gone(pg, pid);
+    ck_assert_str_ne(pid_again(db), pid);
+}
+END_TEST
+
+/** The interval that the backend of a batch looks at. */
+static const char *interval_of(dsapi_db_t *db, const char *first, int watch)
+{
+    dsapi_call_t calls[] = {pg_call(first, 0), pg_call("SELECT "
+                                                       "current_setting('"
+                                                       "client_connection_"
+                                                       "check_interval')",
+                                                       0)};
+    dsapi_batch_t batch = {calls, 2, 1, 0};
+    dsapi_rows_t *rows;
+
+    dsapi_db_set_watch(db, watch);
+    return dsapi_db_run(&rows, &err, db, &batch, g_pool) == APR_SUCCESS
+               ? dsapi_rows_value(NULL, rows, 0, 0)
+               : err->sqlstate;
+}
+
+START_TEST(a_backend_looks_for_its_client_once_it_is_asked_to)
+{
+    pg_t *pg = pg_open();
+    dsapi_db_t *db = pg_adopt(pg);
+
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "0");
+    ck_assert_str_eq(interval_of(db, "SELECT 1 / 0", 1), "22012");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "0");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "100ms");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "100ms");
+    /* what is set for it stays, also where others share it */
+    one(db, "SELECT set_config('client_connection_check_interval', '3s', "
+            "false)");
+    dsapi_db_set_prepare(db, 0);
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "3s");
+    one(db, "SELECT set_config('client_connection_check_interval', '0', "
+            "false)");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "100ms");
+    dsapi_db_set_prepare(db, 1);
+    /* a new backend is asked anew */
+    dsapi_db_break(db);
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 0), "0");
+    ck_assert_str_eq(interval_of(db, "SELECT 1", 1), "100ms");
+}
+END_TEST
+
+/* Nobody would answer a request to cancel, either. */
+START_TEST(a_server_that_says_nothing_is_a_timeout)
+{
+    pg_t *pg = pg_open();
+    dsapi_db_t *db = pg_adopt(pg);
+    seen_t seen = {.act_at = 5, .act = freeze_backend, .pg = pg};
+    apr_status_t rv;
+
+    seen.pid = pid_of(db);
+    rv = stream_for(&seen, db, 300, ENDLESS);
+    kill((pid_t)apr_atoi64(seen.pid), SIGCONT);
+    ck_assert_int_eq(rv, DSAPI_ETIMEOUT);
+    ck_assert_int_ge(seen.rows, 5);
+    until_gone(pg, seen.pid);
 }
 END_TEST
 
@@ -501,7 +579,7 @@ START_TEST(waits_add_up_to_a_timeout)
     ck_assert_int_gt(seen.rows, 0);
     ck_assert_int_lt(seen.rows, 50);
     ck_assert_int_eq(seen.ends, 0);
-    ck_assert_str_eq(pid_of(db), pid);
+    until_gone(pg, pid);
 }
 END_TEST
 
@@ -655,7 +733,9 @@ UNIT_SUITE(db_stream, many_rows_in_order_leave_memory_flat, big_rows_one_by_one,
            a_cancel_that_is_not_heard_breaks_the_connection,
            time_in_the_row_function_does_not_count,
            a_row_function_that_waits_holds_the_server_back,
-           a_server_that_is_too_slow_is_a_timeout, waits_add_up_to_a_timeout,
+           a_server_that_is_too_slow_is_a_timeout,
+           a_backend_looks_for_its_client_once_it_is_asked_to,
+           a_server_that_says_nothing_is_a_timeout, waits_add_up_to_a_timeout,
            prepared_once, lost_statements_are_prepared_again,
            a_changed_result_type_recovers, broken_before_the_first_row,
            broken_after_some_rows, streams_leave_nothing_behind)
