@@ -44,6 +44,8 @@ CREATE INDEX IF NOT EXISTS job_lease
     ON dsapi.job (lease_until) WHERE state = 'running';
 CREATE INDEX IF NOT EXISTS job_newest
     ON dsapi.job (source, id DESC);
+CREATE INDEX IF NOT EXISTS job_same
+    ON dsapi.job (source, md5(params::text), id);
 CREATE INDEX IF NOT EXISTS job_params
     ON dsapi.job USING gin (params jsonb_path_ops);
 
@@ -78,6 +80,68 @@ BEGIN
         END IF;
         -- it ended between the two: once more
     END LOOP;
+END $$;
+
+-- Put jobs in the queue, one for each of p_params, all or none. The answer is
+-- them in that order; equal ones are one. Where the source has data younger
+-- than p_fresh_for, that finished job is the answer; else a live one; else a
+-- new one, unless p_queue_max jobs of the source wait already (which callers
+-- at the same moment may exceed by what each of them adds).
+CREATE OR REPLACE FUNCTION dsapi.enqueue_all(p_source text, p_params jsonb[],
+                                             p_max_attempts integer,
+                                             p_trace text,
+                                             p_queue_max integer,
+                                             p_fresh_for interval)
+RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_params)]);
+    given record;
+    found_id bigint;
+    room integer;
+BEGIN
+    -- in the order of their keys, so that two callers never wait for each
+    -- other
+    FOR given IN
+        SELECT params, md5(params::text) AS key, n::integer AS n
+          FROM unnest(p_params) WITH ORDINALITY AS p (params, n) ORDER BY 2
+    LOOP
+        SELECT id INTO found_id FROM dsapi.job
+         WHERE source = p_source AND md5(params::text) = given.key
+           AND state = 'succeeded'
+           AND finished_at > clock_timestamp() - p_fresh_for
+         ORDER BY id DESC LIMIT 1;
+        WHILE found_id IS NULL LOOP
+            SELECT id INTO found_id FROM dsapi.job
+             WHERE source = p_source AND md5(params::text) = given.key
+               AND state IN ('queued', 'running');
+            EXIT WHEN FOUND;
+            IF room IS NULL THEN
+                SELECT p_queue_max - count(*) INTO room
+                  FROM (SELECT FROM dsapi.job
+                         WHERE source = p_source AND state = 'queued'
+                         LIMIT p_queue_max) AS waiting;
+            END IF;
+            IF room <= 0 THEN
+                RAISE EXCEPTION 'the queue of % is full', p_source
+                      USING ERRCODE = 'DS002';
+            END IF;
+            INSERT INTO dsapi.job (source, params, max_attempts, trace)
+            VALUES (p_source, given.params, p_max_attempts, p_trace)
+            ON CONFLICT (source, md5(params::text))
+               WHERE state IN ('queued', 'running') DO NOTHING
+            RETURNING id INTO found_id;
+            IF FOUND THEN
+                room := room - 1;
+                PERFORM pg_notify('dsapi_job', '');
+            END IF;
+            -- else somebody was faster: look again
+        END LOOP;
+        ids[given.n] := found_id;
+    END LOOP;
+    RETURN QUERY
+        SELECT j.* FROM unnest(ids) WITH ORDINALITY AS i (id, n)
+          JOIN dsapi.job j ON j.id = i.id
+         ORDER BY i.n;
 END $$;
 
 -- Take up to p_limit jobs that are due. The attempt counts from here on.
