@@ -95,6 +95,9 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_JOB
 } mod_dsapi_action_e;
 
+/* The most jobs that one request puts into the queue. */
+#define MOD_DSAPI_LIST_MAX 1000
+
 typedef struct mod_dsapi_route_t {
     const mod_dsapi_service_t *service;
     const char *method; /* upper case */
@@ -132,6 +135,8 @@ typedef struct mod_dsapi_route_t {
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
                                        route's parameter; -1: none */
+    int list_index;           /* of the route's list that makes a job
+                                       for each item; -1: none */
     dsapi_sql_t *job_sql;     /* what enqueues or looks up */
     const struct mod_dsapi_route_t *status_route; /* for Location; NULL */
     ap_directive_t *action_directive;

@@ -701,4 +701,12 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiTimeout", IN_SOURCE, 1, 1, mod_dsapi_set_timeout,
           "takes a time, such as 30s",
           "Longest time of an upstream transfer (default 30s)"),
+    INNER("DsapiQueueMax", IN_SOURCE, 1, 1, mod_dsapi_set_queue_max,
+          "takes how many jobs may wait, such as 1000",
+          "Jobs of a source that may wait; beyond, 503 (1 to 1000000; default "
+          "1000)"),
+    INNER("DsapiFreshFor", IN_SOURCE, 1, 1, mod_dsapi_set_fresh_for,
+          "takes a time, such as 1d",
+          "How long a GET route with DsapiEnqueue answers a finished job "
+          "instead (default: never)"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

@@ -28,4 +28,12 @@ const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 
+/* queue_directives.c: of a section <DsapiSource>, about its queue. */
+const char *mod_dsapi_set_queue_max(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_set_fresh_for(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+
 #endif

@@ -27,7 +27,7 @@ static void fill(dsapi_call_t *pcall, apr_pool_t *pool, const char *text,
     pcall->values = values;
 }
 
-static const char *interval_text(apr_interval_time_t t, apr_pool_t *pool)
+const char *dsapi_queue_interval(apr_interval_time_t t, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%" APR_TIME_T_FMT " microseconds", t);
 }
@@ -45,7 +45,7 @@ void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
          "max_attempts, trace FROM dsapi.claim($1::text[], $2::integer, "
          "$3::interval)",
          3, dsapi_base_array_literal(sources, pool), apr_itoa(pool, limit),
-         interval_text(lease, pool));
+         dsapi_queue_interval(lease, pool));
 }
 
 void dsapi_queue_heartbeat(dsapi_call_t *pcall, const apr_array_header_t *ids,
@@ -56,7 +56,8 @@ void dsapi_queue_heartbeat(dsapi_call_t *pcall, const apr_array_header_t *ids,
          "SELECT heartbeat FROM dsapi.heartbeat($1::bigint[], $2::uuid[], "
          "$3::interval)",
          3, dsapi_base_array_literal(ids, pool),
-         dsapi_base_array_literal(tokens, pool), interval_text(lease, pool));
+         dsapi_base_array_literal(tokens, pool),
+         dsapi_queue_interval(lease, pool));
 }
 
 void dsapi_queue_release(dsapi_call_t *pcall, const apr_array_header_t *ids,
@@ -114,7 +115,7 @@ void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
          "SELECT fail FROM dsapi.fail($1::bigint, $2::uuid, $3::text, "
          "$4::interval)",
          4, id, token, error,
-         retry_in < 0 ? NULL : interval_text(retry_in, pool));
+         retry_in < 0 ? NULL : dsapi_queue_interval(retry_in, pool));
 }
 
 void dsapi_queue_reap(dsapi_call_t *pcall, apr_pool_t *pool)

@@ -13,8 +13,14 @@
 /** The SQLSTATE of hold and finish where the lease is lost. */
 #define DSAPI_QUEUE_LEASE_LOST "DS001"
 
+/** The SQLSTATE of dsapi.enqueue_all where the queue of a source is full. */
+#define DSAPI_QUEUE_FULL "DS002"
+
 /** The channel that enqueue notifies. */
 #define DSAPI_QUEUE_CHANNEL "dsapi_job"
+
+/** @return a time span as PostgreSQL reads it, in pool */
+const char *dsapi_queue_interval(apr_interval_time_t t, apr_pool_t *pool);
 
 /** LISTEN for new jobs. */
 void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);

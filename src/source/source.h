@@ -27,6 +27,8 @@ typedef struct dsapi_source_t {
     apr_interval_time_t timeout;       /* of a whole transfer */
     apr_interval_time_t store_timeout; /* of each statement that stores */
     apr_off_t max_body_bytes;
+    int queue_max;                 /* jobs that wait */
+    apr_interval_time_t fresh_for; /* how long data is new; 0: never */
 } dsapi_source_t;
 
 /**

@@ -299,6 +299,11 @@ END
 1 ~ DsapiTimeout: takes a time ~ DsapiTimeout 30
 1 ~ DsapiQuery: belongs into <DsapiRoute> ~ DsapiQuery "SELECT 1"
 1 ~ DsapiMaxBody: takes a size ~ DsapiMaxBody big
+1 ~ DsapiQueueMax: takes how many jobs may wait, 1 to 1000000 ~ DsapiQueueMax 0
+1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax 5x
+1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax
+1 ~ DsapiFreshFor: takes a time with its unit ~ DsapiFreshFor 5
+1 ~ DsapiFreshFor: takes a time with its unit.*above 0 ~ DsapiFreshFor 0s
 END
     table '<DsapiService w "/w">' '</DsapiService>' <<'END'
 1 ~ <DsapiSource> takes a name ~ <DsapiSource>\n</DsapiSource>
@@ -315,9 +320,12 @@ END
         '</DsapiService>' <<'END'
 2 ~ DsapiEnqueue: the source's parameter 'a' gets no value: declare "DsapiParam a" ~ <DsapiRoute POST "/r">\nDsapiEnqueue s\n</DsapiRoute>
 3 ~ DsapiEnqueue: the parameter 'a' is text, the source's 'a' is int ~ <DsapiRoute POST "/r">\nDsapiParam a text\nDsapiEnqueue s\n</DsapiRoute>
+3 ~ DsapiEnqueue: the parameter 'a' is text\[\], the source's 'a' is int ~ <DsapiRoute POST "/r">\nDsapiParam a text[]\nDsapiEnqueue s\n</DsapiRoute>
+3 ~ DsapiJob: the parameter 'a' is int\[\], the source's 'a' is int ~ <DsapiRoute GET "/r">\nDsapiParam a int[]\nDsapiJob s\n</DsapiRoute>
 3 ~ DsapiEnqueue: the source 's' has no parameter 'z' ~ <DsapiRoute POST "/r">\nDsapiParam a int\nDsapiEnqueue s z=:a\n</DsapiRoute>
 2 ~ DsapiEnqueue: the source's parameter 'a' gets no value.* ~ <DsapiRoute POST "/r">\nDsapiEnqueue s a=:nope\n</DsapiRoute>
 3 ~ DsapiJob: the parameter 'b' is bool, the source's 'a' is int ~ <DsapiRoute GET "/r">\nDsapiParam b bool\nDsapiJob s a=:b\n</DsapiRoute>
+10 ~ DsapiEnqueue: one list makes the jobs, and not both 'x' and 'y' ~ <DsapiSource two>\nDsapiParam x int\nDsapiParam y int\nDsapiFetch "http://x/"\nDsapiStore "SELECT :body"\n</DsapiSource>\n<DsapiRoute POST "/r">\nDsapiParam x int[]\nDsapiParam y int[]\nDsapiEnqueue two\n</DsapiRoute>
 1 ~ DsapiRoute.*DsapiResult goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiResult row\n</DsapiRoute>
 END
 }
