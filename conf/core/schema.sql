@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS dsapi.job (
         autovacuum_vacuum_threshold = 200);
 
 ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS trace text;
+-- of the last five attempts that failed: [{"attempt", "at", "error"}]
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS errors jsonb;
 
 -- One live job per source and parameters.
 CREATE UNIQUE INDEX IF NOT EXISTS job_live
@@ -42,6 +44,8 @@ CREATE INDEX IF NOT EXISTS job_ready
     ON dsapi.job (run_at, id) WHERE state = 'queued';
 CREATE INDEX IF NOT EXISTS job_lease
     ON dsapi.job (lease_until) WHERE state = 'running';
+CREATE INDEX IF NOT EXISTS job_failed
+    ON dsapi.job (id) WHERE state = 'failed';
 CREATE INDEX IF NOT EXISTS job_newest
     ON dsapi.job (source, id DESC);
 CREATE INDEX IF NOT EXISTS job_same
@@ -214,6 +218,17 @@ BEGIN
     END IF;
 END $$;
 
+-- A job's errors with one more; the last five are kept.
+CREATE OR REPLACE FUNCTION dsapi.add_error(p_errors jsonb, p_attempt integer,
+                                           p_error text)
+RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_path_query_array(
+               coalesce(p_errors, '[]') || jsonb_build_object(
+                   'attempt', p_attempt, 'at', clock_timestamp(),
+                   'error', p_error),
+               '$[last - 4 to last]')
+$$;
+
 -- End an attempt badly: try again after p_retry_in, or (NULL) never. The
 -- answer is the new state; no row: the lease is lost.
 CREATE OR REPLACE FUNCTION dsapi.fail(p_id bigint, p_token uuid, p_error text,
@@ -223,6 +238,7 @@ RETURNS SETOF text LANGUAGE sql AS $$
        SET state = CASE WHEN p_retry_in IS NULL OR attempts >= max_attempts
                         THEN 'failed' ELSE 'queued' END,
            error = p_error,
+           errors = dsapi.add_error(errors, attempts, p_error),
            run_at = clock_timestamp() + coalesce(p_retry_in, '0'),
            finished_at = CASE WHEN p_retry_in IS NULL
                                 OR attempts >= max_attempts
@@ -259,6 +275,8 @@ CREATE OR REPLACE FUNCTION dsapi.reap() RETURNS integer LANGUAGE sql AS $$
            SET state = CASE WHEN j.attempts >= j.max_attempts
                             THEN 'failed' ELSE 'queued' END,
                error = 'the worker was lost during the attempt',
+               errors = dsapi.add_error(
+                   errors, attempts, 'the worker was lost during the attempt'),
                run_at = clock_timestamp(),
                finished_at = CASE WHEN j.attempts >= j.max_attempts
                                   THEN clock_timestamp() END,
@@ -270,3 +288,73 @@ CREATE OR REPLACE FUNCTION dsapi.reap() RETURNS integer LANGUAGE sql AS $$
       LEFT JOIN LATERAL (SELECT pg_notify('dsapi_job', '') WHERE n > 0) told
              ON true
 $$;
+
+-- What people do to jobs (SetHandler dsapi-jobs). A refusal's SQLSTATE is its
+-- HTTP status, and its message is for them.
+
+-- Try a failed job once more, from its first attempt.
+CREATE OR REPLACE FUNCTION dsapi.retry(p_id bigint)
+RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
+DECLARE
+    now_state text;
+BEGIN
+    SELECT state INTO now_state FROM dsapi.job WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no job %', p_id USING ERRCODE = 'PT404';
+    ELSIF now_state <> 'failed' THEN
+        RAISE EXCEPTION 'the job is %, not failed', now_state
+              USING ERRCODE = 'PT409';
+    END IF;
+    RETURN QUERY
+        UPDATE dsapi.job
+           SET state = 'queued', attempts = 0, run_at = clock_timestamp(),
+               queued_at = clock_timestamp(), finished_at = NULL
+         WHERE id = p_id
+        RETURNING *;
+    PERFORM pg_notify('dsapi_job', '');
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'an equal job is queued or running'
+          USING ERRCODE = 'PT409';
+END $$;
+
+-- Try the failed jobs of a source once more, as far as no newer job has the
+-- same parameters; a thousand at most. The answer is how many.
+CREATE OR REPLACE FUNCTION dsapi.retry_all(p_source text)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    failed_id bigint;
+    n integer := 0;
+BEGIN
+    FOR failed_id IN
+        SELECT id FROM dsapi.job j
+         WHERE state = 'failed' AND source = p_source
+           AND NOT EXISTS (SELECT FROM dsapi.job newer
+                            WHERE newer.source = j.source
+                              AND md5(newer.params::text) = md5(j.params::text)
+                              AND newer.id > j.id)
+         ORDER BY md5(params::text) LIMIT 1000
+    LOOP
+        BEGIN
+            PERFORM dsapi.retry(failed_id);
+            n := n + 1;
+        EXCEPTION WHEN SQLSTATE 'PT404' OR SQLSTATE 'PT409' THEN
+            NULL; -- somebody was faster
+        END;
+    END LOOP;
+    RETURN n;
+END $$;
+
+-- Take a job out of the queue, or forget one that has ended.
+CREATE OR REPLACE FUNCTION dsapi.remove(p_id bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM dsapi.job WHERE id = p_id AND state <> 'running';
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM FROM dsapi.job WHERE id = p_id;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the job is running' USING ERRCODE = 'PT409';
+    END IF;
+    RAISE EXCEPTION 'there is no job %', p_id USING ERRCODE = 'PT404';
+END $$;

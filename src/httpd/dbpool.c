@@ -257,6 +257,11 @@ apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
     apr_status_t rv = enter(gate, srv->db_wait);
 
     *prows = NULL;
+    if (rv == APR_SUCCESS && !dbd_open) {
+        leave(gate, 1);
+        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
+                          "the service is not set up: it needs mod_dbd");
+    }
     if (rv == DSAPI_EBUSY) {
         dsapi_fail(perr, pool, rv, "database-busy",
                    "every database connection is in use; try again");

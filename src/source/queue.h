@@ -19,6 +19,11 @@
 /** The channel that enqueue notifies. */
 #define DSAPI_QUEUE_CHANNEL "dsapi_job"
 
+/** Fill in a call. @param text  SQL, borrowed; @param nvalues  how many texts
+ *  follow: $1, $2, ... (NULL: SQL NULL) */
+void dsapi_queue_call(dsapi_call_t *pcall, apr_pool_t *pool, const char *text,
+                      int nvalues, ...);
+
 /** @return a time span as PostgreSQL reads it, in pool */
 const char *dsapi_queue_interval(apr_interval_time_t t, apr_pool_t *pool);
 
