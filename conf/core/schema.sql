@@ -40,10 +40,16 @@ ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS errors jsonb;
 CREATE UNIQUE INDEX IF NOT EXISTS job_live
     ON dsapi.job (source, md5(params::text))
     WHERE state IN ('queued', 'running');
-CREATE INDEX IF NOT EXISTS job_ready
-    ON dsapi.job (run_at, id) WHERE state = 'queued';
-CREATE INDEX IF NOT EXISTS job_lease
-    ON dsapi.job (lease_until) WHERE state = 'running';
+-- What a claim looks at, source by source: a source that is held back, or that
+-- nobody here knows, is in nobody's way.
+CREATE INDEX IF NOT EXISTS job_waiting
+    ON dsapi.job (source, run_at, id) WHERE state = 'queued';
+CREATE INDEX IF NOT EXISTS job_running
+    ON dsapi.job (source) WHERE state = 'running';
+DROP INDEX IF EXISTS dsapi.job_ready, dsapi.job_lease;
+-- what purge goes along
+CREATE INDEX IF NOT EXISTS job_finished
+    ON dsapi.job (source, finished_at, id) WHERE finished_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS job_failed
     ON dsapi.job (id) WHERE state = 'failed';
 CREATE INDEX IF NOT EXISTS job_newest
@@ -52,6 +58,20 @@ CREATE INDEX IF NOT EXISTS job_same
     ON dsapi.job (source, md5(params::text), id);
 CREATE INDEX IF NOT EXISTS job_params
     ON dsapi.job USING gin (params jsonb_path_ops);
+
+-- The next moment at which a source's upstream may be asked, where it has a
+-- limit (DsapiUpstreamLimit). Whoever claims holds the row.
+CREATE TABLE IF NOT EXISTS dsapi.upstream (
+    source  text        PRIMARY KEY,
+    next_at timestamptz NOT NULL DEFAULT 'epoch'
+) WITH (fillfactor = 50);
+
+-- How far purge has come along a source's finished jobs.
+CREATE TABLE IF NOT EXISTS dsapi.purged (
+    source      text        PRIMARY KEY,
+    finished_at timestamptz NOT NULL DEFAULT '-infinity',
+    id          bigint      NOT NULL DEFAULT 0
+);
 
 -- Put a job in the queue; where a live one has the same source and
 -- parameters, that one is the answer. Wakes the workers at commit.
@@ -90,7 +110,7 @@ END $$;
 -- them in that order; equal ones are one. Where the source has data younger
 -- than p_fresh_for, that finished job is the answer; else a live one; else a
 -- new one, unless p_queue_max jobs of the source wait already (which callers
--- at the same moment may exceed by what each of them adds).
+-- at the same moment may exceed by what each of them adds; NULL: any number).
 CREATE OR REPLACE FUNCTION dsapi.enqueue_all(p_source text, p_params jsonb[],
                                              p_max_attempts integer,
                                              p_trace text,
@@ -119,7 +139,7 @@ BEGIN
              WHERE source = p_source AND md5(params::text) = given.key
                AND state IN ('queued', 'running');
             EXIT WHEN FOUND;
-            IF room IS NULL THEN
+            IF room IS NULL AND p_queue_max IS NOT NULL THEN
                 SELECT p_queue_max - count(*) INTO room
                   FROM (SELECT FROM dsapi.job
                          WHERE source = p_source AND state = 'queued'
@@ -148,30 +168,126 @@ BEGIN
          ORDER BY i.n;
 END $$;
 
--- Take up to p_limit jobs that are due. The attempt counts from here on.
+-- How many jobs of a source may start now: one every p_every, but for what was
+-- not used of the last tenth of a second, and p_concurrency at once (NULL: no
+-- limit). Until the transaction's end nobody else is let in: they get 0.
+CREATE OR REPLACE FUNCTION dsapi.upstream_free(p_source text, p_every interval,
+                                               p_concurrency integer)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    free integer := 2147483647;
+    slot timestamptz;
+    unused interval;
+BEGIN
+    IF p_every IS NULL AND p_concurrency IS NULL THEN
+        RETURN free;
+    END IF;
+    PERFORM FROM dsapi.upstream WHERE source = p_source;
+    IF NOT FOUND THEN
+        INSERT INTO dsapi.upstream (source) VALUES (p_source)
+            ON CONFLICT DO NOTHING;
+    END IF;
+    SELECT next_at INTO slot FROM dsapi.upstream
+     WHERE source = p_source FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    IF p_every IS NOT NULL THEN
+        unused := least(clock_timestamp() - slot, interval '100 ms');
+        free := CASE WHEN unused < interval '0' THEN 0
+                     ELSE 1 + floor(extract(epoch FROM unused)
+                                    / extract(epoch FROM p_every)) END;
+    END IF;
+    IF p_concurrency IS NOT NULL AND free > 0 THEN
+        free := least(free, p_concurrency - (
+            SELECT count(*) FROM dsapi.job
+             WHERE source = p_source AND state = 'running'));
+    END IF;
+    RETURN free;
+END $$;
+
+-- Take up to p_limit jobs that are due, of sources with these limits. The
+-- attempt counts from here on. The source whose job has waited longest comes
+-- first.
+CREATE OR REPLACE FUNCTION dsapi.claim(p_sources text[], p_every interval[],
+                                       p_concurrency integer[],
+                                       p_limit integer, p_lease interval)
+RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    free integer;
+    taken integer;
+    room integer := p_limit;
+    -- read once: an index is of no use for what may change with each row
+    due_at timestamptz := clock_timestamp();
+BEGIN
+    FOR one IN
+        SELECT s.source, s.every, s.concurrency
+          FROM unnest(p_sources, p_every, p_concurrency)
+               AS s (source, every, concurrency)
+         CROSS JOIN LATERAL (
+               SELECT run_at, id FROM dsapi.job j
+                WHERE j.state = 'queued' AND j.source = s.source
+                ORDER BY run_at, id LIMIT 1) AS head
+         WHERE head.run_at <= due_at
+         ORDER BY head.run_at, head.id
+    LOOP
+        EXIT WHEN room <= 0;
+        free := least(room, dsapi.upstream_free(one.source, one.every,
+                                                one.concurrency));
+        CONTINUE WHEN free <= 0;
+        -- as a CTE it runs once: a join could ask a subquery, which locks more
+        -- rows each time, again and again
+        RETURN QUERY
+            WITH due AS MATERIALIZED (
+                SELECT id FROM dsapi.job
+                 WHERE state = 'queued' AND source = one.source
+                   AND run_at <= due_at
+                 ORDER BY run_at, id
+                 LIMIT free
+                   FOR UPDATE SKIP LOCKED)
+            UPDATE dsapi.job j
+               SET state = 'running', attempts = j.attempts + 1,
+                   started_at = clock_timestamp(), finished_at = NULL,
+                   lease_token = gen_random_uuid(),
+                   lease_until = clock_timestamp() + p_lease
+              FROM due
+             WHERE j.id = due.id
+            RETURNING j.*;
+        GET DIAGNOSTICS taken = ROW_COUNT;
+        room := room - taken;
+        IF one.every IS NOT NULL AND taken > 0 THEN
+            UPDATE dsapi.upstream
+               SET next_at = greatest(next_at, clock_timestamp()
+                                               - interval '100 ms')
+                             + taken * one.every
+             WHERE source = one.source;
+        END IF;
+    END LOOP;
+END $$;
+
+-- as an older httpd calls it
 CREATE OR REPLACE FUNCTION dsapi.claim(p_sources text[], p_limit integer,
                                        p_lease interval)
 RETURNS SETOF dsapi.job LANGUAGE sql AS $$
-    -- as a CTE it runs once: a join could ask a subquery, which locks more
-    -- rows each time, again and again
-    WITH due AS MATERIALIZED (
-        SELECT id FROM dsapi.job
-         WHERE state = 'queued' AND run_at <= clock_timestamp()
-           AND source = ANY (p_sources)
-         ORDER BY run_at, id
-         LIMIT p_limit
-           FOR UPDATE SKIP LOCKED)
-    UPDATE dsapi.job j
-       SET state = 'running', attempts = j.attempts + 1,
-           started_at = clock_timestamp(), finished_at = NULL,
-           lease_token = gen_random_uuid(),
-           lease_until = clock_timestamp() + p_lease
-      FROM due
-     WHERE j.id = due.id
-    RETURNING j.*
+    SELECT * FROM dsapi.claim(p_sources, NULL, NULL, p_limit, p_lease)
 $$;
 
--- Microseconds until the next queued job is due; NULL: none is queued.
+-- Microseconds until the next queued job of these sources is due; NULL: none
+-- is queued.
+CREATE OR REPLACE FUNCTION dsapi.due_in(p_sources text[])
+RETURNS bigint LANGUAGE sql AS $$
+    SELECT (extract(epoch FROM min(head.run_at) - clock_timestamp())
+            * 1000000)::bigint
+      FROM unnest(p_sources) AS s (source)
+     CROSS JOIN LATERAL (
+           SELECT run_at FROM dsapi.job j
+            WHERE j.state = 'queued' AND j.source = s.source
+            ORDER BY run_at LIMIT 1) AS head
+     WHERE isfinite(head.run_at)
+$$;
+
+-- as an older httpd calls it
 CREATE OR REPLACE FUNCTION dsapi.due_in() RETURNS bigint LANGUAGE sql AS $$
     SELECT (extract(epoch FROM min(run_at) - clock_timestamp())
             * 1000000)::bigint
@@ -288,6 +404,58 @@ CREATE OR REPLACE FUNCTION dsapi.reap() RETURNS integer LANGUAGE sql AS $$
       LEFT JOIN LATERAL (SELECT pg_notify('dsapi_job', '') WHERE n > 0) told
              ON true
 $$;
+
+-- Remove what finished longer than p_keep ago, but the newest job of each
+-- parameters, and the newest that succeeded. It goes along the finished jobs of
+-- each source once, p_batch in all: whichever has become that old takes those
+-- before it away. One caller at a time; the answer is whether there is
+-- more.
+CREATE OR REPLACE FUNCTION dsapi.purge(p_sources text[], p_keep interval[],
+                                       p_batch integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    from_at timestamptz;
+    from_id bigint;
+    ids bigint[];
+    room integer := p_batch;
+    upto timestamptz;
+BEGIN
+    FOR one IN SELECT * FROM unnest(p_sources, p_keep) AS s (source, keep)
+    LOOP
+        PERFORM FROM dsapi.purged WHERE source = one.source;
+        IF NOT FOUND THEN
+            INSERT INTO dsapi.purged (source) VALUES (one.source)
+                ON CONFLICT DO NOTHING;
+        END IF;
+        upto := clock_timestamp() - one.keep;
+        SELECT finished_at, id INTO from_at, from_id FROM dsapi.purged
+         WHERE source = one.source FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        ids := ARRAY(SELECT id FROM dsapi.job
+                      WHERE source = one.source
+                        AND (finished_at, id) > (from_at, from_id)
+                        AND finished_at <= upto
+                      ORDER BY finished_at, id LIMIT room);
+        CONTINUE WHEN cardinality(ids) = 0;
+        UPDATE dsapi.purged p
+           SET finished_at = j.finished_at, id = j.id
+          FROM dsapi.job j
+         WHERE p.source = one.source AND j.id = ids[cardinality(ids)];
+        WITH old AS MATERIALIZED (
+            SELECT md5(params::text) AS key, max(id) AS newest,
+                   max(id) FILTER (WHERE state = 'succeeded') AS newest_good
+              FROM dsapi.job WHERE id = ANY (ids) GROUP BY 1)
+        DELETE FROM dsapi.job j USING old
+         WHERE j.source = one.source AND md5(j.params::text) = old.key
+           AND j.id < old.newest AND j.state IN ('succeeded', 'failed')
+           AND j.finished_at <= upto
+           AND (j.state = 'failed' OR j.id < old.newest_good);
+        room := room - cardinality(ids);
+        EXIT WHEN room = 0;
+    END LOOP;
+    RETURN room = 0;
+END $$;
 
 -- What people do to jobs (SetHandler dsapi-jobs). A refusal's SQLSTATE is its
 -- HTTP status, and its message is for them.

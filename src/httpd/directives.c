@@ -709,4 +709,12 @@ const command_rec mod_dsapi_commands[] = {
           "takes a time, such as 1d",
           "How long a GET route with DsapiEnqueue answers a finished job "
           "instead (default: never)"),
+    INNER("DsapiJobKeep", IN_SOURCE, 1, 1, mod_dsapi_set_job_keep,
+          "takes a time, such as 7d",
+          "How long jobs that ended are kept; the newest of each parameters "
+          "stays (1min at least; default 7d)"),
+    INNER("DsapiUpstreamLimit", IN_SOURCE, 1, 2, mod_dsapi_set_upstream_limit,
+          "takes a rate, concurrency=, or both: 5/s concurrency=4",
+          "Requests to an upstream, of all httpds together: a rate and how "
+          "many at once (default: no limit)"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

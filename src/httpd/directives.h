@@ -35,5 +35,10 @@ const char *mod_dsapi_set_queue_max(cmd_parms *cmd,
 const char *mod_dsapi_set_fresh_for(cmd_parms *cmd,
                                     mod_dsapi_section_t *section,
                                     const apr_array_header_t *args);
+const char *mod_dsapi_set_job_keep(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args);
+const char *mod_dsapi_set_upstream_limit(cmd_parms *cmd,
+                                         mod_dsapi_section_t *section,
+                                         const apr_array_header_t *args);
 
 #endif

@@ -516,6 +516,7 @@ static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
     source->core.store_timeout = apr_time_from_sec(30);
     source->core.max_body_bytes = (apr_off_t)32 * 1024 * 1024;
     source->core.queue_max = 1000;
+    source->core.job_keep = apr_time_from_sec(7 * 86400);
     return source;
 }
 

@@ -36,6 +36,46 @@ void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool)
     dsapi_queue_call(pcall, pool, "LISTEN " DSAPI_QUEUE_CHANNEL, 0);
 }
 
+/* What a column of the sources' settings holds of one. */
+typedef const char *(*setting_fn)(const dsapi_source_t *source,
+                                  apr_pool_t *pool);
+
+static const char *name_of(const dsapi_source_t *source, apr_pool_t *pool)
+{
+    (void)pool;
+    return source->name;
+}
+
+static const char *every_of(const dsapi_source_t *source, apr_pool_t *pool)
+{
+    return source->every > 0 ? dsapi_queue_interval(source->every, pool) : NULL;
+}
+
+static const char *concurrency_of(const dsapi_source_t *source,
+                                  apr_pool_t *pool)
+{
+    return source->concurrency > 0 ? apr_itoa(pool, source->concurrency) : NULL;
+}
+
+static const char *keep_of(const dsapi_source_t *source, apr_pool_t *pool)
+{
+    return dsapi_queue_interval(source->job_keep, pool);
+}
+
+/* One setting of all sources, as an array. */
+static const char *settings(const apr_array_header_t *sources,
+                            setting_fn setting, apr_pool_t *pool)
+{
+    apr_array_header_t *items =
+        apr_array_make(pool, sources->nelts, sizeof(const char *));
+
+    for (int i = 0; i < sources->nelts; i++) {
+        APR_ARRAY_PUSH(items, const char *) =
+            setting(APR_ARRAY_IDX(sources, i, const dsapi_source_t *), pool);
+    }
+    return dsapi_base_array_literal(items, pool);
+}
+
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool)
 {
@@ -43,9 +83,11 @@ void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                      "SELECT id, lease_token AS token, source, params, "
                      "attempts, "
                      "max_attempts, trace FROM dsapi.claim($1::text[], "
-                     "$2::integer, "
-                     "$3::interval)",
-                     3, dsapi_base_array_literal(sources, pool),
+                     "$2::interval[], "
+                     "$3::integer[], $4::integer, $5::interval)",
+                     5, settings(sources, name_of, pool),
+                     settings(sources, every_of, pool),
+                     settings(sources, concurrency_of, pool),
                      apr_itoa(pool, limit), dsapi_queue_interval(lease, pool));
 }
 
@@ -126,7 +168,18 @@ void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
                                   : dsapi_queue_interval(retry_in, pool));
 }
 
-void dsapi_queue_reap(dsapi_call_t *pcall, apr_pool_t *pool)
+void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      apr_pool_t *pool)
 {
-    dsapi_queue_call(pcall, pool, "SELECT dsapi.reap(), dsapi.due_in()", 0);
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.reap(), dsapi.due_in($1::text[])", 1,
+                     settings(sources, name_of, pool));
+}
+
+void dsapi_queue_purge(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                       apr_pool_t *pool)
+{
+    dsapi_queue_call(
+        pcall, pool, "SELECT dsapi.purge($1::text[], $2::interval[], 1000)", 2,
+        settings(sources, name_of, pool), settings(sources, keep_of, pool));
 }

@@ -8,7 +8,7 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
-#include "db/db.h"
+#include "source/source.h"
 
 /** The SQLSTATE of hold and finish where the lease is lost. */
 #define DSAPI_QUEUE_LEASE_LOST "DS001"
@@ -32,7 +32,7 @@ void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);
 
 /** Claim jobs: columns id, token, source, params, attempts, max_attempts,
  *  trace.
- *  @param sources  of const char *, full names */
+ *  @param sources  of const dsapi_source_t *: whose, within their limits */
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool);
 
@@ -72,7 +72,14 @@ void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
                       apr_pool_t *pool);
 
 /** Take back what lost workers held: columns reap, how many, and due_in,
- *  microseconds until the next queued job is due (NULL: there is none). */
-void dsapi_queue_reap(dsapi_call_t *pcall, apr_pool_t *pool);
+ *  microseconds until the next queued job of these sources is due (NULL:
+ *  there is none). @param sources  of const dsapi_source_t * */
+void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      apr_pool_t *pool);
+
+/** Remove a batch of what has been kept long enough: column purge, 't' where
+ *  there is more. @param sources  of const dsapi_source_t * */
+void dsapi_queue_purge(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                       apr_pool_t *pool);
 
 #endif

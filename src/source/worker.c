@@ -18,6 +18,11 @@
 /* How often the leases of lost workers are looked for. */
 #define REAP_EVERY apr_time_from_sec(2)
 
+/* How often jobs that ended are removed; and the next batch, where there is
+ * more. */
+#define PURGE_EVERY apr_time_from_sec(60)
+#define PURGE_NEXT  apr_time_from_sec(1)
+
 /* How long the queue is left alone after its SQL has failed; a heartbeat
  * cannot wait so long. */
 #define QUEUE_PAUSE apr_time_from_sec(2)
@@ -31,12 +36,17 @@
  * wait while the second has something under way. */
 #define SPARE_WAIT apr_time_from_msec(10)
 
+/* Jobs of a source with a rate are claimed no more often than that: what has
+ * become free meanwhile is taken at once. */
+#define SLOT_MIN apr_time_from_msec(50)
+
 typedef enum op_e {
     OP_NONE,
     OP_LISTEN,
     OP_CLAIM,
     OP_HEARTBEAT,
     OP_REAP,
+    OP_PURGE,
     OP_STORE,  /* BEGIN to the last statement of the store */
     OP_FINISH, /* the same transaction's end */
     OP_ROLLBACK,
@@ -47,7 +57,6 @@ typedef enum op_e {
 struct dsapi_worker_t {
     const dsapi_worker_config_t *config;
     apr_pool_t *pool;
-    apr_array_header_t *names; /* of the sources, const char * */
     dsapi_client_t *client;
     dsapi_job_t *jobs; /* in the order they were claimed */
     int njobs;
@@ -70,6 +79,7 @@ struct dsapi_worker_t {
     apr_time_t claim_at;
     apr_time_t beat_at;
     apr_time_t reap_at;
+    apr_time_t purge_at;
     int op_errors; /* in a row, of the queue's SQL */
     op_e told_op;  /* whose error has been told last */
     char told_state[6];
@@ -89,11 +99,6 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
 
     w->config = config;
     w->pool = pool;
-    w->names = apr_array_make(pool, 8, sizeof(const char *));
-    for (int i = 0; i < config->sources->nelts; i++) {
-        APR_ARRAY_PUSH(w->names, const char *) =
-            APR_ARRAY_IDX(config->sources, i, const dsapi_source_t *)->name;
-    }
     w->link = dsapi_link_make(config->conninfo, config->prepare, pool);
     w->op_pool = dsapi_link_begin(w->link);
     w->spare = dsapi_spare_make(config->conninfo, config->prepare, pool);
@@ -103,10 +108,23 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
 
 /* Jobs */
 
+/* There is something to be claimed in so long. */
+static void expect_job(dsapi_worker_t *w, apr_interval_time_t wait)
+{
+    apr_time_t due = dsapi_link_clock() + (wait > 0 ? wait : 0);
+
+    if (due < w->claim_at) {
+        w->claim_at = due;
+    }
+}
+
 static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
 {
     if (w->storing == job) {
         w->storing = NULL;
+    }
+    if (job->source->concurrency > 0) {
+        w->notified = 1; /* another may start in its place */
     }
     dsapi_job_drop(&w->jobs, job);
     w->njobs--;
@@ -119,10 +137,12 @@ static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
     const dsapi_source_t *source = NULL;
     dsapi_job_t *job;
 
-    for (int i = 0; i < w->names->nelts && !source; i++) {
-        if (strcmp(APR_ARRAY_IDX(w->names, i, const char *), name) == 0) {
-            source =
-                APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
+    for (int i = 0; i < w->config->sources->nelts; i++) {
+        const dsapi_source_t *one =
+            APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
+
+        if (strcmp(one->name, name) == 0) {
+            source = one;
         }
     }
     if (!source) {
@@ -131,6 +151,9 @@ static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
     job = dsapi_job_make(source, rows, row, w->pool);
     dsapi_job_append(&w->jobs, job);
     w->njobs++;
+    if (source->every > 0) {
+        expect_job(w, source->every > SLOT_MIN ? source->every : SLOT_MIN);
+    }
     if (!w->stopping) { /* or else it is given back at once */
         tell(w, DSAPI_EVENT_CLAIMED, job, NULL);
         dsapi_job_fetch(job, w->client);
@@ -271,10 +294,13 @@ static void send_fail(dsapi_worker_t *w, dsapi_job_t *job)
 static void send_claim(dsapi_worker_t *w, apr_time_t now)
 {
     begin_query(w);
-    dsapi_queue_claim(push_call(w), w->names, w->config->concurrency - w->njobs,
-                      w->config->lease, w->op_pool);
+    dsapi_queue_claim(push_call(w), w->config->sources,
+                      w->config->concurrency - w->njobs, w->config->lease,
+                      w->op_pool);
     w->notified = 0;
-    w->claim_at = now + w->config->poll;
+    if (now >= w->claim_at) { /* else something is expected then */
+        w->claim_at = now + w->config->poll;
+    }
     if (w->njobs == 0) {
         w->beat_at = now + w->config->heartbeat;
     }
@@ -329,13 +355,19 @@ static int send_next(dsapi_worker_t *w)
     }
     else if (!w->stopping && now >= w->reap_at) {
         begin_query(w);
-        dsapi_queue_reap(push_call(w), w->op_pool);
+        dsapi_queue_reap(push_call(w), w->config->sources, w->op_pool);
         w->reap_at = now + REAP_EVERY;
         send_batch(w, OP_REAP, NULL, QUERY_LIMIT);
     }
     else if (!w->stopping && w->njobs < w->config->concurrency &&
              (w->notified || now >= w->claim_at)) {
         send_claim(w, now);
+    }
+    else if (!w->stopping && now >= w->purge_at) {
+        begin_query(w);
+        dsapi_queue_purge(push_call(w), w->config->sources, w->op_pool);
+        w->purge_at = now + PURGE_EVERY;
+        send_batch(w, OP_PURGE, NULL, QUERY_LIMIT);
     }
     else {
         return 0;
@@ -358,16 +390,6 @@ static void drop_gone(dsapi_worker_t *w, const apr_array_header_t *gone)
         if (job) {
             drop_job(w, job);
         }
-    }
-}
-
-/* There is something to be claimed in so long. */
-static void expect_job(dsapi_worker_t *w, apr_interval_time_t wait)
-{
-    apr_time_t due = dsapi_link_clock() + (wait > 0 ? wait : 0);
-
-    if (due < w->claim_at) {
-        w->claim_at = due;
     }
 }
 
@@ -425,6 +447,15 @@ static void end_reap(dsapi_worker_t *w, const dsapi_rows_t *rows)
     }
 }
 
+static void end_purge(dsapi_worker_t *w, const dsapi_rows_t *rows)
+{
+    const char *more = dsapi_rows_get(rows, "purge");
+
+    if (more && *more == 't') {
+        w->purge_at = dsapi_link_clock() + PURGE_NEXT;
+    }
+}
+
 static void drop_all_jobs(dsapi_worker_t *w)
 {
     while (w->jobs) {
@@ -455,6 +486,9 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         break;
     case OP_REAP:
         end_reap(w, rows);
+        break;
+    case OP_PURGE:
+        end_purge(w, rows);
         break;
     case OP_STORE:
         end_store(w, job, rows);
@@ -665,7 +699,7 @@ static apr_time_t next_due(const dsapi_worker_t *w)
 
         return due > 0 ? earlier(due, at) : at;
     }
-    due = w->reap_at;
+    due = earlier(w->reap_at, w->purge_at);
     if (w->njobs < w->config->concurrency) {
         due = earlier(due, w->claim_at);
     }

@@ -303,6 +303,15 @@ END
 1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax 5x
 1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax
 1 ~ DsapiFreshFor: takes a time with its unit ~ DsapiFreshFor 5
+1 ~ DsapiJobKeep: takes a time with its unit ~ DsapiJobKeep forever
+1 ~ DsapiJobKeep: takes a minute at least ~ DsapiJobKeep 59s
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 0/s
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/week
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s 6/s
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s concurrency=0
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s burst=2
 1 ~ DsapiFreshFor: takes a time with its unit.*above 0 ~ DsapiFreshFor 0s
 END
     table '<DsapiService w "/w">' '</DsapiService>' <<'END'

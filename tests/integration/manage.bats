@@ -77,7 +77,7 @@ next_page() {
     [[ $(header Cache-Control) == no-store ]]
     [[ $(header Content-Type) == 'application/json; charset=utf-8' ]]
     header X-Request-Id
-    ! header Link
+    run ! header Link
     req GET "$J?state=failed"
     [[ $(ids) == 7,4,2 ]]
     req GET "$J?state=failed&source=m/a"
@@ -86,7 +86,7 @@ next_page() {
     [[ $(ids) == 6,5,4,3 ]]
     req GET "$(next_page)"
     [[ $(ids) == 2,1 ]]
-    ! header Link
+    run ! header Link
     req HEAD "$J?limit=3"
     expect 200
     [[ $(next_page) == "$J?limit=3&after=5" ]]

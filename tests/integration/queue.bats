@@ -14,6 +14,8 @@ setup_file() {
         $(source_of data '')
         $(source_of fresh 'DsapiFreshFor 1h')
         $(source_of full 'DsapiQueueMax 3')
+        $(source_of narrow 'DsapiUpstreamLimit concurrency=2')
+        $(source_of slow 'DsapiUpstreamLimit 5/s concurrency=9')
         <DsapiRoute POST /odd/{name}>
             DsapiParam name slug
             DsapiEnqueue data
@@ -61,7 +63,7 @@ setup() {
     dsapi_test_begin
     stub DELETE /_stub/answers >"$BATS_TEST_TMPDIR/stub"
     stub DELETE /_stub/log >"$BATS_TEST_TMPDIR/stub"
-    sql 'TRUNCATE dsapi.job, stored'
+    sql 'TRUNCATE dsapi.job, dsapi.upstream, dsapi.purged, stored'
     answer 0
 }
 
@@ -81,9 +83,9 @@ hold() {
 # release N: once so many requests are held
 release() {
     wait_until 10 is_held "$1"
-    stub POST /_stub/release >"$BATS_TEST_TMPDIR/stub"
     stub DELETE /_stub/answers >"$BATS_TEST_TMPDIR/stub"
     answer 0
+    stub POST /_stub/release >"$BATS_TEST_TMPDIR/stub"
 }
 
 is_held() {
@@ -185,7 +187,7 @@ has_jobs() {
     expect 202 'map(.name) | join(",")' france,new-zealand,c \
         'map(.state) | unique | join(",")' queued
     [[ $(header Cache-Control) == no-store ]]
-    ! header Location
+    run ! header Location
     has_jobs 3 true
     # the live ones are the answer
     req GET '/q/data?names=c,x,france'
@@ -223,4 +225,92 @@ has_jobs() {
     expect 202 '.[0].state' succeeded '.[1].name' c
     req GET '/q/fresh?names=a&depth=2'
     expect 202 '.[0].depth' 2
+}
+
+# ---- the upstream's limits ----
+
+@test "DsapiUpstreamLimit: so many at once, and the others wait uncounted" {
+    hold
+    post /q/narrow '["a", "b", "c", "d", "e"]'
+    expect 202
+    wait_until 10 is_held 2
+    # another source is not held up
+    post /q/data '["a", "b"]'
+    wait_until 10 is_held 4
+    has_jobs 3 "source = 'q/narrow' AND state = 'queued' AND attempts = 0"
+    release 4
+    wait_until 20 has_jobs 5 "source = 'q/narrow' AND state = 'succeeded'
+        AND attempts = 1"
+    [[ $(sql "SELECT max(n) FROM (
+          SELECT count(*) AS n FROM dsapi.job a JOIN dsapi.job b
+              ON b.started_at BETWEEN a.started_at AND a.finished_at
+           WHERE a.source = 'q/narrow' AND b.source = 'q/narrow'
+           GROUP BY a.id) AS overlaps") -le 3 ]]
+}
+
+@test "DsapiUpstreamLimit: a rate that all children share" {
+    post /q/slow "$(jq -nc '[range(12) | "a\(.)"]')"
+    expect 202
+    wait_until 30 has_jobs 12 "state = 'succeeded' AND attempts = 1"
+    # never more than five, and one that was left of the last tenth, a second
+    [[ $(sql "SELECT count(*) FROM (
+          SELECT started_at - lag(started_at, 6) OVER (ORDER BY started_at)
+                 AS t FROM dsapi.job) AS spans
+           WHERE t < interval '900 ms'") == 0 ]]
+}
+
+# ---- the table's health ----
+
+@test "what has been kept for DsapiJobKeep is removed, but for the newest" {
+    sql "INSERT INTO dsapi.job (source, params, max_attempts, state,
+                                finished_at)
+         SELECT 'q/data', json_build_object('name', 'a', 'depth', n / 1500), 5,
+                'succeeded', now() - interval '8 days'
+           FROM generate_series(0, 2999) AS n"
+    httpd_restart_graceful
+    wait_until 20 has_jobs 2 true
+    req GET /q/data/a/status
+    expect 200 .state succeeded .depth 1
+}
+
+@test "no statement of the queue reads the whole table" {
+    local statement
+
+    # a large one in small: what is read must not grow with it
+    sql "INSERT INTO dsapi.job (source, params, max_attempts, state,
+                                finished_at)
+         SELECT 'q/data', json_build_object('name', n), 5, 'succeeded',
+                now() - interval '1 day' * (n % 10)
+           FROM generate_series(1, 20000) AS n"
+    sql "INSERT INTO dsapi.job (source, params, max_attempts, run_at)
+         SELECT CASE n % 2 WHEN 0 THEN 'x/held' ELSE 'x/foreign' END,
+                json_build_object('n', n), 5, now() - interval '1 day'
+           FROM generate_series(1, 10000) AS n"
+    sql "INSERT INTO dsapi.job (source, params, max_attempts)
+         SELECT 'x/due', json_build_object('n', n), 5
+           FROM generate_series(1, 20) AS n"
+    sql "INSERT INTO dsapi.upstream VALUES ('x/held', now() + interval '1 day')
+             ON CONFLICT (source) DO UPDATE SET next_at = excluded.next_at"
+    sql 'VACUUM ANALYZE dsapi.job'
+    while read -r statement; do
+        [[ $(buffers "$statement") -lt 1500 ]] || {
+            echo "$(buffers "$statement") buffers: $statement"
+            return 1
+        }
+    done <<'END'
+SELECT * FROM dsapi.claim('{x/held,x/due,x/none}', '{10s,NULL,NULL}', NULL, 4, '10s')
+SELECT dsapi.due_in('{x/held,x/due,x/none}')
+SELECT dsapi.reap()
+SELECT dsapi.purge('{q/data}', '{7d}', 10)
+SELECT * FROM dsapi.job WHERE source = 'q/data' AND params @> '{"name": 77}' ORDER BY id DESC LIMIT 1
+SELECT * FROM dsapi.enqueue_all('x/held', '{"{\"n\": 2}"}', 5, NULL, 100, '1 day')
+END
+    # which is more than that
+    [[ $(sql "SELECT pg_relation_size('dsapi.job') / 8192") -gt 600 ]]
+}
+
+# buffers STATEMENT: how many it touches, once planned
+buffers() {
+    sql "BEGIN; EXPLAIN (ANALYZE, BUFFERS, FORMAT json) $1; ROLLBACK" |
+        jq '.[0].Plan | .["Shared Hit Blocks"] + .["Shared Read Blocks"]'
 }
