@@ -147,6 +147,14 @@ static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
                           pool);
 }
 
+int dsapi_db_conninfo_ok(const char *conninfo)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+
+    PQconninfoFree(options);
+    return options != NULL;
+}
+
 apr_status_t dsapi_db_connect(dsapi_db_t **pdb, dsapi_err_t **perr,
                               const char *conninfo, apr_pool_t *pool)
 {

@@ -71,6 +71,9 @@ dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool);
  *  pooler in transaction mode). */
 void dsapi_db_set_prepare(dsapi_db_t *db, int on);
 
+/** @return 1: libpq can read it as a connection string; 0: it cannot */
+int dsapi_db_conninfo_ok(const char *conninfo);
+
 /**
  * Start connecting, without waiting.
  * @param pdb       out: the connection, in pool, closed with it; NULL on error

@@ -43,10 +43,13 @@ static void put_text(dsapi_buf_t *key, const char *text)
     }
 }
 
+/* What a user or the session's values may have decided is no matter of caches
+ * that others share. */
 static int is_private(const request_rec *r, const mod_dsapi_route_t *route)
 {
     return route->cache_scope == MOD_DSAPI_CACHE_PRIVATE ||
-           (route->cache_scope == MOD_DSAPI_CACHE_AUTO && r->user);
+           (route->cache_scope == MOD_DSAPI_CACHE_AUTO &&
+            (r->user || route->service->session->nelts > 0));
 }
 
 static apr_status_t make_key(dsapi_buf_t *key, dsapi_err_t **perr,

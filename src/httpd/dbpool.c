@@ -136,6 +136,10 @@ int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
         mistake = "needs to know its database: DBDParams \"host=... "
                   "dbname=... user=... connect_timeout=3\"";
     }
+    else if (!dsapi_db_conninfo_ok(params)) {
+        mistake = "DBDParams is not what libpq takes: \"host=... dbname=... "
+                  "user=...\", a value with blanks in '...'";
+    }
     else {
         mistake = sizes_mistake(ptemp, s);
     }

@@ -11,9 +11,12 @@
 
 APLOG_USE_MODULE(dsapi); /* ap_expr_parse_cmd logs for us */
 
+/* In inner_t.where: it may stand in a section more than once. */
+#define REPEATABLE 1024
+
 /* A directive within a section: where it belongs, and what it does. */
 typedef struct inner_t {
-    int where; /* of mod_dsapi_kind_e */
+    int where; /* of mod_dsapi_kind_e, and REPEATABLE */
     int min_words;
     int max_words;
     const char *(*set)(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -23,7 +26,7 @@ typedef struct inner_t {
 
 static const char *place_names(int where)
 {
-    switch (where) {
+    switch (where & ~REPEATABLE) {
     case MOD_DSAPI_IN_SERVICE:
         return "<DsapiService>";
     case MOD_DSAPI_IN_ROUTE:
@@ -44,6 +47,20 @@ const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text)
     return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", text, NULL);
 }
 
+/* The line of an earlier one in the same section; 0: there is none. */
+static int earlier_line(const cmd_parms *cmd)
+{
+    const ap_directive_t *parent = cmd->directive->parent;
+
+    for (const ap_directive_t *d = parent ? parent->first_child : NULL;
+         d && d != cmd->directive; d = d->next) {
+        if (ap_cstr_casecmp(d->directive, cmd->cmd->name) == 0) {
+            return d->line_num;
+        }
+    }
+    return 0;
+}
+
 /* Every directive of a section comes through here. */
 static const char *set_inner(cmd_parms *cmd, void *mconfig, const char *line)
 {
@@ -56,6 +73,12 @@ static const char *set_inner(cmd_parms *cmd, void *mconfig, const char *line)
         return mod_dsapi_fail(cmd,
                               apr_pstrcat(cmd->temp_pool, "belongs into ",
                                           place_names(inner->where), NULL));
+    }
+    if (!(inner->where & REPEATABLE) && earlier_line(cmd) > 0) {
+        return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                "stands in line %d already; "
+                                                "take one away",
+                                                earlier_line(cmd)));
     }
     if (dsapi_base_args_parse(&args, &err, line, cmd->pool) != APR_SUCCESS) {
         return mod_dsapi_fail(cmd, err->detail);
@@ -94,8 +117,8 @@ static const char *add_session(cmd_parms *cmd, mod_dsapi_section_t *section,
     if (!arg->key || arg->key[strspn(arg->key, "abcdefghijklmnopqrstuvwxyz01234"
                                                "56789_")]) {
         return mod_dsapi_fail(cmd, "takes name=\"expression\"; a name is "
-                                   "lower-case "
-                                   "letters, digits and '_'");
+                                   "lower-case letters, digits and '_', no "
+                                   "digit first");
     }
     for (int i = 0; i < session->nelts; i++) {
         if (strcmp(APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
@@ -188,6 +211,9 @@ static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
 {
     mod_dsapi_text_t text = {sql, cmd->directive};
 
+    if (!dsapi_base_utf8_valid(sql, strlen(sql))) {
+        return mod_dsapi_fail(cmd, "the SQL is not UTF-8; save it so");
+    }
     if (section->route) {
         const char *mistake = take_action(cmd, section->route, MOD_DSAPI_QUERY);
 
@@ -272,6 +298,13 @@ static const char *add_query_file(cmd_parms *cmd, mod_dsapi_section_t *section,
         return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
                                                 "cannot read %s: %pm",
                                                 path ? path : name, &rv));
+    }
+    if (strlen(text) != (apr_size_t)info.size) {
+        return mod_dsapi_fail(cmd, "the file holds a NUL byte; save it as "
+                                   "UTF-8");
+    }
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3; /* a byte order mark, which psql passes over, too */
     }
     return add_sql(cmd, section, text);
 }
@@ -371,13 +404,27 @@ static const char *set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
+/* type/subtype, and perhaps parameters. */
+static int is_media_type(const char *type)
+{
+    apr_size_t slash = strcspn(type, "/; \t");
+
+    for (const char *p = type; *p; p++) {
+        if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f) {
+            return 0;
+        }
+    }
+    return slash > 0 && type[slash] == '/' &&
+           strcspn(type + slash + 1, "/; \t") > 0;
+}
+
 static const char *set_content_type(cmd_parms *cmd,
                                     mod_dsapi_section_t *section,
                                     const apr_array_header_t *args)
 {
     const char *type = mod_dsapi_word(args, 0);
 
-    if (!type || !strchr(type, '/')) {
+    if (!type || !is_media_type(type)) {
         return mod_dsapi_fail(cmd, "takes a media type, such as \"text/plain; "
                                    "charset=utf-8\"");
     }
@@ -461,6 +508,14 @@ static const char *set_job_action(const cmd_parms *cmd,
                                                     "source comes name=:param",
                                                     arg->value));
         }
+        for (int j = 1; j < i; j++) {
+            if (strcmp(APR_ARRAY_IDX(args, j, dsapi_arg_t).key, arg->key) ==
+                0) {
+                return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                        "'%s' is mapped twice",
+                                                        arg->key));
+            }
+        }
         APR_ARRAY_PUSH(route->mapping, dsapi_arg_t) = *arg;
     }
     return NULL;
@@ -489,6 +544,17 @@ static const char *refuse_section(const cmd_parms *cmd, const void *mconfig)
                : mod_dsapi_fail(cmd, "belongs outside "
                                      "<DsapiService>, or into "
                                      "<VirtualHost>");
+}
+
+/* What is the whole server's, whoever asks. */
+static const char *refuse_host(const cmd_parms *cmd, const void *mconfig)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    return mistake || !cmd->server->is_virtual
+               ? mistake
+               : mod_dsapi_fail(cmd, "belongs outside <VirtualHost>: it "
+                                     "counts for the whole server");
 }
 
 /* A directive's info points to where its member is in the struct. */
@@ -543,10 +609,17 @@ static const char *set_flag(cmd_parms *cmd, void *mconfig, int on)
     return mistake;
 }
 
+static const char *set_worker(cmd_parms *cmd, void *mconfig, int on)
+{
+    const char *mistake = refuse_host(cmd, mconfig);
+
+    return mistake ? mistake : set_flag(cmd, mconfig, on);
+}
+
 static const char *set_concurrency(cmd_parms *cmd, void *mconfig,
                                    const char *value)
 {
-    const char *mistake = refuse_section(cmd, mconfig);
+    const char *mistake = refuse_host(cmd, mconfig);
     apr_int64_t n;
 
     if (mistake) {
@@ -562,7 +635,7 @@ static const char *set_concurrency(cmd_parms *cmd, void *mconfig,
 static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
                                   const char *value)
 {
-    const char *mistake = refuse_section(cmd, mconfig);
+    const char *mistake = refuse_host(cmd, mconfig);
 
     if (mistake) {
         return mistake;
@@ -579,8 +652,13 @@ static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
 static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
                                        const char *value)
 {
-    const char *mistake = refuse_section(cmd, mconfig);
+    const char *mistake = refuse_host(cmd, mconfig);
 
+    if (!mistake && !dsapi_db_conninfo_ok(value)) {
+        mistake = mod_dsapi_fail(cmd, "is not what libpq takes: \"host=... "
+                                      "dbname=... user=...\", a value with "
+                                      "blanks in '...'");
+    }
     if (!mistake) {
         mod_dsapi_srv_of(cmd->server)->worker_database = value;
     }
@@ -621,7 +699,7 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_FLAG("DsapiDBPrepare", set_flag, MEMBER_OF(db_prepare), RSRC_CONF,
                  "Named prepared statements; Off behind a pooler in "
                  "transaction mode (default On)"),
-    AP_INIT_FLAG("DsapiWorker", set_flag, MEMBER_OF(worker), RSRC_CONF,
+    AP_INIT_FLAG("DsapiWorker", set_worker, MEMBER_OF(worker), RSRC_CONF,
                  "Whether this httpd takes jobs from the queue (default On)"),
     AP_INIT_TAKE1("DsapiConcurrency", set_concurrency, NULL, RSRC_CONF,
                   "Upstream transfers at once, per child process (1 to 1000; "
@@ -635,7 +713,7 @@ const command_rec mod_dsapi_commands[] = {
 
     INNER("DsapiTitle", IN_SERVICE, 1, 1, set_title, "takes one text",
           "Title of a service, for people"),
-    INNER("DsapiSession", IN_SERVICE, 1, 1, add_session,
+    INNER("DsapiSession", IN_SERVICE | REPEATABLE, 1, 1, add_session,
           "takes name=\"expression\"",
           "A value of each request that SQL reads as "
           "current_setting('dsapi.<name>', true)"),
@@ -647,14 +725,14 @@ const command_rec mod_dsapi_commands[] = {
           "What a route does, in one line"),
     INNER("DsapiTag", IN_ROUTE, 1, 1, set_tag, "takes one text",
           "Group of a route in the documentation"),
-    INNER("DsapiParam", IN_ROUTE | IN_SOURCE, 2, 64, add_param,
+    INNER("DsapiParam", IN_ROUTE | IN_SOURCE | REPEATABLE, 2, 64, add_param,
           "takes a name and a type: day date [in=...] [required] "
           "[default=...]",
           "A parameter: name, type, constraints"),
-    INNER("DsapiQuery", IN_ROUTE, 1, 1, add_query,
+    INNER("DsapiQuery", IN_ROUTE | REPEATABLE, 1, 1, add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
           "SQL that a route runs"),
-    INNER("DsapiQueryFile", IN_ROUTE, 1, 1, add_query_file,
+    INNER("DsapiQueryFile", IN_ROUTE | REPEATABLE, 1, 1, add_query_file,
           "takes the path of a file", "File with the SQL that a route runs"),
     INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
           "is rows, row, value or none",
@@ -679,19 +757,19 @@ const command_rec mod_dsapi_commands[] = {
           "takes a size, such as 10M",
           "Largest body: of a request (default 10M), of an upstream's answer "
           "(default 32M)"),
-    INNER("DsapiEnqueue", IN_ROUTE, 1, 64, set_enqueue,
+    INNER("DsapiEnqueue", IN_ROUTE | REPEATABLE, 1, 64, set_enqueue,
           "takes a source and name=:param ...",
           "Puts a job of a source into the queue"),
-    INNER("DsapiJob", IN_ROUTE, 1, 64, set_job,
+    INNER("DsapiJob", IN_ROUTE | REPEATABLE, 1, 64, set_job,
           "takes a source and name=:param ...",
           "Shows the newest job of a source"),
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
           "takes [GET] \"https://host/{param}\"",
           "URL template of an upstream"),
-    INNER("DsapiStore", IN_SOURCE, 1, 1, add_query,
+    INNER("DsapiStore", IN_SOURCE | REPEATABLE, 1, 1, add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
           "SQL that stores an upstream's answer (:body)"),
-    INNER("DsapiHeader", IN_SOURCE, 1, 1, mod_dsapi_add_header,
+    INNER("DsapiHeader", IN_SOURCE | REPEATABLE, 1, 1, mod_dsapi_add_header,
           "takes \"Name: value\" in double quotes",
           "Header of upstream requests; %{NAME} is an environment variable"),
     INNER("DsapiRetry", IN_SOURCE, 1, 3, mod_dsapi_set_retry,

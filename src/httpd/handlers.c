@@ -12,10 +12,12 @@
 /* A request body's bound where neither route nor service has one. */
 #define MAX_BODY_BYTES ((apr_off_t)10 * 1024 * 1024)
 
+/* What a parameter takes from a header; caches are told so. */
 static const char *header_of(void *baton, const char *name)
 {
-    const request_rec *r = baton;
+    request_rec *r = baton;
 
+    apr_table_mergen(r->headers_out, "Vary", name);
     return apr_table_get(r->headers_in, name);
 }
 

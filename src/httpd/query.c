@@ -181,7 +181,7 @@ apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,
 {
     int format = dsapi_route_accept(apr_table_get(r->headers_in, "Accept"), 1);
 
-    apr_table_setn(r->headers_out, "Vary", "Accept");
+    apr_table_mergen(r->headers_out, "Vary", "Accept");
     if (format >= 0) {
         answer->format = (dsapi_format_e)format;
         return APR_SUCCESS;

@@ -117,6 +117,12 @@ static apr_status_t read_failed(dsapi_err_t **perr, request_rec *r,
         return dsapi_fail(perr, r->pool, DSAPI_ETOOBIG, "body-too-large",
                           "the body is larger than this server allows");
     }
+    if (http == HTTP_REQUEST_TIME_OUT) {
+        dsapi_fail(perr, r->pool, DSAPI_EPARAM, "request-timeout",
+                   "the body did not arrive in time");
+        (*perr)->http = http;
+        return DSAPI_EPARAM;
+    }
     return dsapi_fail(perr, r->pool, DSAPI_EPARAM, "body-incomplete",
                       "the body did not arrive whole");
 }

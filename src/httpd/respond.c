@@ -57,6 +57,20 @@ static const request_rec *origin_of(const request_rec *r)
     return r;
 }
 
+/* The path that was asked for, decoded. A line that is too long httpd has not
+ * taken apart: what it begins with. */
+static const char *path_of(const request_rec *r)
+{
+    const char *blank = r->the_request ? strchr(r->the_request, ' ') : NULL;
+    char *path;
+
+    if (r->uri || !blank) {
+        return r->uri ? r->uri : "";
+    }
+    path = apr_pstrmemdup(r->pool, blank + 1, strcspn(blank + 1, " ?"));
+    return ap_unescape_url(path) == OK ? path : "";
+}
+
 /* RFC 9457. The type is about:blank: the title is the status's own phrase,
  * and the code tells the cases apart. The instance is a URI reference. */
 static dsapi_buf_t *problem_json(const request_rec *r, int http,
@@ -73,7 +87,7 @@ static dsapi_buf_t *problem_json(const request_rec *r, int http,
     dsapi_json_int(&w, http);
     dsapi_json_member(&w, "detail", err->detail);
     dsapi_json_member(&w, "instance",
-                      ap_os_escape_path(r->pool, origin_of(r)->uri, 1));
+                      ap_os_escape_path(r->pool, path_of(origin_of(r)), 1));
     dsapi_json_member(&w, "code", err->code);
     if (err->fields) {
         write_fields(&w, err);
@@ -157,30 +171,28 @@ int mod_dsapi_send_body(request_rec *r, int status, const char *type,
 
 /* httpd's own errors */
 
-/* What an error of httpd's is called in a problem. */
-static const char *code_of(int http)
+/* What an error of httpd's is called in a problem: its phrase in lower case
+ * with hyphens, but for those that our own errors share. */
+static const char *code_of(int http, apr_pool_t *pool)
 {
+    char *code;
+
     switch (http) {
-    case HTTP_BAD_REQUEST:
-        return "bad-request";
-    case HTTP_UNAUTHORIZED:
-        return "unauthorized";
-    case HTTP_FORBIDDEN:
-        return "forbidden";
-    case HTTP_NOT_FOUND:
-        return "not-found";
-    case HTTP_METHOD_NOT_ALLOWED:
-        return "method-not-allowed";
-    case HTTP_REQUEST_TIME_OUT:
-        return "request-timeout";
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
         return "body-too-large";
-    case HTTP_REQUEST_URI_TOO_LARGE:
-        return "uri-too-long";
+    case HTTP_INTERNAL_SERVER_ERROR:
+        return "internal";
     case HTTP_SERVICE_UNAVAILABLE:
         return "unavailable";
     default:
-        return http >= 500 ? "internal" : "error";
+        code = apr_pstrdup(pool, title_of(http, pool));
+        ap_str_tolower(code);
+        for (char *p = code; *p; p++) {
+            if (*p == ' ') {
+                *p = '-';
+            }
+        }
+        return code;
     }
 }
 
@@ -200,7 +212,7 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         apr_table_setn(r->headers_out, "X-Request-Id",
                        mod_dsapi_request_id(r)); /* it failed early */
     }
-    err.code = code_of(r->status);
+    err.code = code_of(r->status, r->pool);
     err.detail = title_of(r->status, r->pool);
     buf = problem_json(r, r->status, &err);
     apr_table_unset(r->headers_out, "Content-Encoding");
@@ -223,8 +235,8 @@ static int is_under_base(const request_rec *r)
     const char *rest;
 
     return mod_dsapi_req_of(r) ||
-           (srv->bases && r->uri &&
-            dsapi_route_base(&rest, srv->bases, r->uri) != NULL);
+           (srv->bases &&
+            dsapi_route_base(&rest, srv->bases, path_of(r)) != NULL);
 }
 
 void mod_dsapi_insert_error_filter(request_rec *r)

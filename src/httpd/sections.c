@@ -222,6 +222,33 @@ static const char *parse_texts(cmd_parms *cmd, apr_array_header_t *statements,
     return NULL;
 }
 
+/* Directives that would have no effect; NULL: all have one. */
+static const char *idle(const mod_dsapi_route_t *route)
+{
+    int has_body = 0;
+
+    for (int i = 0; i < route->params->nelts; i++) {
+        has_body |=
+            APR_ARRAY_IDX(route->params, i, const dsapi_param_t *)->in ==
+            DSAPI_IN_BODY;
+    }
+    if (route->max_body_bytes >= 0 && !has_body) {
+        return "<DsapiRoute>: DsapiMaxBody goes with parameters in the body";
+    }
+    if (route->action == MOD_DSAPI_QUERY) {
+        return (route->status == HTTP_NO_CONTENT ||
+                route->status == HTTP_RESET_CONTENT) &&
+                       route->shape != DSAPI_SHAPE_NONE
+                   ? "<DsapiRoute>: DsapiStatus 204 and 205 have no body: add "
+                     "DsapiResult none"
+                   : NULL;
+    }
+    if (route->status) {
+        return "<DsapiRoute>: DsapiStatus goes with SQL";
+    }
+    return route->write >= 0 ? "<DsapiRoute>: DsapiWrite goes with SQL" : NULL;
+}
+
 /* What does not go together in a route; NULL: all does. */
 static const char *contradiction(const mod_dsapi_route_t *route,
                                  apr_pool_t *pool)
@@ -248,7 +275,7 @@ static const char *contradiction(const mod_dsapi_route_t *route,
     if (route->content_type && route->shape != DSAPI_SHAPE_VALUE) {
         return "<DsapiRoute>: DsapiContentType goes with DsapiResult value";
     }
-    return NULL;
+    return idle(route);
 }
 
 /* One of the parameters that DsapiPage declares. */
@@ -295,6 +322,22 @@ static const char *declare_page(cmd_parms *cmd, mod_dsapi_route_t *route)
                                    "description=\"rows to pass over\"");
 }
 
+/* Does the SQL of a route use one of its parameters? */
+static int uses(const mod_dsapi_route_t *route, int index)
+{
+    for (int i = 0; i < route->statements->nelts; i++) {
+        const dsapi_statement_t *st =
+            &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t);
+
+        for (int j = 0; j < st->sql->nparams; j++) {
+            if (st->indexes[j] == index) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
                                mod_dsapi_service_t *service)
 {
@@ -322,6 +365,11 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     mistake = parse_texts(cmd, route->statements, route->texts, route->params);
     if (mistake) {
         return mistake;
+    }
+    if (route->page_size > 0 && !(uses(route, route->limit_index) &&
+                                  uses(route, route->offset_index))) {
+        return "DsapiPage goes with SQL that ends in LIMIT :limit OFFSET "
+               ":offset";
     }
     if (dsapi_route_trie_add(service->trie, &err, route->path, route->method,
                              route, cmd->pool) != APR_SUCCESS) {

@@ -99,6 +99,11 @@ const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
         return mod_dsapi_fail(cmd, "takes \"Name: value\" without control "
                                    "characters");
     }
+    if (ap_cstr_casecmpn(line, "Content-Length:", 15) == 0 ||
+        ap_cstr_casecmpn(line, "Transfer-Encoding:", 18) == 0) {
+        return mod_dsapi_fail(cmd, "the length of a request is not yours to "
+                                   "say; take it away");
+    }
     APR_ARRAY_PUSH(section->source->headers, const char *) = line;
     return NULL;
 }
@@ -137,6 +142,10 @@ const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
         if (mistake) {
             return mistake;
         }
+    }
+    if (retry->first > retry->max) {
+        return mod_dsapi_fail(cmd, "first= (2s where it is not given) is above "
+                                   "max=");
     }
     return NULL;
 }

@@ -117,6 +117,7 @@ accepted() {
 2 ~ DsapiMaxBody: takes a size.*10M ~ <DsapiService w "/w">\nDsapiMaxBody 10X\n</DsapiService>
 2 ~ DsapiMaxBody: takes a size.*above 0 ~ <DsapiService w "/w">\nDsapiMaxBody 0\n</DsapiService>
 2 ~ DsapiMaxBody: takes a size ~ <DsapiService w "/w">\nDsapiMaxBody 99999999999999999999G\n</DsapiService>
+2 ~ DsapiSession: takes name="expression"; .*no digit first ~ <DsapiService w "/w">\nDsapiSession 1x=y\n</DsapiService>
 2 ~ DsapiDBTimeout: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
 2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiService w "/w">\nDsapiQuery "SELECT 1"\n</DsapiService>
 2 ~ DsapiParam: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
@@ -140,8 +141,13 @@ END
 1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency 1001
 1 ~ DsapiConcurrency: takes a number ~ DsapiConcurrency many
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
+1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
 2 ~ DsapiDBWait not allowed in <Location> context ~ <Location "/w">\nDsapiDBWait 1s\n</Location>
 1 ~ DsapiSQL.*belongs into <DsapiRoute> ~ <DsapiSQL>\nSELECT 1\n</DsapiSQL>
+2 ~ DsapiConcurrency: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiConcurrency 5\n</VirtualHost>
+2 ~ DsapiWorker: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiWorker Off\n</VirtualHost>
+2 ~ DsapiCacheSize: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiCacheSize 1M\n</VirtualHost>
+2 ~ DsapiWorkerDatabase: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiWorkerDatabase "dbname=x"\n</VirtualHost>
 1 ~ Invalid command 'DsapiNothing' ~ DsapiNothing
 END
 }
@@ -225,6 +231,8 @@ END
     mkdir -p "$DSAPI_DIR/configtest"
     printf "SELECT 1;\nSELECT 'unclosed" >"$DSAPI_DIR/configtest/wrong.sql"
     : >"$DSAPI_DIR/configtest/empty.sql"
+    printf 'SELECT 1\0, 2' >"$DSAPI_DIR/configtest/nul.sql"
+    printf "SELECT '\\xe4'" >"$DSAPI_DIR/configtest/latin.sql"
     table $'<DsapiService w "/w">\n<DsapiRoute GET "/r">' \
         $'</DsapiRoute>\n</DsapiService>' <<'END'
 1 ~ DsapiQuery: line 1: a string begins here and does not end ~ DsapiQuery "SELECT 'x"
@@ -261,6 +269,16 @@ END
 2 ~ DsapiDBTimeout: takes at most 24d ~ DsapiQuery "SELECT 1"\nDsapiDBTimeout 600h
 2 ~ DsapiFetch: belongs into <DsapiSource> ~ DsapiQuery "SELECT 1"\nDsapiFetch "http://x/"
 2 ~ DsapiTitle: belongs into <DsapiService> ~ DsapiQuery "SELECT 1"\nDsapiTitle x
+3 ~ DsapiResult: stands in line 4 already; take one away ~ DsapiQuery "SELECT 1"\nDsapiResult row\ndsapiresult rows
+2 ~ DsapiSummary: stands in line 3 already ~ DsapiSummary x\nDsapiSummary y\nDsapiQuery "SELECT 1"
+0 ~ DsapiRoute.*DsapiStatus 204 and 205 have no body: add DsapiResult none ~ DsapiQuery "SELECT 1"\nDsapiStatus 204
+0 ~ DsapiRoute.*DsapiMaxBody goes with parameters in the body ~ DsapiQuery "SELECT 1"\nDsapiMaxBody 1K
+0 ~ DsapiPage goes with SQL that ends in LIMIT :limit OFFSET :offset ~ DsapiQuery "SELECT 1"\nDsapiPage 5
+0 ~ DsapiPage goes with SQL that ends in LIMIT :limit OFFSET :offset ~ DsapiQuery "SELECT 1 LIMIT :limit"\nDsapiPage 5
+3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType text/
+3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType "text plain/x"
+1 ~ DsapiQueryFile: the file holds a NUL byte ~ DsapiQueryFile nul.sql
+1 ~ DsapiQueryFile: the SQL is not UTF-8; save it so ~ DsapiQueryFile latin.sql
 END
     [[ $cases -ge 30 ]]
 }
@@ -296,6 +314,10 @@ END
 1 ~ DsapiRetry: takes how many attempts ~ DsapiRetry first=2s
 1 ~ DsapiRetry: .*after the number come first= and max= ~ DsapiRetry 5 frist=2s
 1 ~ DsapiRetry: takes a time ~ DsapiRetry 5 first=2
+1 ~ DsapiRetry: first= .*is above max= ~ DsapiRetry 5 first=10s max=1s
+1 ~ DsapiRetry: first= \(2s where it is not given\) is above max= ~ DsapiRetry 5 max=1s
+1 ~ DsapiHeader: the length of a request is not yours to say ~ DsapiHeader "content-length: 5"
+2 ~ DsapiFetch: stands in line 3 already ~ DsapiFetch "http://x/"\nDsapiFetch "http://y/"
 1 ~ DsapiTimeout: takes a time ~ DsapiTimeout 30
 1 ~ DsapiQuery: belongs into <DsapiRoute> ~ DsapiQuery "SELECT 1"
 1 ~ DsapiMaxBody: takes a size ~ DsapiMaxBody big
@@ -335,6 +357,9 @@ END
 2 ~ DsapiEnqueue: the source's parameter 'a' gets no value.* ~ <DsapiRoute POST "/r">\nDsapiEnqueue s a=:nope\n</DsapiRoute>
 3 ~ DsapiJob: the parameter 'b' is bool, the source's 'a' is int ~ <DsapiRoute GET "/r">\nDsapiParam b bool\nDsapiJob s a=:b\n</DsapiRoute>
 10 ~ DsapiEnqueue: one list makes the jobs, and not both 'x' and 'y' ~ <DsapiSource two>\nDsapiParam x int\nDsapiParam y int\nDsapiFetch "http://x/"\nDsapiStore "SELECT :body"\n</DsapiSource>\n<DsapiRoute POST "/r">\nDsapiParam x int[]\nDsapiParam y int[]\nDsapiEnqueue two\n</DsapiRoute>
+1 ~ DsapiRoute.*DsapiStatus goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiStatus 200\n</DsapiRoute>
+1 ~ DsapiRoute.*DsapiWrite goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiWrite Off\n</DsapiRoute>
+3 ~ DsapiEnqueue: 'a' is mapped twice ~ <DsapiRoute POST "/r">\nDsapiParam b int\nDsapiEnqueue s a=:b a=:b\n</DsapiRoute>
 1 ~ DsapiRoute.*DsapiResult goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiResult row\n</DsapiRoute>
 END
 }
@@ -397,6 +422,8 @@ changed() {
     [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: '*DBDParams* ]]
     changed 's/^DBDParams.*/DBDParams ""/' "$GOOD"
     [[ $status == 1 && $output == *DBDParams* ]]
+    changed 's/^DBDParams.*/DBDParams "host=x pasword=secret"/' "$GOOD"
+    [[ $status == 1 && $output == *'DBDParams is not what libpq takes'* && $output != *secret* ]]
     changed 's/^DBDKeep.*/DBDKeep 5/' "$GOOD"
     [[ $status == 1 && $output == *'DBDKeep (5)'*'DBDMax (2)'* ]]
     # without services nobody needs it

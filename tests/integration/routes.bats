@@ -270,6 +270,10 @@ routes_conf() {
     <DsapiRoute GET "/write/no">
         DsapiQuery "INSERT INTO note (name) VALUES ('no')"
     </DsapiRoute>
+    <DsapiRoute POST "/write/no">
+        DsapiQuery "INSERT INTO note (name) VALUES ('no')"
+        DsapiWrite Off
+    </DsapiRoute>
     <DsapiRoute GET "/write/sly">
         DsapiQuery "SET TRANSACTION READ WRITE; INSERT INTO note (name) VALUES ('sly')"
     </DsapiRoute>
@@ -501,7 +505,8 @@ END
 
 setup_file() {
     mkdir "$BATS_FILE_TMPDIR/more"
-    echo "SELECT 'from a file', :n /* and ; a comment */ AS n -- 'end" \
+    # with a byte order mark
+    echo $'\xef\xbb\xbf'"SELECT 'from a file', :n /* and ; a comment */ AS n -- 'end" \
         >"$BATS_FILE_TMPDIR/more/query.sql"
     cat >"$BATS_FILE_TMPDIR/more/again.conf" <<'END'
 <DsapiService t "/t/v1">
@@ -1098,12 +1103,14 @@ no_leak() {
     sql 'DELETE FROM note'
 }
 
-@test "a GET cannot write, unless it says so" {
+@test "a GET cannot write, unless it says so; a POST can be kept from it" {
     claim_sql 25001
     claim_sql 25006
     req GET /t/v1/write/no
     expect_problem 500 internal
     no_leak
+    req POST /t/v1/write/no
+    expect_problem 500 internal
     req GET /t/v1/write/sly
     expect_problem 500 internal
     req HEAD /t/v1/write/no

@@ -497,6 +497,16 @@ START_TEST(connect_where_nobody_listens)
 }
 END_TEST
 
+START_TEST(connection_strings_are_told_from_nonsense)
+{
+    ck_assert_int_eq(dsapi_db_conninfo_ok("host=/x dbname='a b'"), 1);
+    ck_assert_int_eq(dsapi_db_conninfo_ok("postgresql://u@h:5432/d"), 1);
+    ck_assert_int_eq(dsapi_db_conninfo_ok("nonsense"), 0);
+    ck_assert_int_eq(dsapi_db_conninfo_ok("host=x no_such_option=1"), 0);
+    ck_assert_int_eq(dsapi_db_conninfo_ok("dbname='unclosed"), 0);
+}
+END_TEST
+
 START_TEST(connect_with_nonsense)
 {
     dsapi_db_t *db = NULL;
@@ -675,8 +685,8 @@ UNIT_SUITE(db_db, batch_is_one_transaction, rows_are_of_the_last_statement,
            settings_survive_a_failed_first_batch, big_parameter_and_big_result,
            many_rows, copy_is_refused, notification_arrives,
            connect_and_run_without_waiting, connect_where_nobody_listens,
-           connect_with_nonsense, connect_does_not_wait,
-           connect_over_tcp_does_not_wait, broken_connection_is_found_dead,
-           restart_under_an_idle_connection,
+           connection_strings_are_told_from_nonsense, connect_with_nonsense,
+           connect_does_not_wait, connect_over_tcp_does_not_wait,
+           broken_connection_is_found_dead, restart_under_an_idle_connection,
            backend_ended_before_the_batch_was_sent,
            queries_leave_nothing_behind)
