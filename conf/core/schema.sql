@@ -73,6 +73,19 @@ CREATE TABLE IF NOT EXISTS dsapi.purged (
     id          bigint      NOT NULL DEFAULT 0
 );
 
+-- Schedules (DsapiSchedule), each under its own text: one that was changed is
+-- another. A row goes when no httpd has had it for a while.
+CREATE TABLE IF NOT EXISTS dsapi.schedule (
+    name     text        PRIMARY KEY,
+    rule     jsonb       NOT NULL,
+    zone     text        NOT NULL,
+    next_at  timestamptz NOT NULL,
+    last_at  timestamptz,
+    retry_at timestamptz NOT NULL DEFAULT '-infinity', -- after an error
+    error    text,                          -- of the tick that is due
+    seen_at  timestamptz NOT NULL DEFAULT now()
+);
+
 -- Put a job in the queue; where a live one has the same source and
 -- parameters, that one is the answer. Wakes the workers at commit.
 DROP FUNCTION IF EXISTS dsapi.enqueue(text, jsonb, integer);
@@ -456,6 +469,120 @@ BEGIN
     END LOOP;
     RETURN room = 0;
 END $$;
+
+-- The first tick of a rule after a moment; p_last is the one before, of which
+-- "every" counts. A time of day that the clock skips (summer time begins)
+-- comes as much later as it skips; one that it shows twice is the second.
+CREATE OR REPLACE FUNCTION dsapi.next_tick(p_rule jsonb, p_zone text,
+                                           p_last timestamptz,
+                                           p_after timestamptz)
+RETURNS timestamptz LANGUAGE plpgsql AS $$
+DECLARE
+    every interval := (p_rule->>'every')::bigint * interval '1 microsecond';
+    day date := (p_after AT TIME ZONE p_zone)::date;
+    by_day boolean;
+    by_weekday boolean;
+    found timestamptz;
+BEGIN
+    IF every IS NOT NULL THEN
+        RETURN p_last + every * greatest(
+            1, floor(extract(epoch FROM p_after - p_last)
+                     / extract(epoch FROM every)) + 1);
+    END IF;
+    FOR i IN 0 .. 366 * 9 LOOP -- there are eight years from 1896 to 1904
+        by_day := p_rule->'day' @> to_jsonb(extract(day FROM day)::integer);
+        by_weekday :=
+            p_rule->'weekday' @> to_jsonb(extract(dow FROM day)::integer);
+        IF p_rule->'month' @> to_jsonb(extract(month FROM day)::integer)
+           AND (CASE WHEN (p_rule->>'either')::boolean
+                     THEN by_day OR by_weekday
+                     ELSE by_day AND by_weekday END)
+        THEN
+            SELECT min(t) INTO found
+              FROM jsonb_array_elements_text(p_rule->'hour') AS h
+             CROSS JOIN jsonb_array_elements_text(p_rule->'minute') AS m
+             CROSS JOIN LATERAL (
+                   SELECT (day + make_time(h::integer, m::integer, 0))
+                          AT TIME ZONE p_zone AS t) AS at
+             WHERE t > p_after;
+            IF found IS NOT NULL THEN
+                RETURN found;
+            END IF;
+        END IF;
+        day := day + 1;
+    END LOOP;
+    RETURN 'infinity';
+END $$;
+
+-- Make these schedules known, forget those that nobody has any more. A new
+-- one with "every" begins at once. The answer is microseconds until the next
+-- of them is due; NULL: there is none.
+CREATE OR REPLACE FUNCTION dsapi.plan(p_names text[], p_rules jsonb[],
+                                      p_zones text[])
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    due_at timestamptz;
+    at timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO dsapi.schedule (name, rule, zone, next_at)
+    SELECT s.name, s.rule, s.zone,
+           CASE WHEN s.rule ? 'every' THEN at
+                ELSE dsapi.next_tick(s.rule, s.zone, NULL, at) END
+      FROM unnest(p_names, p_rules, p_zones) AS s (name, rule, zone)
+     WHERE NOT EXISTS (SELECT FROM dsapi.schedule k WHERE k.name = s.name)
+     ORDER BY s.name
+        ON CONFLICT DO NOTHING;
+    -- whoever runs one holds its row, and must not be waited for
+    UPDATE dsapi.schedule k SET seen_at = at
+      FROM (SELECT name FROM dsapi.schedule
+             WHERE name = ANY (p_names) AND seen_at < at - interval '1 min'
+               FOR UPDATE SKIP LOCKED) AS mine
+     WHERE k.name = mine.name;
+    DELETE FROM dsapi.schedule k
+     USING (SELECT name FROM dsapi.schedule
+             WHERE seen_at < at - interval '10 min'
+               AND name <> ALL (p_names)
+               FOR UPDATE SKIP LOCKED) AS gone
+     WHERE k.name = gone.name;
+    SELECT min(greatest(next_at, retry_at)) INTO due_at
+      FROM dsapi.schedule WHERE name = ANY (p_names);
+    IF NOT isfinite(due_at) THEN
+        RETURN NULL;
+    END IF;
+    RETURN extract(epoch FROM due_at - clock_timestamp()) * 1000000;
+END $$;
+
+-- Take a tick that is due: no other gets it, if this transaction commits. What
+-- was missed is one tick. The answer is whose it is, and what day it is there.
+CREATE OR REPLACE FUNCTION dsapi.tick(p_names text[])
+RETURNS TABLE (name text, today date) LANGUAGE sql AS $$
+    WITH due AS MATERIALIZED (
+        SELECT k.name FROM dsapi.schedule k
+         WHERE k.name = ANY (p_names)
+           AND greatest(k.next_at, k.retry_at) <= clock_timestamp()
+         ORDER BY k.next_at
+         LIMIT 1
+           FOR UPDATE SKIP LOCKED)
+    UPDATE dsapi.schedule k
+       SET last_at = k.next_at, error = NULL, seen_at = clock_timestamp(),
+           next_at = dsapi.next_tick(k.rule, k.zone, k.next_at,
+                                     clock_timestamp())
+      FROM due
+     WHERE k.name = due.name
+    RETURNING k.name, (clock_timestamp() AT TIME ZONE k.zone)::date
+$$;
+
+-- A tick could not be run, and its transaction was rolled back: once more in
+-- a minute. The answer is whether that is new.
+CREATE OR REPLACE FUNCTION dsapi.tick_failed(p_name text, p_error text)
+RETURNS SETOF boolean LANGUAGE sql AS $$
+    UPDATE dsapi.schedule k
+       SET error = p_error, retry_at = clock_timestamp() + interval '1 min'
+      FROM (SELECT name, error FROM dsapi.schedule
+             WHERE name = p_name FOR UPDATE) AS old
+     WHERE k.name = old.name
+    RETURNING old.error IS NULL
+$$;
 
 -- What people do to jobs (SetHandler dsapi-jobs). A refusal's SQLSTATE is its
 -- HTTP status, and its message is for them.

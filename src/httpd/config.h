@@ -71,14 +71,21 @@ typedef struct mod_dsapi_service_t {
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
 
+/* A schedule, and where it stands. */
+typedef struct mod_dsapi_schedule_t {
+    const struct dsapi_schedule_t *core;
+    ap_directive_t *directive;
+} mod_dsapi_schedule_t;
+
 typedef struct mod_dsapi_source_t {
     dsapi_source_t core; /* complete once its section is closed */
     const char *name;    /* within its service */
     const mod_dsapi_service_t *service;
-    apr_array_header_t *params;  /* of dsapi_param_t * */
-    apr_array_header_t *headers; /* of const char * */
-    apr_array_header_t *texts;   /* of mod_dsapi_text_t: DsapiStore */
-    const char *columns;         /* SQL: a job as a result's columns */
+    apr_array_header_t *params;    /* of dsapi_param_t * */
+    apr_array_header_t *headers;   /* of const char * */
+    apr_array_header_t *texts;     /* of mod_dsapi_text_t: DsapiStore */
+    apr_array_header_t *schedules; /* of mod_dsapi_schedule_t */
+    const char *columns;           /* SQL: a job as a result's columns */
     mod_dsapi_place_t place;
 } mod_dsapi_source_t;
 

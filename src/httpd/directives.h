@@ -13,6 +13,12 @@ const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text);
 /** @return an argument that is a word; NULL: it is key=value */
 const char *mod_dsapi_word(const apr_array_header_t *args, int index);
 
+/** Give a route its action; several queries are one.
+ *  @return NULL, or the refusal: it has another */
+const char *mod_dsapi_take_action(const cmd_parms *cmd,
+                                  mod_dsapi_route_t *route,
+                                  mod_dsapi_action_e action);
+
 /** Take a time above 0. @return NULL, or the refusal */
 const char *mod_dsapi_take_interval(const cmd_parms *cmd,
                                     apr_interval_time_t *pvalue,
@@ -28,7 +34,13 @@ const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 
-/* queue_directives.c: of a section <DsapiSource>, about its queue. */
+/* queue_directives.c: about jobs, of <DsapiRoute> and <DsapiSource>. */
+const char *mod_dsapi_set_enqueue(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
+const char *mod_dsapi_set_job(cmd_parms *cmd, mod_dsapi_section_t *section,
+                              const apr_array_header_t *args);
+const char *mod_dsapi_add_schedule(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args);
 const char *mod_dsapi_set_queue_max(cmd_parms *cmd,
                                     mod_dsapi_section_t *section,
                                     const apr_array_header_t *args);

@@ -176,10 +176,13 @@ void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
                      settings(sources, name_of, pool));
 }
 
-void dsapi_queue_purge(dsapi_call_t *pcall, const apr_array_header_t *sources,
-                       apr_pool_t *pool)
+void dsapi_queue_keep(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      const dsapi_queue_plan_t *plan, apr_pool_t *pool)
 {
-    dsapi_queue_call(
-        pcall, pool, "SELECT dsapi.purge($1::text[], $2::interval[], 1000)", 2,
-        settings(sources, name_of, pool), settings(sources, keep_of, pool));
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.purge($1::text[], $2::interval[], 1000), "
+                     "dsapi.plan($3::text[], $4::jsonb[], $5::text[])",
+                     5, settings(sources, name_of, pool),
+                     settings(sources, keep_of, pool), plan->names, plan->rules,
+                     plan->zones);
 }

@@ -77,9 +77,18 @@ void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
 void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
                       apr_pool_t *pool);
 
-/** Remove a batch of what has been kept long enough: column purge, 't' where
- *  there is more. @param sources  of const dsapi_source_t * */
-void dsapi_queue_purge(dsapi_call_t *pcall, const apr_array_header_t *sources,
-                       apr_pool_t *pool);
+/** The schedules of dsapi.plan, as array literals. */
+typedef struct dsapi_queue_plan_t {
+    const char *names;
+    const char *rules;
+    const char *zones;
+} dsapi_queue_plan_t;
+
+/** Remove a batch of what has been kept long enough, and plan schedules:
+ *  columns purge, 't' where there is more, and plan, microseconds until the
+ *  next tick (NULL: there is none).
+ *  @param sources  of const dsapi_source_t * */
+void dsapi_queue_keep(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      const dsapi_queue_plan_t *plan, apr_pool_t *pool);
 
 #endif

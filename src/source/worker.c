@@ -7,6 +7,7 @@
 #include "route/result.h"
 #include "source/client.h"
 #include "source/job.h"
+#include "source/keeper.h"
 #include "source/link.h"
 #include "source/queue.h"
 #include "source/spare.h"
@@ -17,11 +18,6 @@
 
 /* How often the leases of lost workers are looked for. */
 #define REAP_EVERY apr_time_from_sec(2)
-
-/* How often jobs that ended are removed; and the next batch, where there is
- * more. */
-#define PURGE_EVERY apr_time_from_sec(60)
-#define PURGE_NEXT  apr_time_from_sec(1)
 
 /* How long the queue is left alone after its SQL has failed; a heartbeat
  * cannot wait so long. */
@@ -46,7 +42,7 @@ typedef enum op_e {
     OP_CLAIM,
     OP_HEARTBEAT,
     OP_REAP,
-    OP_PURGE,
+    OP_KEEP,   /* the keeper's */
     OP_STORE,  /* BEGIN to the last statement of the store */
     OP_FINISH, /* the same transaction's end */
     OP_ROLLBACK,
@@ -73,13 +69,13 @@ struct dsapi_worker_t {
     dsapi_job_t *storing;         /* its transaction is open */
 
     dsapi_spare_t *spare; /* for the time that link stores */
+    dsapi_keeper_t *keeper;
 
     int stopping;
     int notified; /* there may be something to claim */
     apr_time_t claim_at;
     apr_time_t beat_at;
     apr_time_t reap_at;
-    apr_time_t purge_at;
     int op_errors; /* in a row, of the queue's SQL */
     op_e told_op;  /* whose error has been told last */
     char told_state[6];
@@ -102,6 +98,7 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
     w->link = dsapi_link_make(config->conninfo, config->prepare, pool);
     w->op_pool = dsapi_link_begin(w->link);
     w->spare = dsapi_spare_make(config->conninfo, config->prepare, pool);
+    w->keeper = dsapi_keeper_make(config->sources, pool);
     w->client = dsapi_client_make(config->user_agent, pool);
     return w->client ? w : NULL;
 }
@@ -188,6 +185,7 @@ static void lost_db(dsapi_worker_t *w, const char *why)
     w->op = OP_NONE;
     w->op_job = NULL;
     w->listening = 0;
+    dsapi_keeper_reset(w->keeper);
 }
 
 /* @return 1: connected */
@@ -307,11 +305,21 @@ static void send_claim(dsapi_worker_t *w, apr_time_t now)
     send_batch(w, OP_CLAIM, NULL, QUERY_LIMIT);
 }
 
+static void send_keep(dsapi_worker_t *w)
+{
+    begin_batch(w);
+    send_batch(w, OP_KEEP, NULL,
+               dsapi_keeper_fill(w->keeper, w->link, w->op_pool));
+}
+
 /* What concerns the connection itself. @return 1: it was sent */
 static int send_upkeep(dsapi_worker_t *w, apr_time_t now)
 {
     if (w->storing) {
         send_finish(w);
+    }
+    else if (dsapi_keeper_busy(w->keeper)) {
+        send_keep(w);
     }
     else if (!dsapi_db_idle(dsapi_link_db(w->link))) {
         begin_batch(w);
@@ -363,11 +371,8 @@ static int send_next(dsapi_worker_t *w)
              (w->notified || now >= w->claim_at)) {
         send_claim(w, now);
     }
-    else if (!w->stopping && now >= w->purge_at) {
-        begin_query(w);
-        dsapi_queue_purge(push_call(w), w->config->sources, w->op_pool);
-        w->purge_at = now + PURGE_EVERY;
-        send_batch(w, OP_PURGE, NULL, QUERY_LIMIT);
+    else if (!w->stopping && now >= dsapi_keeper_due(w->keeper)) {
+        send_keep(w);
     }
     else {
         return 0;
@@ -447,12 +452,16 @@ static void end_reap(dsapi_worker_t *w, const dsapi_rows_t *rows)
     }
 }
 
-static void end_purge(dsapi_worker_t *w, const dsapi_rows_t *rows)
+static void end_keep(dsapi_worker_t *w, const dsapi_rows_t *rows)
 {
-    const char *more = dsapi_rows_get(rows, "purge");
+    dsapi_keeper_news_t news;
 
-    if (more && *more == 't') {
-        w->purge_at = dsapi_link_clock() + PURGE_NEXT;
+    dsapi_keeper_take(&news, w->keeper, rows, w->op_pool);
+    if (news.schedule) {
+        w->config->event(
+            w->config->baton,
+            news.failed ? DSAPI_EVENT_TICK_FAILED : DSAPI_EVENT_TICK,
+            news.schedule->source->name, news.schedule->name, news.text);
     }
 }
 
@@ -487,8 +496,8 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
     case OP_REAP:
         end_reap(w, rows);
         break;
-    case OP_PURGE:
-        end_purge(w, rows);
+    case OP_KEEP:
+        end_keep(w, rows);
         break;
     case OP_STORE:
         end_store(w, job, rows);
@@ -543,6 +552,9 @@ static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
 {
     if (op == OP_STORE || op == OP_FINISH) {
         end_store_badly(w, job, err);
+        return;
+    }
+    if (op == OP_KEEP && !dsapi_keeper_fail(w->keeper, err)) {
         return;
     }
     if (w->op_errors++ == 0 &&
@@ -645,23 +657,31 @@ static apr_time_t earlier(apr_time_t a, apr_time_t b)
 /* A job's row is locked by the open transaction, or will be. */
 static int is_storing(const dsapi_worker_t *w)
 {
-    return w->op == OP_STORE || w->op == OP_FINISH || w->storing;
+    return w->op == OP_STORE || w->op == OP_FINISH || w->storing != NULL;
+}
+
+/* An open transaction may take longer than a heartbeat can wait. */
+static int is_long(const dsapi_worker_t *w)
+{
+    return is_storing(w) || dsapi_keeper_busy(w->keeper);
 }
 
 /* When the second connection has to speak: others wait while one is stored,
  * or (stopping) the first has been given up. @return 0: there is no need */
 static apr_time_t spare_due(const dsapi_worker_t *w)
 {
+    int others = w->njobs - is_storing(w);
+
     if (w->stopping && !dsapi_link_connected(w->link)) {
         return w->jobs ? 1 : 0;
     }
-    if (!is_storing(w) || (w->njobs < 2 && !w->stopping)) {
+    if (!is_long(w) || (others < 1 && !w->stopping)) {
         return 0;
     }
     if (!w->stopping) {
         return w->beat_at;
     }
-    return w->njobs < 2 ? APR_INT64_MAX : 1; /* at once, and stay open */
+    return others < 1 ? APR_INT64_MAX : 1; /* at once, and stay open */
 }
 
 /* @return 1: something was done, so look again before waiting */
@@ -699,7 +719,7 @@ static apr_time_t next_due(const dsapi_worker_t *w)
 
         return due > 0 ? earlier(due, at) : at;
     }
-    due = earlier(w->reap_at, w->purge_at);
+    due = earlier(w->reap_at, dsapi_keeper_due(w->keeper));
     if (w->njobs < w->config->concurrency) {
         due = earlier(due, w->claim_at);
     }
@@ -752,13 +772,13 @@ void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget)
     }
     while ((worker->jobs || worker->op != OP_NONE) && reachable &&
            dsapi_link_clock() < until) {
-        if (is_storing(worker) && dsapi_link_clock() >= store_until) {
+        if (is_long(worker) && dsapi_link_clock() >= store_until) {
             worker->told_lost = 1;          /* it is not: we leave */
             dsapi_link_close(worker->link); /* and it is rolled back */
             lost_db(worker, NULL);
         }
         if (!step_db(worker) && !step_spare(worker)) {
-            wait_for_more(worker, is_storing(worker) ? store_until : until);
+            wait_for_more(worker, is_long(worker) ? store_until : until);
         }
     }
 }

@@ -326,6 +326,21 @@ END
 1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax
 1 ~ DsapiFreshFor: takes a time with its unit ~ DsapiFreshFor 5
 1 ~ DsapiJobKeep: takes a time with its unit ~ DsapiJobKeep forever
+1 ~ DsapiSchedule: takes "every 6h" or "cron 0 6 \* \* \*" ~ DsapiSchedule
+1 ~ DsapiSchedule: takes "every 6h" or "cron 0 6 \* \* \*" first ~ DsapiSchedule a=b
+1 ~ DsapiSchedule: 'daily' is not "every 6h" ~ DsapiSchedule daily
+1 ~ DsapiSchedule: cron takes five fields ~ DsapiSchedule "cron 0 6"
+1 ~ DsapiSchedule: the hour '24' is not \*, or a list of 0 to 23 ~ DsapiSchedule "cron 0 24 * * *"
+1 ~ DsapiSchedule: no month of '0 0 31 2 \*' has such a day ~ DsapiSchedule "cron 0 0 31 2 *"
+1 ~ DsapiSchedule: 'Europe/Madird' is no time zone ~ DsapiSchedule "every 1d" tz=Europe/Madird
+1 ~ DsapiSchedule: 'now' is not known; after the rule come tz=, name=value and each= ~ DsapiSchedule "every 1d" now
+1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="SELECT 1; SELECT 2"
+1 ~ DsapiSchedule: each= is one statement without parameters ~ DsapiSchedule "every 1d" each="SELECT :a"
+1 ~ DsapiSchedule: each=: .*quote ~ DsapiSchedule "every 1d" each="SELECT '"
+2 ~ DsapiSchedule: 'a' is no parameter of the source ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d" a=b
+3 ~ DsapiSchedule: 'd' must be a day ~ DsapiFetch "http://x/"\nDsapiParam d date\nDsapiSchedule "every 1d" d=todya
+3 ~ DsapiSchedule: 'd' is required ~ DsapiFetch "http://x/"\nDsapiParam d date required\nDsapiSchedule "every 1d"
+3 ~ DsapiSchedule: stands here twice ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d"\nDsapiSchedule "every 1d"
 1 ~ DsapiJobKeep: takes a minute at least ~ DsapiJobKeep 59s
 1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit
 1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5

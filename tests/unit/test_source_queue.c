@@ -174,20 +174,23 @@ START_TEST(fail_may_be_for_good)
 }
 END_TEST
 
-START_TEST(reap_and_purge_name_the_sources)
+START_TEST(reap_and_keep_name_the_sources)
 {
+    static const dsapi_queue_plan_t plan = {"n", "r", "z"};
     dsapi_call_t call;
 
     dsapi_queue_reap(&call, sources(&one, &other), g_pool);
     ck_assert_str_eq(shown(&call), "SELECT dsapi.reap(), "
                                    "dsapi.due_in($1::text[])|"
                                    "{\"s/a\",\"s/\\\"b\"}");
-    dsapi_queue_purge(&call, sources(&one, &other), g_pool);
+    dsapi_queue_keep(&call, sources(&one, &other), &plan, g_pool);
     ck_assert_str_eq(shown(&call), "SELECT dsapi.purge($1::text[], "
-                                   "$2::interval[], 1000)|"
+                                   "$2::interval[], 1000), "
+                                   "dsapi.plan($3::text[], $4::jsonb[], "
+                                   "$5::text[])|"
                                    "{\"s/a\",\"s/\\\"b\"}|"
                                    "{\"5000000 microseconds\","
-                                   "\"60000000 microseconds\"}");
+                                   "\"60000000 microseconds\"}|n|r|z");
 }
 END_TEST
 
@@ -195,4 +198,4 @@ UNIT_SUITE(source_queue, listen_names_the_channel,
            claim_gives_the_columns_of_a_job, heartbeat_has_ids_and_tokens,
            release_has_ids_and_tokens, a_transaction_begins_and_ends,
            a_limit_is_in_milliseconds, hold_and_finish_have_id_and_token,
-           fail_may_be_for_good, reap_and_purge_name_the_sources)
+           fail_may_be_for_good, reap_and_keep_name_the_sources)
