@@ -99,12 +99,33 @@ apr_time_t dsapi_keeper_due(const dsapi_keeper_t *keeper)
                                               : keeper->house_at;
 }
 
+/* The jobs of a tick: what each= gives, or COMMIT with them. */
+static apr_interval_time_t fill_jobs(const dsapi_keeper_t *keeper,
+                                     dsapi_link_t *link, apr_pool_t *pool)
+{
+    const dsapi_source_t *source = keeper->schedule->source;
+
+    dsapi_queue_limit(dsapi_link_call(link), source->store_timeout, pool);
+    if (keeper->step == STEP_EACH) {
+        dsapi_queue_call(dsapi_link_call(link), pool,
+                         keeper->schedule->each->text, 0);
+    }
+    else {
+        dsapi_queue_call(dsapi_link_call(link), pool,
+                         "SELECT count(*) FROM dsapi.enqueue_all($1, "
+                         "$2::jsonb[], "
+                         "$3::integer, NULL, NULL, NULL)",
+                         3, source->name,
+                         dsapi_base_array_literal(keeper->params, pool),
+                         apr_itoa(pool, source->retry.attempts));
+        dsapi_queue_commit(dsapi_link_call(link), pool);
+    }
+    return source->store_timeout + QUERY_LIMIT;
+}
+
 apr_interval_time_t dsapi_keeper_fill(dsapi_keeper_t *keeper,
                                       dsapi_link_t *link, apr_pool_t *pool)
 {
-    const dsapi_source_t *source =
-        keeper->schedule ? keeper->schedule->source : NULL;
-
     if (keeper->step == STEP_REST) {
         keeper->step =
             keeper->tick_at <= dsapi_link_clock() ? STEP_TICK : STEP_HOUSE;
@@ -119,21 +140,8 @@ apr_interval_time_t dsapi_keeper_fill(dsapi_keeper_t *keeper,
                          keeper->plan.names);
         break;
     case STEP_EACH:
-        dsapi_queue_limit(dsapi_link_call(link), source->store_timeout, pool);
-        dsapi_queue_call(dsapi_link_call(link), pool,
-                         keeper->schedule->each->text, 0);
-        return source->store_timeout + QUERY_LIMIT;
     case STEP_ENQUEUE:
-        dsapi_queue_limit(dsapi_link_call(link), source->store_timeout, pool);
-        dsapi_queue_call(dsapi_link_call(link), pool,
-                         "SELECT count(*) FROM dsapi.enqueue_all($1, "
-                         "$2::jsonb[], "
-                         "$3::integer, NULL, NULL, NULL)",
-                         3, source->name,
-                         dsapi_base_array_literal(keeper->params, pool),
-                         apr_itoa(pool, source->retry.attempts));
-        dsapi_queue_commit(dsapi_link_call(link), pool);
-        return source->store_timeout + QUERY_LIMIT;
+        return fill_jobs(keeper, link, pool);
     case STEP_FAILED:
         dsapi_queue_limit(dsapi_link_call(link), QUERY_LIMIT, pool);
         dsapi_queue_call(dsapi_link_call(link), pool,

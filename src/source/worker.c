@@ -120,7 +120,7 @@ static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
     if (w->storing == job) {
         w->storing = NULL;
     }
-    if (job->source->concurrency > 0) {
+    if (job && job->source->concurrency > 0) {
         w->notified = 1; /* another may start in its place */
     }
     dsapi_job_drop(&w->jobs, job);
