@@ -8,7 +8,8 @@ BUILD ?= build
 CC = gcc
 APXS ?= $(shell command -v apxs2 || command -v apxs)
 
-export PORT LISTEN HUNGERMAP_UPSTREAM DATABASE_URL EXTRA_CONF BUILD
+export PORT LISTEN HUNGERMAP_UPSTREAM DATABASE_URL EXTRA_CONF BUILD \
+	ROUNDS DURATION ONLY STRICT
 
 warnings = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -45,8 +46,9 @@ modules_dir = $(shell $(APXS) -q LIBEXECDIR)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all build packages-run packages-check run start stop check \
-	check-asan unit integration guards lint install uninstall clean format
+.PHONY: help all build packages-run packages-check packages-bench run start \
+	stop check check-asan unit integration guards lint bench soak install \
+	uninstall clean format
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -71,6 +73,9 @@ packages-run:
 packages-check:
 	@packaging/run/packages.sh check
 
+packages-bench:
+	@packaging/run/packages.sh bench
+
 check: packages-check
 	@$(MAKE) --no-print-directory -s build
 	@tests/lib/check.sh all
@@ -94,6 +99,17 @@ guards: packages-check
 
 lint: packages-check
 	@tests/lib/check.sh lint
+
+## make bench [ROUNDS=3] [DURATION=3] [ONLY=regex] [STRICT=1]  how fast, and than what
+bench: packages-bench
+	@$(MAKE) --no-print-directory -s build $(BUILD)/bench/mod_bench.so
+	@tests/bench/bench.sh
+
+## make soak [ROUNDS=20]  the loops of faults, for long
+soak: packages-check
+	@$(MAKE) --no-print-directory -s build
+	@FAULT_ROUNDS=$(or $(ROUNDS),20) BATS_FILES=tests/integration/faults.bats \
+		tests/lib/check.sh integration
 
 ## make install [DESTDIR=]  module, configuration and schemas, through apxs
 ## make uninstall [DESTDIR=]
@@ -149,6 +165,10 @@ $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/libdsapi.a
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(core_inc) -MMD -MP -MF $(BUILD)/tools/$*.d -o $@ $< \
 		$(BUILD)/libdsapi.a $(libs) $(apr_libs) -lpthread
+
+$(BUILD)/bench/mod_bench.so: tests/bench/mod_bench.c
+	@mkdir -p $(@D)
+	$(CC) $(flags) $(glue_inc) -shared -o $@ $<
 
 ## make format      lay the code out as .clang-format says
 format:

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Install the Debian packages that are missing, and nothing else.
 #
-#   packages.sh run|check
+#   packages.sh run|check|bench
 #
 # run    what building and serving needs
 # check  the same, and what the tests and the lint need
+# bench  as run, and what measures
 #
 # No daemon is started and no system cluster is created: services are kept
 # from starting by a policy-rc.d of ours where there is none, and
@@ -18,13 +19,15 @@ run_packages="make gcc libc6-dev pkg-config apache2-bin apache2-dev
     libcurl4-openssl-dev zlib1g-dev ca-certificates
     curl jq procps util-linux"
 check_packages="$run_packages check bats shellcheck clang-format clang-tidy
-    cppcheck git"
+    cppcheck faketime git wrk"
+bench_packages="$run_packages wrk"
 
 case "${1:-}" in
 run) wanted=$run_packages ;;
 check) wanted=$check_packages ;;
+bench) wanted=$bench_packages ;;
 *)
-    echo "usage: packages.sh run|check" >&2
+    echo "usage: packages.sh run|check|bench" >&2
     exit 2
     ;;
 esac

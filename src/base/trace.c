@@ -69,6 +69,21 @@ void dsapi_base_trace(char out[DSAPI_TRACE_SIZE], const char *given,
     }
 }
 
+void dsapi_base_uuid(char out[DSAPI_UUID_SIZE],
+                     const unsigned char random[DSAPI_UUID_RANDOM_BYTES])
+{
+    static const char variants[] = "89ab";
+
+    memcpy(out, "00000000-0000-4000-8000-000000000000", DSAPI_UUID_SIZE);
+    put_hex(out, random, 4);
+    put_hex(out + 9, random + 4, 2);
+    put_hex(out + 14, random + 6, 2);
+    put_hex(out + 19, random + 8, 2);
+    put_hex(out + 24, random + 10, 6);
+    out[14] = '4';
+    out[19] = variants[random[8] >> 6];
+}
+
 const char *dsapi_base_trace_id(const char *traceparent, apr_pool_t *pool)
 {
     return apr_pstrmemdup(pool, traceparent + TRACE_AT, TRACE_LEN);

@@ -1,5 +1,6 @@
 /*
- * W3C Trace Context (Recommendation, level 1): the traceparent header.
+ * What tells a request from others: W3C Trace Context (Recommendation, level
+ * 1, the traceparent header), and an id.
  */
 #ifndef DSAPI_BASE_TRACE_H
 #define DSAPI_BASE_TRACE_H
@@ -23,6 +24,20 @@
  */
 void dsapi_base_trace(char out[DSAPI_TRACE_SIZE], const char *given,
                       const unsigned char random[DSAPI_TRACE_RANDOM_BYTES]);
+
+/** 8-4-4-4-12 hex digits, and NUL. */
+#define DSAPI_UUID_SIZE 37
+
+/** Random bytes that dsapi_base_uuid wants. */
+#define DSAPI_UUID_RANDOM_BYTES 16
+
+/**
+ * A random UUID (RFC 9562, version 4).
+ * @param out     out: in lower case, NUL-terminated
+ * @param random  any bytes, of which six bits are not used
+ */
+void dsapi_base_uuid(char out[DSAPI_UUID_SIZE],
+                     const unsigned char random[DSAPI_UUID_RANDOM_BYTES]);
 
 /** @return the trace id of a traceparent of ours: 32 hex digits, in pool */
 const char *dsapi_base_trace_id(const char *traceparent, apr_pool_t *pool);

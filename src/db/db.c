@@ -1,73 +1,17 @@
-/* PostgreSQL over libpq: see db.h. The only file that includes libpq. */
-#include "db/db.h"
-
-#include <apr_hash.h>
+/* PostgreSQL over libpq: see db.h. */
 #include <apr_strings.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "db/again.h"
+#include "db/pq.h"
 #include "db/sqlstate.h"
 
 /* How long a cancelled statement may take to end, and how much later than the
  * server's own statement_timeout ours is. */
 #define CANCEL_GRACE apr_time_from_sec(1)
-
-/* How many statements one backend prepares; what comes later is sent whole.
- * Filters make their SQL as they are asked for. */
-#define PREPARED_MAX 500
-
-struct dsapi_rows_t {
-    PGresult *res;
-};
-
-/* A statement as this backend knows it. */
-typedef struct prepared_t {
-    apr_uint64_t hash;   /* of its text and its parameters' types */
-    unsigned generation; /* part of the name */
-    enum {
-        UNKNOWN,
-        SENT, /* in the batch under way */
-        READY
-    } state;
-} prepared_t;
-
-/* What a command of the pipeline was. */
-typedef struct step_t {
-    prepared_t *prepares; /* NULL: it runs a statement */
-} step_t;
-
-/* Where the rows of a stream go. */
-typedef struct sink_t {
-    dsapi_row_fn fn;
-    void *baton;
-    dsapi_rows_t row;  /* the one that is given away */
-    int given;         /* some have been */
-    int closed;        /* what comes now is dropped */
-    apr_status_t stop; /* what fn wants to be returned */
-} sink_t;
-
-struct dsapi_db_t {
-    PGconn *conn;
-    apr_pool_t *pool;
-    apr_pool_t *prepared_pool;
-    apr_hash_t *prepared; /* hash -> prepared_t */
-    int backend_pid;      /* whose prepared statements these are */
-    int prepare;
-    unsigned generation;
-    PostgresPollingStatusType connecting;
-    int flushing; /* not everything has been sent */
-    /* the batch under way */
-    apr_pool_t *batch_pool;
-    step_t *steps;
-    int nsteps;
-    int step;      /* the command whose results come now */
-    PGresult *res; /* the last statement's */
-    PGresult *error;
-    sink_t *sink; /* NULL: the rows are kept */
-};
 
 static apr_status_t free_result(void *data)
 {
@@ -124,9 +68,14 @@ void dsapi_db_set_prepare(dsapi_db_t *db, int on)
     db->prepare = on;
 }
 
+void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json)
+{
+    db->as_json = as_json;
+}
+
 /* libpq writes several lines, the log has room for one. */
 static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
-                                    apr_pool_t *pool)
+                                    const char *sqlstate, apr_pool_t *pool)
 {
     char *message = apr_pstrdup(pool, PQerrorMessage(db->conn));
     char *to = message;
@@ -143,7 +92,7 @@ static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
         to--;
     }
     *to = '\0';
-    return dsapi_db_error(perr, NULL, *message ? message : "no connection",
+    return dsapi_db_error(perr, sqlstate, *message ? message : "no connection",
                           pool);
 }
 
@@ -170,7 +119,7 @@ apr_status_t dsapi_db_connect(dsapi_db_t **pdb, dsapi_err_t **perr,
     apr_pool_cleanup_register(pool, db, finish_connection,
                               apr_pool_cleanup_null);
     if (PQstatus(conn) == CONNECTION_BAD) {
-        return connection_lost(perr, db, pool);
+        return connection_lost(perr, db, NULL, pool);
     }
     PQsetNoticeReceiver(conn, ignore_notice, NULL);
     *pdb = db;
@@ -198,7 +147,7 @@ apr_status_t dsapi_db_connect_poll(dsapi_db_t *db, dsapi_err_t **perr,
     }
     db->connecting = PQconnectPoll(db->conn);
     if (db->connecting == PGRES_POLLING_FAILED) {
-        return connection_lost(perr, db, pool);
+        return connection_lost(perr, db, NULL, pool);
     }
     return db->connecting == PGRES_POLLING_OK ? APR_SUCCESS : APR_EINPROGRESS;
 }
@@ -221,76 +170,6 @@ int dsapi_db_idle(const dsapi_db_t *db)
            PQpipelineStatus(db->conn) == PQ_PIPELINE_OFF;
 }
 
-/* Forgets what another backend had prepared. */
-static void forget_prepared(dsapi_db_t *db)
-{
-    apr_pool_clear(db->prepared_pool);
-    db->prepared = apr_hash_make(db->prepared_pool);
-    db->backend_pid = PQbackendPID(db->conn);
-}
-
-/* The same text with other types is another statement (FNV-1a goes on). */
-static apr_uint64_t call_hash(const dsapi_call_t *call)
-{
-    apr_uint64_t hash = call->sql->hash;
-
-    for (int i = 0; call->types && i < call->sql->nparams; i++) {
-        hash = (hash ^ call->types[i]) * APR_UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-/* @return NULL: not to be prepared */
-static prepared_t *prepared_of(dsapi_db_t *db, const dsapi_call_t *call)
-{
-    apr_uint64_t hash = call_hash(call);
-    prepared_t *p;
-
-    if (!db->prepare) {
-        return NULL;
-    }
-    p = apr_hash_get(db->prepared, &hash, sizeof(hash));
-    if (!p && apr_hash_count(db->prepared) < PREPARED_MAX) {
-        p = apr_pcalloc(db->prepared_pool, sizeof(*p));
-        p->hash = hash;
-        p->generation = db->generation;
-        apr_hash_set(db->prepared, &p->hash, sizeof(p->hash), p);
-    }
-    return p;
-}
-
-static void push_step(dsapi_db_t *db, prepared_t *prepares)
-{
-    db->steps[db->nsteps++].prepares = prepares;
-}
-
-/* Puts one statement into the pipeline. */
-static int send_call(dsapi_db_t *db, const dsapi_call_t *call)
-{
-    const dsapi_sql_t *sql = call->sql;
-    prepared_t *p = prepared_of(db, call);
-    const char *name;
-
-    if (!p) {
-        push_step(db, NULL);
-        return PQsendQueryParams(db->conn, sql->text, sql->nparams, call->types,
-                                 call->values, NULL, NULL, 0);
-    }
-    name = apr_psprintf(db->batch_pool, "dsapi_%016" APR_UINT64_T_HEX_FMT "_%u",
-                        p->hash, p->generation);
-    if (p->state == UNKNOWN) {
-        p->state = SENT;
-        push_step(db, p);
-        if (!PQsendPrepare(db->conn, name, sql->text, sql->nparams,
-                           call->types)) {
-            return 0;
-        }
-    }
-    push_step(db, NULL);
-    return PQsendQueryPrepared(db->conn, name, sql->nparams, call->values, NULL,
-                               NULL, 0);
-}
-
 /* Back to what the owner of the connection expects; a connection that cannot
  * be brought there is of no more use. */
 static void end_batch(dsapi_db_t *db)
@@ -309,72 +188,50 @@ static void end_batch(dsapi_db_t *db)
     }
 }
 
-/*
- * What we write as JSON is read from text: UTF-8, and dates as ISO 8601. A
- * server, database, role or statement may set them otherwise. The server
- * tells us of each change, also when one is undone with its transaction.
- */
-static int send_settings(dsapi_db_t *db)
-{
-    const char *encoding = PQparameterStatus(db->conn, "client_encoding");
-    const char *style = PQparameterStatus(db->conn, "DateStyle");
-
-    if (PQtransactionStatus(db->conn) == PQTRANS_INERROR ||
-        (encoding && strcmp(encoding, "UTF8") == 0 && style &&
-         strncmp(style, "ISO", 3) == 0)) {
-        return 1; /* in a failed transaction nothing but its end is heard */
-    }
-    push_step(db, NULL);
-    return PQsendQueryParams(db->conn,
-                             "SELECT set_config('client_encoding', 'UTF8', "
-                             "false), set_config('datestyle', 'ISO', false)",
-                             0, NULL, NULL, NULL, NULL, 0);
-}
-
 apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
                            const dsapi_batch_t *batch, apr_pool_t *pool)
 {
-    int ok;
-
     *perr = NULL;
     apr_pool_clear(db->batch_pool);
-    db->steps = apr_pcalloc(
-        db->batch_pool, sizeof(step_t) * ((apr_size_t)batch->ncalls * 2 + 1));
-    db->nsteps = db->step = 0;
+    db->changes = !batch->repeatable;
     if (db->backend_pid != PQbackendPID(db->conn) || !db->prepared) {
-        forget_prepared(db);
+        dsapi_db_forget_prepared(db);
     }
-    ok = PQsetnonblocking(db->conn, 1) == 0 && PQenterPipelineMode(db->conn) &&
-         send_settings(db);
-    for (int i = 0; ok && i < batch->ncalls; i++) {
-        ok = send_call(db, &batch->calls[i]);
-    }
-    if (!ok || !PQpipelineSync(db->conn)) {
-        connection_lost(perr, db, pool);
+    if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn) ||
+        !dsapi_db_send_batch(db, batch)) {
+        connection_lost(perr, db, NULL, pool);
         dsapi_db_break(db);
         end_batch(db);
         return (*perr)->rv;
     }
-    db->flushing = 1;
     return APR_SUCCESS;
 }
 
 /* @return 1: the command under way is the last statement */
 static int is_last(const dsapi_db_t *db)
 {
-    return db->step == db->nsteps - 1;
+    return !db->asking && db->step == db->nsteps - 1;
 }
 
 /* Gives one row of a stream away, or drops it. */
-static void give_row(sink_t *sink, PGresult *res)
+static void give_row(sink_t *sink, PGresult *res, const char *made)
 {
     if (!sink->closed) {
         sink->given = 1;
         sink->row.res = res;
+        sink->row.made = made;
         sink->stop = sink->fn(sink->baton, &sink->row);
         sink->closed = sink->stop != APR_SUCCESS;
     }
     PQclear(res);
+}
+
+/* More has been sent in the middle of a batch, or could not be. */
+static void go_on(dsapi_db_t *db, int sent)
+{
+    if (!sent) {
+        dsapi_db_break(db);
+    }
 }
 
 /* Keeps one result of the command under way, or drops it. @return 0: libpq
@@ -382,19 +239,24 @@ static void give_row(sink_t *sink, PGresult *res)
 static int take_result(dsapi_db_t *db, PGresult *res)
 {
     ExecStatusType status = PQresultStatus(res);
-    prepared_t *prepares =
-        db->step < db->nsteps ? db->steps[db->step].prepares : NULL;
+    step_t step = {NULL, 0};
     int copy = status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
                status == PGRES_COPY_BOTH;
 
+    if (db->step < db->nsteps) {
+        step = db->steps[db->step];
+    }
     if (status == PGRES_SINGLE_TUPLE && db->sink) {
-        give_row(db->sink, res);
+        give_row(db->sink, res, db->made);
         return 1;
     }
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
         status == PGRES_EMPTY_QUERY) {
-        if (prepares) {
-            prepares->state = READY;
+        if (step.prepares) {
+            step.prepares->state = READY;
+        }
+        else if (step.describes) {
+            go_on(db, dsapi_db_send_asked(db, res));
         }
         else if (is_last(db)) {
             db->res = res;
@@ -403,6 +265,9 @@ static int take_result(dsapi_db_t *db, PGresult *res)
     }
     else if (status == PGRES_FATAL_ERROR && !db->error) {
         db->error = res;
+        if (db->asking) {
+            go_on(db, dsapi_db_send_end(db));
+        }
         return 1;
     }
     PQclear(res);
@@ -414,6 +279,18 @@ int dsapi_db_stale(const dsapi_err_t *err)
     return err->sqlstate && (strcmp(err->sqlstate, "26000") == 0 ||
                              (strcmp(err->sqlstate, "0A000") == 0 &&
                               strstr(err->internal, "cached plan")));
+}
+
+/* The primary has moved, or lies still: what looks like a mistake of the SQL
+ * is one of the connection. */
+static apr_status_t leave_standby(dsapi_db_t *db, dsapi_err_t *err)
+{
+    dsapi_db_break(db);
+    err->rv = DSAPI_EDBDOWN;
+    err->code = "database-unavailable";
+    err->detail = "the database takes no changes at the moment";
+    err->retry_after_s = 1;
+    return err->rv;
 }
 
 /* The end of a batch: its rows or its error go to the caller. */
@@ -437,12 +314,18 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
         PQclear(res);
         if (db->prepare && dsapi_db_stale(*perr)) {
             db->generation++; /* new names: the old ones may still exist */
-            forget_prepared(db);
+            dsapi_db_forget_prepared(db);
         }
-        return rv;
+        return db->changes && dsapi_db_read_only(*perr)
+                   ? leave_standby(db, *perr)
+                   : rv;
     }
+    dsapi_db_check_columns(db, res);
     *prows = apr_palloc(pool, sizeof(**prows));
     (*prows)->res = res;
+    (*prows)->made =
+        db->made ? apr_pmemdup(pool, db->made, (apr_size_t)PQnfields(res))
+                 : NULL;
     apr_pool_cleanup_register(pool, res, free_result, apr_pool_cleanup_null);
     return rv;
 }
@@ -460,7 +343,7 @@ static apr_status_t hand_over_broken(dsapi_rows_t **prows, dsapi_err_t **perr,
         dsapi_db_error(perr, "0A000", "COPY to or from the client", pool);
     }
     else {
-        connection_lost(perr, db, pool);
+        connection_lost(perr, db, NULL, pool);
     }
     dsapi_db_break(db);
     end_batch(db);
@@ -611,17 +494,37 @@ static int reset(dsapi_db_t *db)
     return PQstatus(db->conn) == CONNECTION_OK;
 }
 
-/* @return 1: the batch, which has not happened, may be run once more */
-static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
-                     const dsapi_err_t *err)
+/* A moment without work, cut short by the end of the connection. */
+static void pause_run(dsapi_db_t *db, int runs)
 {
-    if (db->sink && db->sink->given) {
+    struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
+    apr_uint32_t random = 0;
+
+    apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
+    (void)poll(&pfd, 1, (int)(dsapi_db_pause(runs, random) / 1000));
+}
+
+/* @return 1: the batch, of which nothing is left, may be run again */
+static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
+                     const dsapi_err_t *err, int runs, apr_time_t until)
+{
+    if ((db->sink && db->sink->given) || !dsapi_db_atomic(batch)) {
         return 0;
     }
-    if (PQstatus(db->conn) == CONNECTION_OK) {
-        return db->prepare && dsapi_db_stale(err) && dsapi_db_idle(db);
+    if (PQstatus(db->conn) != CONNECTION_OK) {
+        return runs == 1 &&
+               (err->rv == DSAPI_EDBDOWN || dsapi_db_conflict(err)) &&
+               (batch->repeatable || dsapi_db_read_only(err)) && reset(db);
     }
-    return err->rv == DSAPI_EDBDOWN && batch->repeatable && reset(db);
+    if (!dsapi_db_idle(db)) {
+        return 0;
+    }
+    if (dsapi_db_conflict(err) && runs < DSAPI_DB_RUNS_MAX &&
+        apr_time_now() < until) {
+        pause_run(db, runs);
+        return 1;
+    }
+    return runs == 1 && db->prepare && dsapi_db_stale(err);
 }
 
 apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
@@ -629,21 +532,25 @@ apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                           apr_pool_t *pool)
 {
     int open = PQstatus(db->conn) == CONNECTION_OK && !dsapi_db_idle(db);
+    apr_time_t until = APR_INT64_MAX;
     apr_status_t rv;
 
     *prows = NULL;
     /* Where no transaction is open nothing has been begun, whatever the
      * batch does. */
     if (!is_alive(db) && (open || !reset(db))) {
-        return connection_lost(perr, db, pool);
+        return connection_lost(perr, db, open ? NULL : "08001", pool);
     }
-    for (int attempt = 0;; attempt++) {
+    if (batch->timeout > 0) {
+        until = apr_time_now() + batch->timeout;
+    }
+    for (int runs = 1;; runs++) {
         rv = dsapi_db_send(db, perr, batch, pool);
         if (rv == APR_SUCCESS) {
             rv = wait_batch(prows, perr, db, batch->timeout, pool);
         }
-        if (rv == APR_SUCCESS || open || attempt > 0 ||
-            !run_again(db, batch, *perr)) {
+        if (rv == APR_SUCCESS || open ||
+            !run_again(db, batch, *perr, runs, until)) {
             return rv;
         }
     }
@@ -653,7 +560,7 @@ apr_status_t dsapi_db_stream(dsapi_err_t **perr, dsapi_db_t *db,
                              const dsapi_batch_t *batch, dsapi_row_fn row,
                              void *baton, apr_pool_t *pool)
 {
-    sink_t sink = {row, baton, {NULL}, 0, 0, APR_SUCCESS};
+    sink_t sink = {row, baton, {NULL, NULL}, 0, 0, APR_SUCCESS};
     dsapi_rows_t *rows;
     apr_status_t rv;
 
@@ -721,7 +628,8 @@ const char *dsapi_rows_name(const dsapi_rows_t *rows, int column)
 
 unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column)
 {
-    return PQftype(rows->res, column);
+    return rows->made && rows->made[column] ? DSAPI_OID_MADE
+                                            : PQftype(rows->res, column);
 }
 
 const char *dsapi_rows_value(apr_size_t *plen, const dsapi_rows_t *rows,

@@ -35,6 +35,9 @@
 #define DSAPI_OID_UUID        2950
 #define DSAPI_OID_JSONB       3802
 
+/* No type of PostgreSQL's: JSON that it made of a value (dsapi_as_json_fn). */
+#define DSAPI_OID_MADE 0xffffffffU
+
 typedef struct dsapi_db_t dsapi_db_t;
 
 /** The rows of one statement. Lives in the pool it was read into. */
@@ -52,7 +55,9 @@ typedef struct dsapi_batch_t {
     const dsapi_call_t *calls;
     int ncalls;
     int repeatable; /* nothing is changed by it: run it once more where the
-                       connection breaks */
+                       connection breaks. Otherwise a server that takes no
+                       changes (25006) is DSAPI_EDBDOWN, and the connection
+                       broken, so that the next one is to the primary */
     apr_interval_time_t timeout; /* half a second later the connection is
                                     broken (a stream's statement cancelled);
                                     0: never. For the server to end a
@@ -66,6 +71,22 @@ typedef struct dsapi_batch_t {
  * @param pool    the connection's own pool: owns what we remember of it
  */
 dsapi_db_t *dsapi_db_adopt(void *native, apr_pool_t *pool);
+
+/** Is a column's value to come as to_json of it?
+ *  @param type  its OID; a domain has that of its base type */
+typedef int (*dsapi_as_json_fn)(const char *name, unsigned type);
+
+/**
+ * Have PostgreSQL make JSON of values, in the rows of each batch's last
+ * statement, from the next batch on. Their type is DSAPI_OID_MADE then.
+ *
+ * The columns are asked for, in one more round trip, when a backend first runs
+ * the statement; without a name (dsapi_db_set_prepare) each time, if there are
+ * such columns. What only prints its rows (CALL, FETCH, EXECUTE) gives them as
+ * they are printed.
+ * @param as_json  NULL (the default): every value comes as it is printed
+ */
+void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json);
 
 /** Prepare statements under a name (1, the default) or not (0: behind a
  *  pooler in transaction mode). */
@@ -119,14 +140,19 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
                            dsapi_db_t *db, apr_pool_t *pool);
 
 /**
- * Send a batch and wait for its end, at most until its timeout. A statement
- * that the server has lost (26000) or whose result has changed shape
- * (0A000) is prepared and run once more; so is a repeatable batch whose
- * connection broke, after a reconnect.
+ * Send a batch and wait for its end, at most until its timeout. Where it has
+ * failed and left nothing behind, it is run again (see db/again.h): once more
+ * with a statement that the server has lost (26000) or whose result has
+ * changed shape (0A000), which is prepared anew; once more after a reconnect,
+ * where the connection of a repeatable batch broke or the server takes no
+ * changes; up to DSAPI_DB_RUNS_MAX times in all where other transactions were
+ * in the way (40001, 40P01), as long as its timeout has not passed.
  * @param prows  out: the rows of the last statement, in pool; NULL on error
  * @param perr   out: the error, in pool; NULL on success
  * @return APR_SUCCESS; as dsapi_db_error; DSAPI_ETIMEOUT: no answer in time,
- *         and the connection is broken
+ *         and the connection is broken; DSAPI_EDBDOWN with SQLSTATE 08001: the
+ *         connection had broken and could not be made anew, so nothing was
+ *         begun
  */
 apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                           dsapi_db_t *db, const dsapi_batch_t *batch,
@@ -194,6 +220,8 @@ apr_status_t dsapi_db_consume(dsapi_db_t *db);
 int dsapi_rows_count(const dsapi_rows_t *rows);
 int dsapi_rows_columns(const dsapi_rows_t *rows);
 const char *dsapi_rows_name(const dsapi_rows_t *rows, int column);
+
+/** @return the OID of its type, or DSAPI_OID_MADE */
 unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column);
 
 /** @return a value as PostgreSQL printed it, NUL-terminated, good as long as

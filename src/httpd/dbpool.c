@@ -1,39 +1,37 @@
-/* The gate and the loan: see dbpool.h. */
+/* The loan: see dbpool.h. */
 #include "httpd/dbpool.h"
 
 #include <apr_dbd.h>
 #include <apr_optional_hooks.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <http_log.h>
 #include <mod_dbd.h>
 
+#include "route/result.h"
+
 APLOG_USE_MODULE(dsapi);
 
-/* How long nobody but one tries after a connection could not be made. */
-#define FAIL_FAST apr_time_from_sec(1)
+/* The gate of a pool of mod_dbd's. */
+typedef struct pool_gate_t {
+    dsapi_gate_t *gate;
+    const dbd_cfg_t *pool;
+    struct pool_gate_t *next;
+} pool_gate_t;
 
-/*
- * Admission to one pool of mod_dbd. While a server's pool is not known (no
- * connection has been made yet) it has a gate of its own for one borrower.
- */
-typedef struct gate_t {
-    apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *freed;
-    int max;
-    int in_use;
-    apr_time_t fail_until; /* the database could not be reached */
-    int probing;           /* somebody tries it meanwhile */
-    const dbd_cfg_t *pool; /* whose gate it is; NULL: not known yet */
-    struct gate_t *next;   /* of the gates whose pool is known */
-} gate_t;
+/* How a loan has ended. */
+typedef enum loan_e {
+    SERVED, /* the connection is good */
+    LOST,   /* it broke; nobody knows whether the batch has happened */
+    BROKEN, /* it broke, nothing of the batch is left, and there is no other */
+    AWAY    /* there was none to begin with */
+} loan_e;
 
 /* What a child knows: reset with every child, never shared by processes. */
 static struct {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
-    gate_t *gates; /* whose pool is known */
+    pool_gate_t *gates;
 } child;
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
@@ -43,22 +41,12 @@ static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 static const char DB_KEY[] = "mod_dsapi_db";
 static const char GATE_KEY[] = "mod_dsapi_gate";
 
-static gate_t *make_gate(int max)
-{
-    gate_t *gate = apr_pcalloc(child.pool, sizeof(*gate));
-
-    apr_thread_mutex_create(&gate->mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
-    apr_thread_cond_create(&gate->freed, child.pool);
-    gate->max = max;
-    return gate;
-}
-
 /* mod_dbd has made a connection: remember which pool it belongs to, and how
  * large that is. Runs in whichever thread needed the connection. */
 static apr_status_t post_connect(apr_pool_t *pool, dbd_cfg_t *cfg,
                                  ap_dbd_t *rec)
 {
-    gate_t *gate;
+    pool_gate_t *known;
     void *native;
 
     (void)pool;
@@ -69,16 +57,19 @@ static apr_status_t post_connect(apr_pool_t *pool, dbd_cfg_t *cfg,
     apr_pool_userdata_setn(dsapi_db_adopt(native, rec->pool), DB_KEY, NULL,
                            rec->pool);
     apr_thread_mutex_lock(child.mutex);
-    for (gate = child.gates; gate && gate->pool != cfg; gate = gate->next) {
+    for (known = child.gates; known && known->pool != cfg;
+         known = known->next) {
     }
-    if (!gate) {
-        gate = make_gate(cfg->persist ? cfg->nmax : 1);
-        gate->pool = cfg;
-        gate->next = child.gates;
-        child.gates = gate;
+    if (!known) {
+        known = apr_palloc(child.pool, sizeof(*known));
+        known->gate =
+            dsapi_gate_make(cfg->persist ? cfg->nmax : 1, 0, child.pool);
+        known->pool = cfg;
+        known->next = child.gates;
+        child.gates = known;
     }
     apr_thread_mutex_unlock(child.mutex);
-    apr_pool_userdata_setn(gate, GATE_KEY, NULL, rec->pool);
+    apr_pool_userdata_setn(known->gate, GATE_KEY, NULL, rec->pool);
     return APR_SUCCESS;
 }
 
@@ -160,131 +151,171 @@ void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main)
     child.gates = NULL;
     apr_thread_mutex_create(&child.mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
     for (server_rec *s = main; s; s = s->next) {
-        atomic_store(&mod_dsapi_srv_of(s)->gate, make_gate(1));
+        /* for one, until its pool is known: no connection has been made yet */
+        atomic_store(&mod_dsapi_srv_of(s)->gate,
+                     dsapi_gate_make(1, 0, child.pool));
     }
 }
 
-static gate_t *gate_of(mod_dsapi_srv_t *srv)
+static dsapi_gate_t *gate_of(mod_dsapi_srv_t *srv)
 {
     return atomic_load(&srv->gate);
 }
 
-/* From now on the server's requests go through its pool's own gate. */
-static void learn_gate(mod_dsapi_srv_t *srv, const ap_dbd_t *rec)
+/* Enters the gate of a server's pool, which may become known meanwhile. */
+static apr_status_t enter(dsapi_gate_t **pgate, mod_dsapi_srv_t *srv,
+                          apr_time_t until, apr_pool_t *pool)
 {
-    void *gate = NULL;
+    dsapi_gate_t *gate = gate_of(srv);
+    apr_status_t rv = dsapi_gate_enter(gate, until, srv->db_wait, pool);
 
-    apr_pool_userdata_get(&gate, GATE_KEY, rec->pool);
-    if (gate && gate != gate_of(srv)) {
-        atomic_store(&srv->gate, gate);
+    while (rv == APR_SUCCESS && gate != gate_of(srv)) {
+        dsapi_gate_leave(gate, DSAPI_GATE_SERVED, srv->db_wait);
+        gate = gate_of(srv);
+        rv = dsapi_gate_enter(gate, until, srv->db_wait, pool);
     }
-}
-
-/* Waits to be let in. @return APR_SUCCESS; DSAPI_EBUSY: not in time;
- * DSAPI_EDBDOWN: the database was just found to be away */
-static apr_status_t enter(gate_t *gate, apr_interval_time_t wait)
-{
-    apr_time_t until = apr_time_now() + wait;
-    apr_status_t rv = APR_SUCCESS;
-
-    apr_thread_mutex_lock(gate->mutex);
-    while (gate->in_use >= gate->max && rv == APR_SUCCESS) {
-        apr_interval_time_t left = until - apr_time_now();
-
-        if (left <= 0) {
-            rv = DSAPI_EBUSY;
-        }
-        else if (gate->fail_until) {
-            rv = DSAPI_EDBDOWN;
-        }
-        else {
-            apr_thread_cond_timedwait(gate->freed, gate->mutex, left);
-        }
-    }
-    if (rv == APR_SUCCESS && gate->fail_until) {
-        if (gate->probing || apr_time_now() < gate->fail_until) {
-            rv = DSAPI_EDBDOWN;
-        }
-        else {
-            gate->probing = 1; /* this one tries */
-        }
-    }
-    if (rv == APR_SUCCESS) {
-        gate->in_use++;
-    }
-    apr_thread_mutex_unlock(gate->mutex);
+    *pgate = gate;
     return rv;
 }
 
-static void leave(gate_t *gate, int reached)
+/* From now on the server's requests go through its pool's own gate, and so has
+ * the one that came to know it. */
+static dsapi_gate_t *learn_gate(mod_dsapi_srv_t *srv, dsapi_gate_t *entered,
+                                const ap_dbd_t *rec)
 {
-    apr_thread_mutex_lock(gate->mutex);
-    gate->in_use--;
-    gate->probing = 0;
-    gate->fail_until = reached ? 0 : apr_time_now() + FAIL_FAST;
-    if (reached) {
-        apr_thread_cond_signal(gate->freed);
+    void *known = NULL;
+
+    apr_pool_userdata_get(&known, GATE_KEY, rec->pool);
+    if (!known || known == entered) {
+        return entered;
+    }
+    dsapi_gate_join(known);
+    atomic_store(&srv->gate, known);
+    dsapi_gate_leave(entered, DSAPI_GATE_SERVED, srv->db_wait);
+    return known;
+}
+
+static apr_status_t no_connection(dsapi_err_t **perr, apr_status_t rv,
+                                  apr_pool_t *pool)
+{
+    if (rv == DSAPI_EBUSY) {
+        dsapi_fail(perr, pool, rv, "database-busy",
+                   "every database connection is in use; try again");
     }
     else {
-        apr_thread_cond_broadcast(gate->freed);
+        dsapi_fail(perr, pool, rv, "database-unavailable",
+                   "the database cannot be reached");
     }
-    apr_thread_mutex_unlock(gate->mutex);
+    (*perr)->retry_after_s = 1;
+    return rv;
 }
 
-static apr_status_t run_on(dsapi_rows_t **prows, dsapi_err_t **perr,
-                           const ap_dbd_t *rec, const dsapi_batch_t *batch,
-                           const mod_dsapi_srv_t *srv, apr_pool_t *pool)
+/* How the use of a connection has ended. */
+static loan_e end_of(dsapi_db_t *db, apr_status_t rv, const dsapi_err_t *err,
+                     int repeatable)
 {
-    void *db = NULL;
-    apr_status_t rv;
+    if (dsapi_db_idle(db)) {
+        return SERVED;
+    }
+    dsapi_db_break(db); /* mod_dbd finds it dead and connects anew */
+    if (rv != DSAPI_EDBDOWN || !err) {
+        return LOST;
+    }
+    return strcmp(err->sqlstate, "08001") == 0 ? AWAY
+           : repeatable                        ? BROKEN
+                                               : LOST;
+}
 
-    apr_pool_userdata_get(&db, DB_KEY, rec->pool);
-    if (!db) {
-        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
+/* Borrows a connection, uses it, gives it back. The gate has been entered. */
+static loan_e use_once(apr_status_t *prv, dsapi_err_t **perr,
+                       mod_dsapi_loan_t *loan, const mod_dsapi_use_t *use,
+                       apr_pool_t *pool)
+{
+    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(loan->server);
+    ap_dbd_t *rec = dbd_open(pool, loan->server);
+    void *db = NULL;
+    loan_e end = AWAY;
+
+    if (rec) {
+        loan->gate = learn_gate(srv, loan->gate, rec);
+        apr_pool_userdata_get(&db, DB_KEY, rec->pool);
+    }
+    loan->db = db;
+    if (db) {
+        dsapi_db_set_prepare(db, srv->db_prepare);
+        dsapi_db_set_json(db, dsapi_route_as_json);
+        *prv = use->fn(use->baton, perr, loan);
+        end = end_of(db, *prv, *perr, use->repeatable);
+    }
+    else if (rec) {
+        *prv = dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
                           "the service is not set up: DBDriver must be pgsql");
+        end = SERVED;
     }
-    dsapi_db_set_prepare(db, srv->db_prepare);
-    rv = dsapi_db_run(prows, perr, db, batch, pool);
-    if (!dsapi_db_idle(db)) {
-        dsapi_db_break(db); /* mod_dbd finds it dead and connects anew */
+    if (rec) {
+        dbd_close(loan->server, rec);
     }
-    return rv;
+    dsapi_gate_leave(loan->gate,
+                     end == SERVED ? DSAPI_GATE_SERVED
+                     : end == LOST ? DSAPI_GATE_LOST
+                                   : DSAPI_GATE_REFUSED,
+                     srv->db_wait);
+    return end;
+}
+
+apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
+                              const mod_dsapi_use_t *use, apr_pool_t *pool)
+{
+    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+    apr_time_t until = apr_time_now() + srv->db_wait;
+    int broken = 0;
+
+    if (!dbd_open) { /* dsapi-jobs, where there is no service */
+        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
+                          "the service is not set up: it needs mod_dbd");
+    }
+    for (;;) {
+        mod_dsapi_loan_t loan = {.server = s};
+        apr_status_t rv = enter(&loan.gate, srv, until, pool);
+        loan_e end;
+
+        if (rv != APR_SUCCESS) {
+            return no_connection(perr, rv, pool);
+        }
+        end = use_once(&rv, perr, &loan, use, pool);
+        if (end == BROKEN && !broken) {
+            broken = 1; /* it has run for some time, and now it waits */
+            until = apr_time_now() + srv->db_wait;
+        }
+        else if (end != AWAY) {
+            return rv;
+        }
+        else if (apr_time_now() >= until) {
+            return no_connection(perr, DSAPI_EDBDOWN, pool);
+        }
+    }
+}
+
+typedef struct run_t {
+    dsapi_rows_t **prows;
+    const dsapi_batch_t *batch;
+    apr_pool_t *pool;
+} run_t;
+
+static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
+{
+    const run_t *it = baton;
+
+    return dsapi_db_run(it->prows, perr, loan->db, it->batch, it->pool);
 }
 
 apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               server_rec *s, const dsapi_batch_t *batch,
                               apr_pool_t *pool)
 {
-    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
-    gate_t *gate = gate_of(srv);
-    ap_dbd_t *rec = NULL;
-    apr_status_t rv = enter(gate, srv->db_wait);
+    run_t it = {prows, batch, pool};
+    mod_dsapi_use_t use = {run, &it, batch->repeatable};
 
     *prows = NULL;
-    if (rv == APR_SUCCESS && !dbd_open) {
-        leave(gate, 1);
-        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
-                          "the service is not set up: it needs mod_dbd");
-    }
-    if (rv == DSAPI_EBUSY) {
-        dsapi_fail(perr, pool, rv, "database-busy",
-                   "every database connection is in use; try again");
-        (*perr)->retry_after_s = 1;
-        return rv;
-    }
-    if (rv == APR_SUCCESS) {
-        rec = dbd_open(pool, s);
-        if (rec) {
-            learn_gate(srv, rec);
-            rv = run_on(prows, perr, rec, batch, srv, pool);
-            dbd_close(s, rec);
-        }
-        leave(gate, rec != NULL);
-    }
-    if (!rec) {
-        rv = dsapi_fail(perr, pool, DSAPI_EDBDOWN, "database-unavailable",
-                        "the database cannot be reached");
-        (*perr)->retry_after_s = 1;
-    }
-    return rv;
+    return mod_dsapi_db_use(perr, s, &use, pool);
 }

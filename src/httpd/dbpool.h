@@ -8,6 +8,7 @@
 #include <httpd.h>
 
 #include "db/db.h"
+#include "db/gate.h"
 #include "httpd/config.h"
 
 /** Register what hooks into mod_dbd. */
@@ -21,13 +22,41 @@ int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s);
 /** Make the gates of a child. */
 void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main);
 
+/** A connection on loan. */
+typedef struct mod_dsapi_loan_t {
+    dsapi_db_t *db;
+    server_rec *server;
+    dsapi_gate_t *gate;
+} mod_dsapi_loan_t;
+
+/** What a connection is borrowed for. */
+typedef struct mod_dsapi_use_t {
+    /** Perhaps called again where nothing has happened. @param perr  out: NULL
+     *  on success */
+    apr_status_t (*fn)(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan);
+    void *baton;
+    int repeatable; /* nothing is changed by it */
+} mod_dsapi_use_t;
+
 /**
- * Borrow a connection, run a batch on it, give it back. Waits at most
- * DsapiDBWait for the connection and DsapiDBTimeout for each statement.
+ * Borrow a connection, use it, give it back. Waits at most DsapiDBWait for the
+ * connection.
+ *
+ * A use of which nothing has happened, since the database is away, waits for
+ * it, too: until it has been away for DsapiDBWait. So does a repeatable one
+ * that was broken off, once. From then on all fail at once, but for one at a
+ * time that tries.
+ * @param perr  out: the error, in pool
+ * @param pool  of the calling thread
+ * @return what the use has returned; DSAPI_EBUSY: no connection became free in
+ *         time; DSAPI_EDBDOWN: none could be made
+ */
+apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
+                              const mod_dsapi_use_t *use, apr_pool_t *pool);
+
+/**
+ * Run a batch on a connection, as mod_dsapi_db_use does.
  * @param prows  out: the rows of the last statement, in pool
- * @param perr   out: the error, in pool
- * @return as dsapi_db_run; DSAPI_EBUSY: no connection became free in time;
- *         DSAPI_EDBDOWN: none could be made
  */
 apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               server_rec *s, const dsapi_batch_t *batch,

@@ -191,9 +191,6 @@ static const char *add_param(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
-/* SQL */
-
-/* A route has one action; several queries are one. */
 const char *mod_dsapi_take_action(const cmd_parms *cmd,
                                   mod_dsapi_route_t *route,
                                   mod_dsapi_action_e action)
@@ -205,110 +202,6 @@ const char *mod_dsapi_take_action(const cmd_parms *cmd,
     route->action = action;
     route->action_directive = cmd->directive;
     return NULL;
-}
-
-static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
-                           const char *sql)
-{
-    mod_dsapi_text_t text = {sql, cmd->directive};
-
-    if (!dsapi_base_utf8_valid(sql, strlen(sql))) {
-        return mod_dsapi_fail(cmd, "the SQL is not UTF-8; save it so");
-    }
-    if (section->route) {
-        const char *mistake =
-            mod_dsapi_take_action(cmd, section->route, MOD_DSAPI_QUERY);
-
-        if (mistake) {
-            return mistake;
-        }
-        APR_ARRAY_PUSH(section->route->texts, mod_dsapi_text_t) = text;
-        return NULL;
-    }
-    APR_ARRAY_PUSH(section->source->texts, mod_dsapi_text_t) = text;
-    return NULL;
-}
-
-static const char *add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
-                             const apr_array_header_t *args)
-{
-    const char *sql = mod_dsapi_word(args, 0);
-
-    return sql ? add_sql(cmd, section, sql)
-               : mod_dsapi_fail(cmd, "put the SQL into double quotes");
-}
-
-/* What <DsapiSQL> became: its argument is the text itself. */
-static const char *add_verbatim(cmd_parms *cmd, void *mconfig, const char *text)
-{
-    mod_dsapi_section_t *section = mconfig;
-
-    if (!(section->kind & (MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE))) {
-        return "<DsapiSQL> belongs into <DsapiRoute> or <DsapiSource>";
-    }
-    return add_sql(cmd, section, text);
-}
-
-/* The folder of the file that a directive stands in. mod_macro names the file
- * within quotes: macro 'x' (defined on line 1 of "/etc/...") used on ... */
-static const char *folder_of(const cmd_parms *cmd)
-{
-    const char *here = cmd->directive->filename;
-    const char *quote = *here == '/' ? NULL : ap_strchr_c(here, '"');
-    char *file = apr_pstrdup(cmd->temp_pool, quote ? quote + 1 : here);
-    char *slash;
-
-    if (quote) {
-        file[strcspn(file, "\"")] = '\0';
-    }
-    slash = strrchr(file, '/');
-    if (!slash) {
-        return ".";
-    }
-    slash[1] = '\0';
-    return file;
-}
-
-static const char *add_query_file(cmd_parms *cmd, mod_dsapi_section_t *section,
-                                  const apr_array_header_t *args)
-{
-    const char *name = mod_dsapi_word(args, 0);
-    char *path = NULL;
-    apr_file_t *file;
-    apr_finfo_t info;
-    char *text;
-    apr_status_t rv;
-
-    if (!name) {
-        return mod_dsapi_fail(cmd, "takes the path of a file");
-    }
-    rv = apr_filepath_merge(&path, folder_of(cmd), name, APR_FILEPATH_NATIVE,
-                            cmd->pool);
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
-                           cmd->temp_pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
-    }
-    if (rv == APR_SUCCESS) {
-        text = apr_pcalloc(cmd->pool, (apr_size_t)info.size + 1);
-        rv = apr_file_read_full(file, text, (apr_size_t)info.size, NULL);
-        apr_file_close(file);
-    }
-    if (rv != APR_SUCCESS) {
-        return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
-                                                "cannot read %s: %pm",
-                                                path ? path : name, &rv));
-    }
-    if (strlen(text) != (apr_size_t)info.size) {
-        return mod_dsapi_fail(cmd, "the file holds a NUL byte; save it as "
-                                   "UTF-8");
-    }
-    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
-        text += 3; /* a byte order mark, which psql passes over, too */
-    }
-    return add_sql(cmd, section, text);
 }
 
 static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -637,7 +530,7 @@ const command_rec mod_dsapi_commands[] = {
                      "A source of a service: an upstream JSON API"),
     AP_INIT_RAW_ARGS("<DsapiSQL", mod_dsapi_read_sql, NULL,
                      RSRC_CONF | EXEC_ON_READ, "SQL, verbatim"),
-    AP_INIT_RAW_ARGS("DsapiSQL", add_verbatim, NULL, RSRC_CONF,
+    AP_INIT_RAW_ARGS("DsapiSQL", mod_dsapi_add_verbatim, NULL, RSRC_CONF,
                      "Written as <DsapiSQL> ... </DsapiSQL>"),
 
     AP_INIT_TAKE1("DsapiDBWait", set_interval, MEMBER_OF(db_wait), RSRC_CONF,
@@ -679,11 +572,12 @@ const command_rec mod_dsapi_commands[] = {
           "takes a name and a type: day date [in=...] [required] "
           "[default=...]",
           "A parameter: name, type, constraints"),
-    INNER("DsapiQuery", IN_ROUTE | REPEATABLE, 1, 1, add_query,
+    INNER("DsapiQuery", IN_ROUTE | REPEATABLE, 1, 1, mod_dsapi_add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
           "SQL that a route runs"),
-    INNER("DsapiQueryFile", IN_ROUTE | REPEATABLE, 1, 1, add_query_file,
-          "takes the path of a file", "File with the SQL that a route runs"),
+    INNER("DsapiQueryFile", IN_ROUTE | REPEATABLE, 1, 1,
+          mod_dsapi_add_query_file, "takes the path of a file",
+          "File with the SQL that a route runs"),
     INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
           "is rows, row, value or none",
           "Shape of the answer (rows|row|value|none; default rows)"),
@@ -716,7 +610,7 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
           "takes [GET] \"https://host/{param}\"",
           "URL template of an upstream"),
-    INNER("DsapiStore", IN_SOURCE | REPEATABLE, 1, 1, add_query,
+    INNER("DsapiStore", IN_SOURCE | REPEATABLE, 1, 1, mod_dsapi_add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
           "SQL that stores an upstream's answer (:body)"),
     INNER("DsapiHeader", IN_SOURCE | REPEATABLE, 1, 1, mod_dsapi_add_header,

@@ -1,5 +1,6 @@
 /*
- * What the files of directives share, and the setters of <DsapiSource>.
+ * What the files of directives share, and the setters that are not in
+ * directives.c.
  */
 #ifndef DSAPI_HTTPD_DIRECTIVES_H
 #define DSAPI_HTTPD_DIRECTIVES_H
@@ -13,16 +14,26 @@ const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text);
 /** @return an argument that is a word; NULL: it is key=value */
 const char *mod_dsapi_word(const apr_array_header_t *args, int index);
 
-/** Give a route its action; several queries are one.
- *  @return NULL, or the refusal: it has another */
-const char *mod_dsapi_take_action(const cmd_parms *cmd,
-                                  mod_dsapi_route_t *route,
-                                  mod_dsapi_action_e action);
-
 /** Take a time above 0. @return NULL, or the refusal */
 const char *mod_dsapi_take_interval(const cmd_parms *cmd,
                                     apr_interval_time_t *pvalue,
                                     const char *value);
+
+/** Give a route its action; it has one, and several queries are one.
+ *  @return NULL, or the refusal */
+const char *mod_dsapi_take_action(const cmd_parms *cmd,
+                                  mod_dsapi_route_t *route,
+                                  mod_dsapi_action_e action);
+
+/* sql_directives.c: SQL of a route or a source. */
+const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_add_query_file(cmd_parms *cmd,
+                                     mod_dsapi_section_t *section,
+                                     const apr_array_header_t *args);
+/** What <DsapiSQL> became: its argument is the text itself. */
+const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,
+                                   const char *text);
 
 /* source_directives.c: of a section <DsapiSource>. */
 const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,

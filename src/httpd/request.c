@@ -3,7 +3,6 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_uuid.h>
 #include <http_core.h>
 #include <http_protocol.h>
 #include <util_filter.h>
@@ -18,11 +17,11 @@ mod_dsapi_req_t *mod_dsapi_req_of(const request_rec *r)
     return ap_get_module_config(r->request_config, &dsapi_module);
 }
 
-const char *mod_dsapi_request_id(request_rec *r)
+/* The client's, if it is fit to be logged, else a new one. */
+static const char *request_id(request_rec *r, const unsigned char *random)
 {
     const char *given = apr_table_get(r->headers_in, "X-Request-Id");
     apr_size_t len = given ? strlen(given) : 0;
-    apr_uuid_t uuid;
     char *id;
 
     for (apr_size_t i = 0; i < len; i++) {
@@ -33,19 +32,24 @@ const char *mod_dsapi_request_id(request_rec *r)
     if (len > 0 && len <= REQUEST_ID_MAX_BYTES) {
         return given;
     }
-    id = apr_palloc(r->pool, APR_UUID_FORMATTED_LENGTH + 1);
-    apr_uuid_get(&uuid);
-    apr_uuid_format(id, &uuid);
+    id = apr_palloc(r->pool, DSAPI_UUID_SIZE);
+    dsapi_base_uuid(id, random);
     return id;
 }
 
-/* The caller's trace goes on, or one begins. */
-static const char *traceparent(request_rec *r)
+const char *mod_dsapi_request_id(request_rec *r)
 {
-    unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
-    char *out = apr_palloc(r->pool, DSAPI_TRACE_SIZE);
+    unsigned char random[DSAPI_UUID_RANDOM_BYTES] = {0};
 
     apr_generate_random_bytes(random, sizeof(random));
+    return request_id(r, random);
+}
+
+/* The caller's trace goes on, or one begins. */
+static const char *traceparent(request_rec *r, const unsigned char *random)
+{
+    char *out = apr_palloc(r->pool, DSAPI_TRACE_SIZE);
+
     dsapi_base_trace(out, apr_table_get(r->headers_in, "traceparent"), random);
     return out;
 }
@@ -54,6 +58,8 @@ int mod_dsapi_translate_name(request_rec *r)
 {
     const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
     const mod_dsapi_service_t *service;
+    unsigned char random[DSAPI_UUID_RANDOM_BYTES + DSAPI_TRACE_RANDOM_BYTES] = {
+        0};
     const char *rest;
     mod_dsapi_req_t *req;
 
@@ -67,8 +73,9 @@ int mod_dsapi_translate_name(request_rec *r)
     req = apr_pcalloc(r->pool, sizeof(*req));
     req->service = service;
     req->rest = rest;
-    req->id = mod_dsapi_request_id(r);
-    req->trace = traceparent(r);
+    apr_generate_random_bytes(random, sizeof(random)); /* one system call */
+    req->id = request_id(r, random);
+    req->trace = traceparent(r, random + DSAPI_UUID_RANDOM_BYTES);
     apr_table_setn(r->notes, "dsapi-trace-id",
                    dsapi_base_trace_id(req->trace, r->pool));
     ap_set_module_config(r->request_config, &dsapi_module, req);

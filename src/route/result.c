@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/value.h"
 #include "json/writer.h"
 
 /* How a value's text becomes JSON. */
@@ -49,6 +50,7 @@ static const type_row_t types[] = {
     {DSAPI_OID_TIMESTAMPTZ, 1185, KIND_TIMESTAMP},
     {DSAPI_OID_NUMERIC, 1231, KIND_NUMBER},
     {DSAPI_OID_JSONB, 3807, KIND_RAW},
+    {DSAPI_OID_MADE, DSAPI_OID_MADE, KIND_RAW},
 };
 
 /* The one array type whose items are separated by ';'. */
@@ -62,6 +64,15 @@ static const unsigned string_arrays[] = {
     2208, 2209, 2210, 2211, 2949, 2951, 3221, 3643, 3644, 3645, 3735,
     3770, 3905, 3907, 3909, 3911, 3913, 3927, 4073, 4090, 4097, 4192,
     5039, 6150, 6151, 6152, 6153, 6155, 6157};
+
+/* The other built-in types whose to_json is a string of their text. */
+static const unsigned strings[] = {
+    18,   19,   24,   25,   26,   27,   28,   29,   142,  194,  600,  601,
+    602,  603,  604,  628,  650,  705,  718,  774,  790,  829,  869,  1033,
+    1042, 1043, 1082, 1083, 1186, 1266, 1560, 1562, 1790, 2202, 2203, 2204,
+    2205, 2206, 2275, 2278, 2950, 2970, 3220, 3361, 3402, 3614, 3615, 3642,
+    3734, 3769, 3904, 3906, 3908, 3910, 3912, 3926, 4072, 4089, 4096, 4191,
+    4451, 4532, 4533, 4534, 4535, 4536, 4600, 4601, 5017, 5038, 5069};
 
 struct dsapi_plan_t {
     int nvalues;
@@ -78,24 +89,51 @@ typedef struct node_t {
     apr_array_header_t *children; /* of node_t * */
 } node_t;
 
+/* @return 1: it is neither a string nor an array of strings */
+static int find_type(form_t *pform, unsigned oid)
+{
+    for (apr_size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (types[i].oid == oid || types[i].array_oid == oid) {
+            pform->kind = types[i].kind;
+            pform->delimiter = types[i].oid == oid ? '\0' : ',';
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_one_of(const unsigned *oids, apr_size_t n, unsigned oid)
+{
+    for (apr_size_t i = 0; i < n; i++) {
+        if (oids[i] == oid) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_string_array(unsigned oid)
+{
+    return is_one_of(string_arrays, sizeof(string_arrays) / sizeof(unsigned),
+                     oid);
+}
+
 static form_t form_of(unsigned oid)
 {
     form_t form = {KIND_STRING, '\0'};
 
-    for (apr_size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (types[i].oid == oid || types[i].array_oid == oid) {
-            form.kind = types[i].kind;
-            form.delimiter = types[i].oid == oid ? '\0' : ',';
-            return form;
-        }
-    }
-    for (apr_size_t i = 0; i < sizeof(string_arrays) / sizeof(unsigned); i++) {
-        if (string_arrays[i] == oid) {
-            form.delimiter = oid == OID_BOX_ARRAY ? ';' : ',';
-            return form;
-        }
+    if (!find_type(&form, oid) && is_string_array(oid)) {
+        form.delimiter = oid == OID_BOX_ARRAY ? ';' : ',';
     }
     return form;
+}
+
+int dsapi_route_as_json(const char *name, unsigned type)
+{
+    form_t form;
+
+    return *name != '@' && !find_type(&form, type) && !is_string_array(type) &&
+           !is_one_of(strings, sizeof(strings) / sizeof(unsigned), type);
 }
 
 /* "2020-01-01 10:00:00+01 BC" as to_json writes it. */
@@ -455,6 +493,21 @@ apr_status_t dsapi_route_plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,
     return dsapi_route_plan(pplan, perr, names, oids, n, pool);
 }
 
+const char *dsapi_route_made_text(apr_size_t *plen, const char *json,
+                                  apr_size_t len_bytes, apr_pool_t *pool)
+{
+    dsapi_json_slice_t value;
+    const char *text = json;
+
+    *plen = len_bytes;
+    if (*json == '"' &&
+        dsapi_json_check(&value, NULL, json, len_bytes, pool) == APR_SUCCESS) {
+        text = dsapi_json_text(&value, pool);
+        *plen = strlen(text);
+    }
+    return text;
+}
+
 static unsigned hex_value(char c)
 {
     return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10) & 0xF;
@@ -515,6 +568,10 @@ static apr_status_t write_value(dsapi_buf_t *buf, dsapi_err_t **perr,
     }
     else if (type == DSAPI_OID_BYTEA) {
         put_bytea(buf, text, len);
+    }
+    else if (type == DSAPI_OID_MADE) {
+        text = dsapi_route_made_text(&len, text, len, pool);
+        dsapi_buf_put(buf, text, len);
     }
     else {
         dsapi_buf_put(buf, text, len);

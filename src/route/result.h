@@ -54,10 +54,25 @@ void dsapi_route_write_nth(dsapi_buf_t *buf, const dsapi_plan_t *plan,
                            const dsapi_rows_t *rows, int row);
 
 /**
+ * Which values PostgreSQL has to make JSON of (dsapi_db_set_json): those of
+ * other than the built-in types. Their text tells nobody what to_json writes:
+ * rows, what has a cast to json, and arrays of them. Not those of columns
+ * named "@...", which are text.
+ */
+int dsapi_route_as_json(const char *name, unsigned type);
+
+/**
+ * The text of a value of type DSAPI_OID_MADE, as it stands outside of JSON.
+ * @param plen  out: its length
+ * @return a string without quotes and escapes, in pool; else json itself (also
+ *          a string with "\\u0000" or half of a surrogate pair)
+ */
+const char *dsapi_route_made_text(apr_size_t *plen, const char *json,
+                                  apr_size_t len_bytes, apr_pool_t *pool);
+
+/**
  * Append a value as to_json writes it.
- * @param type  OID: bool, numbers, json and jsonb, timestamps and arrays of
- *              built-in types are known; anything else is a string (also what
- *              to_json makes an object of: rows)
+ * @param type  OID; what dsapi_route_as_json says yes to is a string here
  * @param text  as PostgreSQL printed it with DateStyle ISO; NULL: null
  */
 void dsapi_route_write_value(dsapi_buf_t *buf, unsigned type, const char *text,

@@ -14,6 +14,7 @@ struct dsapi_table_t {
     int begun;
     int filled; /* a row has been written */
     apr_pool_t *pool;
+    apr_pool_t *scratch; /* CSV: one value */
 };
 
 dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
@@ -26,6 +27,8 @@ dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
     table->pool = pool;
     if (format == DSAPI_FORMAT_CSV) {
         table->cell = dsapi_buf_make(0, pool);
+        apr_pool_create(&table->scratch, pool);
+        apr_pool_tag(table->scratch, "dsapi_route_table");
     }
     return table;
 }
@@ -49,13 +52,20 @@ static void put_names(dsapi_table_t *table, const dsapi_rows_t *rows)
 }
 
 /* A value as CSV shows it: what JSON shows, without the quotes of a string.
- * Only a timestamp's string differs from the text that PostgreSQL printed. */
+ * Of those only a timestamp's, and one that PostgreSQL made, differ from the
+ * text that PostgreSQL printed. */
 static void put_cell(dsapi_table_t *table, unsigned type, const char *text,
                      apr_size_t len)
 {
     dsapi_buf_t *cell = table->cell;
 
     if (!text) {
+        return;
+    }
+    if (type == DSAPI_OID_MADE) {
+        apr_pool_clear(table->scratch);
+        text = dsapi_route_made_text(&len, text, len, table->scratch);
+        dsapi_csv_put_field(table->buf, text, len);
         return;
     }
     cell->len_bytes = 0;
@@ -93,6 +103,23 @@ static void put_record(dsapi_table_t *table, const dsapi_rows_t *rows, int row)
     dsapi_csv_end_record(table->buf);
 }
 
+/* An object on a line of its own. A line's end inside of it can only be a
+ * blank of a json value: in a string it is an escape. */
+static void put_line(dsapi_table_t *table, const dsapi_rows_t *rows, int row)
+{
+    dsapi_buf_t *buf = table->buf;
+    apr_size_t start = buf->len_bytes;
+    char *p;
+
+    dsapi_route_write_nth(buf, table->plan, rows, row);
+    p = buf->data + start;
+    while (
+        (p = memchr(p, '\n', buf->len_bytes - (apr_size_t)(p - buf->data)))) {
+        *p = ' ';
+    }
+    dsapi_buf_putc(buf, '\n');
+}
+
 static apr_status_t begin(dsapi_table_t *table, dsapi_err_t **perr,
                           const dsapi_rows_t *rows)
 {
@@ -118,8 +145,7 @@ apr_status_t dsapi_route_table_rows(dsapi_table_t *table, dsapi_err_t **perr,
             put_record(table, rows, i);
             break;
         case DSAPI_FORMAT_NDJSON:
-            dsapi_route_write_nth(table->buf, table->plan, rows, i);
-            dsapi_buf_putc(table->buf, '\n');
+            put_line(table, rows, i);
             break;
         case DSAPI_FORMAT_JSON:
             if (table->filled) {

@@ -25,7 +25,7 @@ dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
 /**
  * Append rows. Columns named "@..." are left out. In CSV a name with dots is
  * the column's name, NULL an empty field, a boolean true or false, a
- * timestamp ISO 8601, an array and a JSON value its JSON.
+ * timestamp ISO 8601, an array, a row and a JSON value its JSON.
  * @param perr    out: error, in the table's pool
  * @param rows    of the same columns each time
  * @param nrows   how many of them, from the first

@@ -200,7 +200,6 @@ static int connect_db(dsapi_worker_t *w)
         }
         return 0;
     }
-    w->told_lost = 0;
     w->notified = 1; /* whatever came while we were away */
     w->beat_at = w->reap_at = w->listen_at = 0;
     tell(w, DSAPI_EVENT_CONNECTED, NULL, NULL);
@@ -232,6 +231,8 @@ static void send_batch(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
 
     w->op = op;
     w->op_job = job;
+    dsapi_db_set_json(dsapi_link_db(w->link),
+                      op == OP_STORE ? dsapi_route_as_json : NULL);
     if (dsapi_link_send(&why, w->link, limit) != APR_SUCCESS) {
         lost_db(w, why);
     }
@@ -617,6 +618,7 @@ static int poll_op(dsapi_worker_t *w)
     w->op = OP_NONE;
     w->op_job = NULL;
     if (rv == APR_SUCCESS) {
+        w->told_lost = 0; /* or else a standby would be told each second */
         end_op(w, op, job, rows);
     }
     else {

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json/buf.h"
 
@@ -388,4 +389,72 @@ dsapi_sql_t *dsapi_sql_literal(const char *text, int nparams, apr_pool_t *pool)
     sql->nparams = nparams;
     sql->hash = hash_of(text);
     return sql;
+}
+
+/* The end of the token that begins at p; NULL: it does not end. */
+static const char *token_end(const char *p)
+{
+    apr_size_t tag_len = *p == '$' ? dollar_tag(p) : 0;
+    const char *end = p;
+
+    if ((*p == 'e' || *p == 'E') && p[1] == '\'') {
+        return skip_escaped(p + 1);
+    }
+    if (*p == '\'' || *p == '"') {
+        return skip_quoted(p, *p, 0);
+    }
+    if (tag_len) {
+        return skip_dollar_quoted(p, tag_len);
+    }
+    if (!is_name_start(*p)) {
+        return p + 1;
+    }
+    while (is_name(*end) || *end == '$') {
+        end++;
+    }
+    return end;
+}
+
+/* The end of the blank or comment at p; p: there is none; NULL: it does not
+ * end. */
+static const char *skip_blank(const char *p)
+{
+    if (is_blank(*p)) {
+        return p + 1;
+    }
+    if (p[0] == '-' && p[1] == '-') {
+        return skip_line_comment(p);
+    }
+    return p[0] == '/' && p[1] == '*' ? skip_block_comment(p) : p;
+}
+
+const char *dsapi_sql_token(const char **pend, const char *p)
+{
+    const char *end = skip_blank(p);
+
+    while (end && end != p) {
+        p = end;
+        end = skip_blank(p);
+    }
+    if (end && *p) {
+        end = token_end(p);
+    }
+    *pend = end ? end : p + strlen(p);
+    return p;
+}
+
+int dsapi_sql_may_commit(const dsapi_sql_t *sql)
+{
+    static const char *const words[] = {"COMMIT", "END", "PREPARE", "CALL",
+                                        "DO"};
+    const char *end;
+    const char *word = dsapi_sql_token(&end, sql->text);
+    apr_size_t len = (apr_size_t)(end - word);
+
+    for (apr_size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strlen(words[i]) == len && strncasecmp(word, words[i], len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }

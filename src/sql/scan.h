@@ -51,4 +51,20 @@ apr_status_t dsapi_sql_parse(apr_array_header_t **pstatements,
  */
 dsapi_sql_t *dsapi_sql_literal(const char *text, int nparams, apr_pool_t *pool);
 
+/**
+ * Read one token of a statement that has been parsed: a word, a string, a
+ * quoted name, or one character.
+ * @param pend  out: what follows the token
+ * @param p     inside of the text, where a token may begin
+ * @return where it begins, behind blanks and comments; at the text's end '\0'
+ */
+const char *dsapi_sql_token(const char **pend, const char *p);
+
+/**
+ * Can a statement end the transaction it runs in, and keep what was done?
+ * @return 1: COMMIT, END, PREPARE TRANSACTION; CALL and DO, since a procedure
+ *         may commit
+ */
+int dsapi_sql_may_commit(const dsapi_sql_t *sql);
+
 #endif

@@ -1,8 +1,10 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2154 # status and body are set by req
+# shellcheck disable=SC2154,SC2034 # status, body: set by req; loads, CONNINFO:
+# used by what is loaded
 # The database: away, back, restarted, overloaded, slow, changed under our
 # feet. What performance.md saw others fail at.
 load ../lib/testing
+load ../lib/load
 
 # One child and a pool of one, unless said otherwise: what is busy is known.
 CHILD='ServerLimit 1
@@ -116,47 +118,6 @@ $1"
 claim_down() {
     claim_log 'DSAPI0003: database-(unavailable|busy): '
     claim_log '^[^]]*\] \[dbd:(error|crit)\]'
-}
-
-# load_begin URL CLIENTS: so many ask for it (curl's [1-20] is meant) for as
-# long as load_end lets them; statuses are collected in $LOAD.N, one a line
-load_begin() {
-    local n
-
-    LOAD=$BATS_TEST_TMPDIR/load
-    rm -f "$LOAD".*
-    touch "$LOAD.go"
-    for ((n = 0; n < $2; n++)); do
-        # shellcheck disable=SC2094 # only its name
-        while [[ -e $LOAD.go ]]; do
-            curl -sS --noproxy '*' --max-time 20 -o /dev/null \
-                -w '%{http_code}\n' "$BASE$1" || true
-        done >"$LOAD.$n" 2>&1 3>&- &
-        loads+=($!)
-    done
-}
-
-load_end() {
-    rm -f "$BATS_TEST_TMPDIR/load.go"
-    [[ ${#loads[@]} == 0 ]] || wait "${loads[@]}"
-    loads=()
-}
-
-load_count() {
-    cat "$LOAD".[0-9]* | wc -l
-}
-
-# so many more answers than there were: load_more COUNT N
-load_more() {
-    [[ $(load_count) -ge $(($1 + $2)) ]]
-}
-
-# only 200 were answered, and many
-load_all_good() {
-    [[ $(cat "$LOAD".[0-9]* | sort -u) == 200 && $(load_count) -gt 50 ]] || {
-        cat "$LOAD".[0-9]* | sort | uniq -c
-        return 1
-    }
 }
 
 terminate_all() {
@@ -273,6 +234,58 @@ lacks_details() {
     sql 'TRUNCATE written'
 }
 
+@test "restarted under load: no read fails, no answered write is lost or doubled" {
+    local n how
+
+    claim_log '^[^]]*\] \[dbd:(error|crit)\]'
+    claim_log 'DSAPI0003: database-unavailable: SQLSTATE'   # writes in flight
+    sql 'TRUNCATE written'
+    sql_super 'ALTER ROLE dsapi SET synchronous_commit = on'    # QUIT is a crash
+    one 'DsapiDBWait 60s'
+    load_begin '/d/read?n=[1-20]' 3
+    write_begin 2
+    for how in INT QUIT INT; do
+        n=$(load_count)
+        wait_until 30 load_more "$n" 60
+        pg_stop "$how"
+        pg_start
+    done
+    n=$(load_count)
+    wait_until 30 load_more "$n" 60
+    n=$(cat "$WRITES".* | wc -l)
+    wait_until 30 write_more "$n" 10
+    load_end
+    load_all_good
+    writes_exact 6 sql              # two clients, three restarts
+    sql_super 'ALTER ROLE dsapi RESET synchronous_commit'
+    sql 'TRUNCATE written'
+}
+
+@test "httpd restarted gracefully under load: every request is answered" {
+    local n sleeper
+
+    sql 'TRUNCATE written'
+    load_begin '/d/other' 3
+    write_begin 2
+    for _ in 1 2 3; do
+        n=$(load_count)
+        wait_until 30 load_more "$n" 40
+        curl -sS --noproxy '*' -o /dev/null -w '%{http_code}' \
+            "$BASE/d/sleep?s=2" >"$BATS_TEST_TMPDIR/slept" 3>&- &
+        sleeper=$!
+        wait_until 5 is 1 backends "AND wait_event = 'PgSleep'"
+        httpd_restart_graceful
+        wait "$sleeper"
+        [[ $(<"$BATS_TEST_TMPDIR/slept") == 200 ]]
+    done
+    n=$(cat "$WRITES".* | wc -l)
+    wait_until 30 write_more "$n" 10
+    load_end
+    load_all_good
+    writes_exact 0 sql
+    sql 'TRUNCATE written'
+}
+
 @test "connections terminated under load: no read fails" {
     local i n
 
@@ -322,25 +335,55 @@ lacks_details() {
         TRUNCATE written'
 }
 
+# so many connections of others are held: hold N
+hold() {
+    local n
+
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    for ((n = 0; n < $1; n++)); do
+        srv_psql "$DSAPI_DIR/pg" <"$BATS_TEST_TMPDIR/hold" \
+            >/dev/null 2>&1 3>&- &
+    done
+    exec {held}>"$BATS_TEST_TMPDIR/hold"
+    wait_until 20 is "$1" backends ''
+}
+
+let_go() {
+    exec {held}>&-
+    rm "$BATS_TEST_TMPDIR/hold"
+}
+
 @test "max_connections reached: 503, and right again when some end" {
-    local fd i
+    local held
 
     claim_down
     httpd_stop
-    coproc HOLD { srv_psql "$DSAPI_DIR/pg" 2>&1; }
-    fd=${HOLD[1]}
-    sql_super 'ALTER ROLE dsapi CONNECTION LIMIT 1'
-    echo 'SELECT 1;' >&"$fd"
-    read -r -u "${HOLD[0]}" -t 5 i
+    sql_super 'ALTER SYSTEM SET max_connections = 8'    # 3 for superusers
+    pg_stop
+    pg_start
+    hold 5
+    ! srv_psql "$DSAPI_DIR/pg" -c 'SELECT 1' 2>"$BATS_TEST_TMPDIR/said" || false
+    grep -q 'connection slots are reserved' "$BATS_TEST_TMPDIR/said"
     httpd_start
     in_time 2 req GET /d/read
-    expect 503
-    expect_problem 503 "$(json .code)"
-    [[ -n $(header Retry-After) ]]
+    expect_problem 503 database-unavailable
+    [[ $(header Retry-After) =~ ^[1-9][0-9]*$ ]]
     lacks_details
-    exec {fd}>&-
-    sql_super 'ALTER ROLE dsapi CONNECTION LIMIT -1'
-    wait_until 4 steady
+    let_go
+    wait_until 10 steady
+    # the other way round: a pool that PostgreSQL has too little room for
+    httpd_stop
+    hold 4
+    one 'DBDMax 4
+DBDKeep 4
+DsapiDBWait 30s'
+    load_begin '/d/read?n=[1-20]' 6
+    wait_until 30 load_more 0 300
+    load_end
+    load_all_good
+    let_go
+    sql_super 'ALTER SYSTEM RESET max_connections'
+    pg_stop
 }
 
 # ---- prepared statements ----

@@ -259,6 +259,8 @@ END
     claim_log 'DSAPI0003: database-unavailable: '
     claim_log "AH00629: Can't connect to pgsql: "
     claim_log 'AH00633: failed to initialise'
+    claim_log 'AH00639: DBD \[pgsql\] Error: '
+    claim_log 'AH02655: Failed to acquire DBD connection from pool!'
     pg_stop
     req GET $J
     expect_problem 503 database-unavailable

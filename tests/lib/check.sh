@@ -76,7 +76,7 @@ cflags() {
 # which of them a file needs
 kind_of() {
     case $1 in
-    mod_dsapi.c | src/httpd/*) echo glue ;;
+    mod_dsapi.c | src/httpd/* | tests/bench/*) echo glue ;;
     tests/unit/*) echo unit ;;
     *) echo core ;;
     esac

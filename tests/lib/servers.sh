@@ -544,6 +544,16 @@ srv_san_httpd() {
     SRV_SAN_ENV+=("LD_PRELOAD=${lib[*]}")
 }
 
+# a clock of its own
+srv_skew_httpd() {
+    local lib
+
+    [[ -e $1/skew ]] || return 0
+    lib=$(dpkg-query -L libfaketime | grep '/libfaketimeMT\.so\.1$')
+    SRV_SAN_ENV+=("LD_PRELOAD=$lib" "FAKETIME=$(<"$1/skew")"
+        FAKETIME_DONT_FAKE_MONOTONIC=1)
+}
+
 # ---- httpd ----
 
 # srv_quote TEXT: as one argument of a directive
@@ -687,7 +697,8 @@ srv_httpd_test() {
     env "${SRV_SAN_ENV[@]}" "$SRV_HTTPD" -t -d "$1" -f "$1/httpd.conf" 2>&1
 }
 
-# srv_httpd_start HTTPD URL: start, await an answer at URL
+# srv_httpd_start HTTPD URL: start, await an answer at URL. Where HTTPD/skew
+# holds a time such as +1h, its clock is so much ahead.
 srv_httpd_start() {
     local httpd=$1
 
@@ -698,6 +709,7 @@ srv_httpd_start() {
     touch "$httpd/error.log"
     stat -c %s "$httpd/error.log" >"$httpd/log.start"
     srv_san_httpd "$httpd"
+    srv_skew_httpd "$httpd"
     SRV_LOG=startup.log srv_spawn "$httpd" root \
         env "${SRV_SAN_ENV[@]}" "$SRV_HTTPD" -DFOREGROUND -d "$httpd" \
         -f "$httpd/httpd.conf"

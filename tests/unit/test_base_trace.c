@@ -79,5 +79,19 @@ START_TEST(the_trace_id_is_its_second_part)
 }
 END_TEST
 
+START_TEST(a_uuid_says_that_it_is_random)
+{
+    static const unsigned char ones[DSAPI_UUID_RANDOM_BYTES] =
+        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
+    char out[DSAPI_UUID_SIZE];
+
+    dsapi_base_uuid(out, g_random);
+    ck_assert_str_eq(out, "01020304-0506-47f8-8112-131415161718");
+    dsapi_base_uuid(out, ones);
+    ck_assert_str_eq(out, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+}
+END_TEST
+
 UNIT_SUITE(base_trace, a_valid_trace_is_continued, anything_else_begins_a_trace,
-           ids_are_never_zero, the_trace_id_is_its_second_part)
+           ids_are_never_zero, the_trace_id_is_its_second_part,
+           a_uuid_says_that_it_is_random)

@@ -595,6 +595,29 @@ START_TEST(connect_over_tcp_does_not_wait)
 }
 END_TEST
 
+START_TEST(a_host_that_does_not_answer_is_passed_over)
+{
+    pg_t *pg = pg_open();
+    const char *folder = strstr(pg->conninfo, "host=") + 5;
+    const char *info =
+        apr_psprintf(g_pool,
+                     "host=127.0.0.1,%.*s port=%d,5432 user=postgres dbname=%s "
+                     "sslmode=disable tcp_user_timeout=300",
+                     (int)strcspn(folder, " "), folder, full_port(), pg->name);
+    apr_time_t end = apr_time_now() + apr_time_from_sec(30);
+    apr_status_t rv;
+    dsapi_db_t *db;
+
+    ck_assert_int_eq(dsapi_db_connect(&db, &err, info, g_pool), APR_SUCCESS);
+    while ((rv = dsapi_db_connect_poll(db, &err, g_pool)) == APR_EINPROGRESS &&
+           apr_time_now() < end) {
+        apr_sleep(1000);
+    }
+    ck_assert_int_eq(rv, APR_SUCCESS);
+    ck_assert_str_eq(one(db, "SELECT current_database()"), pg->name);
+}
+END_TEST
+
 START_TEST(broken_connection_is_found_dead)
 {
     pg_t *pg = pg_open();
@@ -687,6 +710,7 @@ UNIT_SUITE(db_db, batch_is_one_transaction, rows_are_of_the_last_statement,
            connect_and_run_without_waiting, connect_where_nobody_listens,
            connection_strings_are_told_from_nonsense, connect_with_nonsense,
            connect_does_not_wait, connect_over_tcp_does_not_wait,
+           a_host_that_does_not_answer_is_passed_over,
            broken_connection_is_found_dead, restart_under_an_idle_connection,
            backend_ended_before_the_batch_was_sent,
            queries_leave_nothing_behind)

@@ -2,14 +2,9 @@
 #include "route/result.h"
 
 #include <apr_strings.h>
-#include <libpq-fe.h>
 
+#include "db/pq.h"
 #include "unit/unit.h"
-
-/* As in db.c: rows without a server. */
-struct dsapi_rows_t {
-    PGresult *res;
-};
 
 static const char *written_value(unsigned type, const char *text)
 {
@@ -278,7 +273,7 @@ END_TEST
 static const dsapi_rows_t *rows_of(const char *const *names,
                                    const unsigned *types, const char *values)
 {
-    dsapi_rows_t *rows = apr_palloc(g_pool, sizeof(*rows));
+    dsapi_rows_t *rows = apr_pcalloc(g_pool, sizeof(*rows));
     PGresAttDesc columns[8];
     int ncolumns = 0;
     int at = 0;
@@ -642,6 +637,55 @@ START_TEST(what_is_written_is_appended)
 }
 END_TEST
 
+START_TEST(only_other_than_built_in_types_are_made)
+{
+    for (size_t i = 0; i < sizeof(to_json) / sizeof(to_json[0]); i++) {
+        ck_assert_msg(!dsapi_route_as_json("a", to_json[i].type), "%u",
+                      to_json[i].type);
+    }
+    ck_assert(dsapi_route_as_json("a", 16384));
+    ck_assert(dsapi_route_as_json("a", 2249)); /* record */
+    ck_assert(dsapi_route_as_json("a", 2287)); /* record[] */
+    ck_assert(dsapi_route_as_json("a", 83));   /* a row of pg_class */
+    ck_assert(dsapi_route_as_json("a", 2277)); /* anyarray, in pg_stats */
+    ck_assert(!dsapi_route_as_json("@a", 16384));
+}
+END_TEST
+
+static const char *made_text(const char *json)
+{
+    apr_size_t len;
+    const char *text = dsapi_route_made_text(&len, json, strlen(json), g_pool);
+
+    ck_assert_uint_eq(len, strlen(text));
+    return text;
+}
+
+START_TEST(what_was_made_is_json)
+{
+    const char *json = "{\"a\":[1,\"x\"]}";
+
+    ck_assert_str_eq(written_value(DSAPI_OID_MADE, json), json);
+    ck_assert_str_eq(written_value(DSAPI_OID_MADE, "\"\\u00e9\""), "\"\\u00e9"
+                                                                   "\"");
+    ck_assert_str_eq(written_value(DSAPI_OID_MADE, NULL), "null");
+    ck_assert_str_eq(made_text(json), json);
+    ck_assert_str_eq(made_text("\"\""), "");
+    ck_assert_str_eq(made_text("\"a\\\"\\u00e9\\n\" "), "a\"\303\251\n");
+}
+END_TEST
+
+START_TEST(a_made_string_without_a_text_stays_json)
+{
+    static const char *const strings[] = {"\"\\ud800\"", "\"a\\u0000\"",
+                                          "\"\\udc00\\ud800\"", "\"", "\"\\"};
+
+    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+        ck_assert_str_eq(made_text(strings[i]), strings[i]);
+    }
+}
+END_TEST
+
 UNIT_SUITE(route_result, values_are_those_of_to_json,
            null_is_null_whatever_its_type,
            arrays_of_every_built_in_type_are_known, any_other_type_is_a_string,
@@ -657,4 +701,5 @@ UNIT_SUITE(route_result, values_are_those_of_to_json,
            a_value_is_the_first_column_of_the_first_row,
            a_raw_value_goes_out_as_it_is, a_raw_bytea_may_hold_any_byte,
            a_raw_bytea_may_be_escaped, none_writes_nothing,
-           what_is_written_is_appended)
+           what_is_written_is_appended, only_other_than_built_in_types_are_made,
+           what_was_made_is_json, a_made_string_without_a_text_stays_json)

@@ -1,6 +1,7 @@
 /* src/route/table.h: every promise of the header, on PostgreSQL's own rows. */
 #include "route/table.h"
 
+#include "route/result.h"
 #include "unit/pg.h"
 #include "unit/unit.h"
 
@@ -12,12 +13,14 @@
 static dsapi_rows_t *rows_of(const char *sql)
 {
     const pg_t *pg = pg_open();
+    dsapi_db_t *db = pg_adopt(pg);
     dsapi_call_t call = pg_call(sql, 0);
     dsapi_batch_t batch = {&call, 1, 1, 0};
     dsapi_rows_t *rows;
     dsapi_err_t *err;
 
-    ck_assert_int_eq(dsapi_db_run(&rows, &err, pg_adopt(pg), &batch, g_pool),
+    dsapi_db_set_json(db, dsapi_route_as_json);
+    ck_assert_int_eq(dsapi_db_run(&rows, &err, db, &batch, g_pool),
                      APR_SUCCESS);
     return rows;
 }
@@ -78,6 +81,31 @@ START_TEST(csv_shows_timestamps_as_json_does)
     ck_assert_str_eq(written(DSAPI_FORMAT_CSV, "SELECT timestamp '2024-02-29 "
                                                "10:00' AS t"),
                      "t\r\n2024-02-29T10:00:00\r\n");
+}
+END_TEST
+
+START_TEST(csv_shows_what_was_made_without_the_quotes_of_a_string)
+{
+    ck_assert_str_eq(written(DSAPI_FORMAT_CSV, "SELECT ROW(1, 'a\"') AS r, "
+                                               "NULL::record AS n, "
+                                               "most_common_vals AS v FROM "
+                                               "pg_stats "
+                                               "RIGHT JOIN (SELECT 1) AS one "
+                                               "ON false"),
+                     "r,n,v\r\n\"{\"\"f1\"\":1,\"\"f2\"\":\"\"a\\\"\"\"\"}\",,"
+                     "\r\n");
+}
+END_TEST
+
+START_TEST(ndjson_has_no_line_end_inside_of_a_line)
+{
+    ck_assert_str_eq(written(DSAPI_FORMAT_NDJSON, "SELECT "
+                                                  "E'{\n\"a\\\\n\":\\n1\\n}'::"
+                                                  "json AS j, "
+                                                  "E'\\n' AS t UNION ALL "
+                                                  "SELECT NULL, ''"),
+                     "{\"j\":{ \"a\\n\": 1 },\"t\":\"\\n\"}\n"
+                     "{\"j\":null,\"t\":\"\"}\n");
 }
 END_TEST
 
@@ -146,5 +174,7 @@ END_TEST
 
 UNIT_SUITE(route_table, json_is_an_array, ndjson_is_an_object_a_line,
            csv_has_a_header_line, csv_shows_timestamps_as_json_does,
+           csv_shows_what_was_made_without_the_quotes_of_a_string,
+           ndjson_has_no_line_end_inside_of_a_line,
            columns_that_are_headers_are_left_out, rows_come_in_portions,
            a_contradiction_is_an_error, every_format_has_its_type)

@@ -160,6 +160,25 @@ START_TEST(store_without_rows_or_of_a_bad_shape)
 }
 END_TEST
 
+START_TEST(store_gives_values_of_any_type)
+{
+    rig_t *rig = rig_make(0);
+
+    hire(rig);
+    answer_always(rig);
+    rig->source.store = store_of("INSERT INTO stored VALUES (:key, :body) "
+                                 "RETURNING stored AS row");
+    for (int i = 0; i < 2; i++) {
+        enqueue(rig, i ? "b" : "a", 3);
+        drive(rig, "succeeded", STATE);
+    }
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT string_agg(result::text, ' ' "
+                                       "ORDER BY id) FROM dsapi.job"),
+                     "{\"row\":{\"key\":\"a\",\"body\":[1, 2, 3]}} "
+                     "{\"row\":{\"key\":\"b\",\"body\":[1, 2, 3]}}");
+}
+END_TEST
+
 START_TEST(slow_store_times_out_and_is_tried_again)
 {
     rig_t *rig = rig_make(0);
@@ -347,6 +366,7 @@ UNIT_SUITE(source_worker, job_is_fetched_stored_and_finished,
            other_sources_are_left_alone, two_workers_share_fifty_jobs,
            retry_in_seconds_needs_no_poll, refused_store_fails_with_its_message,
            broken_store_fails_and_is_told, store_without_rows_or_of_a_bad_shape,
+           store_gives_values_of_any_type,
            slow_store_times_out_and_is_tried_again, heartbeat_extends_the_lease,
            leases_outlive_a_long_store_and_stay_short, notification_wakes,
            idle_worker_sleeps, turns_keep_to_their_budget,

@@ -413,6 +413,68 @@ START_TEST(a_literal_is_as_given)
 }
 END_TEST
 
+/** The tokens of a text, with '|' behind each. */
+static const char *tokens(const char *text)
+{
+    const char *out = "";
+    const char *end = text;
+
+    for (;;) {
+        const char *token = dsapi_sql_token(&end, end);
+
+        if (!*token) {
+            ck_assert_ptr_eq(end, token);
+            return out;
+        }
+        ck_assert(end > token);
+        out = apr_pstrcat(
+            g_pool, out,
+            apr_pstrmemdup(g_pool, token, (apr_size_t)(end - token)), "|",
+            NULL);
+    }
+}
+
+START_TEST(tokens_are_read_one_by_one)
+{
+    ck_assert_str_eq(tokens(" a1(\"b \"\"c\", $1)--x\n+'d ''e'/* /*f*/ */;"),
+                     "a1|(|\"b \"\"c\"|,|$|1|)|+|'d ''e'|;|");
+    ck_assert_str_eq(tokens("$$a $b$ $$ $t$ $$ $t$ E'\\'' e"), "$$a $b$ $$|$t$ "
+                                                               "$$ "
+                                                               "$t$|E'\\''|e|");
+    ck_assert_str_eq(tokens(""), "");
+    ck_assert_str_eq(tokens(" -- x"), "");
+    ck_assert_str_eq(tokens("a 'b"), "a|'b|");
+    ck_assert_str_eq(tokens("a /* b"), "a|/* b|");
+}
+
+START_TEST(what_may_commit_is_known)
+{
+    static const struct {
+        const char *text;
+        int commits;
+    } rows[] = {{"COMMIT", 1},
+                {"commit AND CHAIN", 1},
+                {"End", 1},
+                {"PREPARE TRANSACTION 'x'", 1},
+                {"-- a note\n /* /* and */ one */ CALL p(1)", 1},
+                {"DO $$BEGIN END$$", 1},
+                {"DO 'BEGIN END'", 1},
+                {"SELECT 1", 0},
+                {"endings", 0},
+                {"DONE", 0},
+                {"INSERT INTO commit VALUES (1)", 0},
+                {"ROLLBACK", 0},
+                {"WITH call AS (SELECT 1) TABLE call", 0},
+                {"(SELECT 1)", 0}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(dsapi_sql_may_commit(dsapi_sql_literal(
+                          rows[i].text, 0, g_pool)) == rows[i].commits,
+                      "%s", rows[i].text);
+    }
+}
+END_TEST
+
 UNIT_SUITE(sql_scan, a_name_becomes_a_number, one_name_has_one_number,
            more_than_nine_names_are_numbered,
            a_name_may_stand_behind_any_punctuation,
@@ -430,4 +492,5 @@ UNIT_SUITE(sql_scan, a_name_becomes_a_number, one_name_has_one_number,
            names_are_utf8, an_open_quote_is_refused,
            a_number_in_place_of_a_name_is_refused, a_name_has_63_bytes_at_most,
            the_text_is_only_borrowed, the_hash_is_fnv_1a_of_the_text,
-           a_literal_is_as_given)
+           a_literal_is_as_given, tokens_are_read_one_by_one,
+           what_may_commit_is_known)
