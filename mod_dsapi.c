@@ -13,6 +13,7 @@
 #include "httpd/config.h"
 #include "httpd/dbpool.h"
 #include "httpd/handlers.h"
+#include "httpd/manage.h"
 #include "httpd/request.h"
 #include "httpd/respond.h"
 #include "httpd/worker.h"
@@ -54,6 +55,7 @@ static void register_hooks(apr_pool_t *p)
     /* Behind core's, which knows of SetHandler. */
     ap_hook_fixups(mod_dsapi_fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(mod_dsapi_handler, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(mod_dsapi_manage_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(mod_dsapi_insert_error_filter, NULL, NULL,
                                 APR_HOOK_LAST);
     ap_hook_insert_filter(mod_dsapi_insert_filter, NULL, NULL, APR_HOOK_LAST);

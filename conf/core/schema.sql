@@ -33,19 +33,58 @@ CREATE TABLE IF NOT EXISTS dsapi.job (
         autovacuum_vacuum_threshold = 200);
 
 ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS trace text;
+-- of the last five attempts that failed: [{"attempt", "at", "error"}]
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS errors jsonb;
 
 -- One live job per source and parameters.
 CREATE UNIQUE INDEX IF NOT EXISTS job_live
     ON dsapi.job (source, md5(params::text))
     WHERE state IN ('queued', 'running');
-CREATE INDEX IF NOT EXISTS job_ready
-    ON dsapi.job (run_at, id) WHERE state = 'queued';
-CREATE INDEX IF NOT EXISTS job_lease
-    ON dsapi.job (lease_until) WHERE state = 'running';
+-- What a claim looks at, source by source: a source that is held back, or that
+-- nobody here knows, is in nobody's way.
+CREATE INDEX IF NOT EXISTS job_waiting
+    ON dsapi.job (source, run_at, id) WHERE state = 'queued';
+CREATE INDEX IF NOT EXISTS job_running
+    ON dsapi.job (source) WHERE state = 'running';
+DROP INDEX IF EXISTS dsapi.job_ready, dsapi.job_lease;
+-- what purge goes along
+CREATE INDEX IF NOT EXISTS job_finished
+    ON dsapi.job (source, finished_at, id) WHERE finished_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS job_failed
+    ON dsapi.job (id) WHERE state = 'failed';
 CREATE INDEX IF NOT EXISTS job_newest
     ON dsapi.job (source, id DESC);
+CREATE INDEX IF NOT EXISTS job_same
+    ON dsapi.job (source, md5(params::text), id);
 CREATE INDEX IF NOT EXISTS job_params
     ON dsapi.job USING gin (params jsonb_path_ops);
+
+-- The next moment at which a source's upstream may be asked, where it has a
+-- limit (DsapiUpstreamLimit). Whoever claims holds the row.
+CREATE TABLE IF NOT EXISTS dsapi.upstream (
+    source  text        PRIMARY KEY,
+    next_at timestamptz NOT NULL DEFAULT 'epoch'
+) WITH (fillfactor = 50);
+
+-- How far purge has come along a source's finished jobs.
+CREATE TABLE IF NOT EXISTS dsapi.purged (
+    source      text        PRIMARY KEY,
+    finished_at timestamptz NOT NULL DEFAULT '-infinity',
+    id          bigint      NOT NULL DEFAULT 0
+);
+
+-- Schedules (DsapiSchedule), each under its own text: one that was changed is
+-- another. A row goes when no httpd has had it for a while.
+CREATE TABLE IF NOT EXISTS dsapi.schedule (
+    name     text        PRIMARY KEY,
+    rule     jsonb       NOT NULL,
+    zone     text        NOT NULL,
+    next_at  timestamptz NOT NULL,
+    last_at  timestamptz,
+    retry_at timestamptz NOT NULL DEFAULT '-infinity', -- after an error
+    error    text,                          -- of the tick that is due
+    seen_at  timestamptz NOT NULL DEFAULT now()
+);
 
 -- Put a job in the queue; where a live one has the same source and
 -- parameters, that one is the answer. Wakes the workers at commit.
@@ -80,30 +119,188 @@ BEGIN
     END LOOP;
 END $$;
 
--- Take up to p_limit jobs that are due. The attempt counts from here on.
+-- Put jobs in the queue, one for each of p_params, all or none. The answer is
+-- them in that order; equal ones are one. Where the source has data younger
+-- than p_fresh_for, that finished job is the answer; else a live one; else a
+-- new one, unless p_queue_max jobs of the source wait already (which callers
+-- at the same moment may exceed by what each of them adds; NULL: any number).
+CREATE OR REPLACE FUNCTION dsapi.enqueue_all(p_source text, p_params jsonb[],
+                                             p_max_attempts integer,
+                                             p_trace text,
+                                             p_queue_max integer,
+                                             p_fresh_for interval)
+RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_params)]);
+    given record;
+    found_id bigint;
+    room integer;
+BEGIN
+    -- in the order of their keys, so that two callers never wait for each
+    -- other
+    FOR given IN
+        SELECT params, md5(params::text) AS key, n::integer AS n
+          FROM unnest(p_params) WITH ORDINALITY AS p (params, n) ORDER BY 2
+    LOOP
+        SELECT id INTO found_id FROM dsapi.job
+         WHERE source = p_source AND md5(params::text) = given.key
+           AND state = 'succeeded'
+           AND finished_at > clock_timestamp() - p_fresh_for
+         ORDER BY id DESC LIMIT 1;
+        WHILE found_id IS NULL LOOP
+            SELECT id INTO found_id FROM dsapi.job
+             WHERE source = p_source AND md5(params::text) = given.key
+               AND state IN ('queued', 'running');
+            EXIT WHEN FOUND;
+            IF room IS NULL AND p_queue_max IS NOT NULL THEN
+                SELECT p_queue_max - count(*) INTO room
+                  FROM (SELECT FROM dsapi.job
+                         WHERE source = p_source AND state = 'queued'
+                         LIMIT p_queue_max) AS waiting;
+            END IF;
+            IF room <= 0 THEN
+                RAISE EXCEPTION 'the queue of % is full', p_source
+                      USING ERRCODE = 'DS002';
+            END IF;
+            INSERT INTO dsapi.job (source, params, max_attempts, trace)
+            VALUES (p_source, given.params, p_max_attempts, p_trace)
+            ON CONFLICT (source, md5(params::text))
+               WHERE state IN ('queued', 'running') DO NOTHING
+            RETURNING id INTO found_id;
+            IF FOUND THEN
+                room := room - 1;
+                PERFORM pg_notify('dsapi_job', '');
+            END IF;
+            -- else somebody was faster: look again
+        END LOOP;
+        ids[given.n] := found_id;
+    END LOOP;
+    RETURN QUERY
+        SELECT j.* FROM unnest(ids) WITH ORDINALITY AS i (id, n)
+          JOIN dsapi.job j ON j.id = i.id
+         ORDER BY i.n;
+END $$;
+
+-- How many jobs of a source may start now: one every p_every, but for what was
+-- not used of the last tenth of a second, and p_concurrency at once (NULL: no
+-- limit). Until the transaction's end nobody else is let in: they get 0.
+CREATE OR REPLACE FUNCTION dsapi.upstream_free(p_source text, p_every interval,
+                                               p_concurrency integer)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    free integer := 2147483647;
+    slot timestamptz;
+    unused interval;
+BEGIN
+    IF p_every IS NULL AND p_concurrency IS NULL THEN
+        RETURN free;
+    END IF;
+    PERFORM FROM dsapi.upstream WHERE source = p_source;
+    IF NOT FOUND THEN
+        INSERT INTO dsapi.upstream (source) VALUES (p_source)
+            ON CONFLICT DO NOTHING;
+    END IF;
+    SELECT next_at INTO slot FROM dsapi.upstream
+     WHERE source = p_source FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    IF p_every IS NOT NULL THEN
+        unused := least(clock_timestamp() - slot, interval '100 ms');
+        free := CASE WHEN unused < interval '0' THEN 0
+                     ELSE 1 + floor(extract(epoch FROM unused)
+                                    / extract(epoch FROM p_every)) END;
+    END IF;
+    IF p_concurrency IS NOT NULL AND free > 0 THEN
+        free := least(free, p_concurrency - (
+            SELECT count(*) FROM dsapi.job
+             WHERE source = p_source AND state = 'running'));
+    END IF;
+    RETURN free;
+END $$;
+
+-- Take up to p_limit jobs that are due, of sources with these limits. The
+-- attempt counts from here on. The source whose job has waited longest comes
+-- first.
+CREATE OR REPLACE FUNCTION dsapi.claim(p_sources text[], p_every interval[],
+                                       p_concurrency integer[],
+                                       p_limit integer, p_lease interval)
+RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    free integer;
+    taken integer;
+    room integer := p_limit;
+    -- read once: an index is of no use for what may change with each row
+    due_at timestamptz := clock_timestamp();
+BEGIN
+    FOR one IN
+        SELECT s.source, s.every, s.concurrency
+          FROM unnest(p_sources, p_every, p_concurrency)
+               AS s (source, every, concurrency)
+         CROSS JOIN LATERAL (
+               SELECT run_at, id FROM dsapi.job j
+                WHERE j.state = 'queued' AND j.source = s.source
+                ORDER BY run_at, id LIMIT 1) AS head
+         WHERE head.run_at <= due_at
+         ORDER BY head.run_at, head.id
+    LOOP
+        EXIT WHEN room <= 0;
+        free := least(room, dsapi.upstream_free(one.source, one.every,
+                                                one.concurrency));
+        CONTINUE WHEN free <= 0;
+        -- as a CTE it runs once: a join could ask a subquery, which locks more
+        -- rows each time, again and again
+        RETURN QUERY
+            WITH due AS MATERIALIZED (
+                SELECT id FROM dsapi.job
+                 WHERE state = 'queued' AND source = one.source
+                   AND run_at <= due_at
+                 ORDER BY run_at, id
+                 LIMIT free
+                   FOR UPDATE SKIP LOCKED)
+            UPDATE dsapi.job j
+               SET state = 'running', attempts = j.attempts + 1,
+                   started_at = clock_timestamp(), finished_at = NULL,
+                   lease_token = gen_random_uuid(),
+                   lease_until = clock_timestamp() + p_lease
+              FROM due
+             WHERE j.id = due.id
+            RETURNING j.*;
+        GET DIAGNOSTICS taken = ROW_COUNT;
+        room := room - taken;
+        IF one.every IS NOT NULL AND taken > 0 THEN
+            UPDATE dsapi.upstream
+               SET next_at = greatest(next_at, clock_timestamp()
+                                               - interval '100 ms')
+                             + taken * one.every
+             WHERE source = one.source;
+        END IF;
+    END LOOP;
+END $$;
+
+-- as an older httpd calls it
 CREATE OR REPLACE FUNCTION dsapi.claim(p_sources text[], p_limit integer,
                                        p_lease interval)
 RETURNS SETOF dsapi.job LANGUAGE sql AS $$
-    -- as a CTE it runs once: a join could ask a subquery, which locks more
-    -- rows each time, again and again
-    WITH due AS MATERIALIZED (
-        SELECT id FROM dsapi.job
-         WHERE state = 'queued' AND run_at <= clock_timestamp()
-           AND source = ANY (p_sources)
-         ORDER BY run_at, id
-         LIMIT p_limit
-           FOR UPDATE SKIP LOCKED)
-    UPDATE dsapi.job j
-       SET state = 'running', attempts = j.attempts + 1,
-           started_at = clock_timestamp(), finished_at = NULL,
-           lease_token = gen_random_uuid(),
-           lease_until = clock_timestamp() + p_lease
-      FROM due
-     WHERE j.id = due.id
-    RETURNING j.*
+    SELECT * FROM dsapi.claim(p_sources, NULL, NULL, p_limit, p_lease)
 $$;
 
--- Microseconds until the next queued job is due; NULL: none is queued.
+-- Microseconds until the next queued job of these sources is due; NULL: none
+-- is queued.
+CREATE OR REPLACE FUNCTION dsapi.due_in(p_sources text[])
+RETURNS bigint LANGUAGE sql AS $$
+    SELECT (extract(epoch FROM min(head.run_at) - clock_timestamp())
+            * 1000000)::bigint
+      FROM unnest(p_sources) AS s (source)
+     CROSS JOIN LATERAL (
+           SELECT run_at FROM dsapi.job j
+            WHERE j.state = 'queued' AND j.source = s.source
+            ORDER BY run_at LIMIT 1) AS head
+     WHERE isfinite(head.run_at)
+$$;
+
+-- as an older httpd calls it
 CREATE OR REPLACE FUNCTION dsapi.due_in() RETURNS bigint LANGUAGE sql AS $$
     SELECT (extract(epoch FROM min(run_at) - clock_timestamp())
             * 1000000)::bigint
@@ -150,6 +347,17 @@ BEGIN
     END IF;
 END $$;
 
+-- A job's errors with one more; the last five are kept.
+CREATE OR REPLACE FUNCTION dsapi.add_error(p_errors jsonb, p_attempt integer,
+                                           p_error text)
+RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_path_query_array(
+               coalesce(p_errors, '[]') || jsonb_build_object(
+                   'attempt', p_attempt, 'at', clock_timestamp(),
+                   'error', p_error),
+               '$[last - 4 to last]')
+$$;
+
 -- End an attempt badly: try again after p_retry_in, or (NULL) never. The
 -- answer is the new state; no row: the lease is lost.
 CREATE OR REPLACE FUNCTION dsapi.fail(p_id bigint, p_token uuid, p_error text,
@@ -159,6 +367,7 @@ RETURNS SETOF text LANGUAGE sql AS $$
        SET state = CASE WHEN p_retry_in IS NULL OR attempts >= max_attempts
                         THEN 'failed' ELSE 'queued' END,
            error = p_error,
+           errors = dsapi.add_error(errors, attempts, p_error),
            run_at = clock_timestamp() + coalesce(p_retry_in, '0'),
            finished_at = CASE WHEN p_retry_in IS NULL
                                 OR attempts >= max_attempts
@@ -195,6 +404,8 @@ CREATE OR REPLACE FUNCTION dsapi.reap() RETURNS integer LANGUAGE sql AS $$
            SET state = CASE WHEN j.attempts >= j.max_attempts
                             THEN 'failed' ELSE 'queued' END,
                error = 'the worker was lost during the attempt',
+               errors = dsapi.add_error(
+                   errors, attempts, 'the worker was lost during the attempt'),
                run_at = clock_timestamp(),
                finished_at = CASE WHEN j.attempts >= j.max_attempts
                                   THEN clock_timestamp() END,
@@ -206,3 +417,239 @@ CREATE OR REPLACE FUNCTION dsapi.reap() RETURNS integer LANGUAGE sql AS $$
       LEFT JOIN LATERAL (SELECT pg_notify('dsapi_job', '') WHERE n > 0) told
              ON true
 $$;
+
+-- Remove what finished longer than p_keep ago, but the newest job of each
+-- parameters, and the newest that succeeded. It goes along the finished jobs of
+-- each source once, p_batch in all: whichever has become that old takes those
+-- before it away. One caller at a time; the answer is whether there is
+-- more.
+CREATE OR REPLACE FUNCTION dsapi.purge(p_sources text[], p_keep interval[],
+                                       p_batch integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+    from_at timestamptz;
+    from_id bigint;
+    ids bigint[];
+    room integer := p_batch;
+    upto timestamptz;
+BEGIN
+    FOR one IN SELECT * FROM unnest(p_sources, p_keep) AS s (source, keep)
+    LOOP
+        PERFORM FROM dsapi.purged WHERE source = one.source;
+        IF NOT FOUND THEN
+            INSERT INTO dsapi.purged (source) VALUES (one.source)
+                ON CONFLICT DO NOTHING;
+        END IF;
+        upto := clock_timestamp() - one.keep;
+        SELECT finished_at, id INTO from_at, from_id FROM dsapi.purged
+         WHERE source = one.source FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        ids := ARRAY(SELECT id FROM dsapi.job
+                      WHERE source = one.source
+                        AND (finished_at, id) > (from_at, from_id)
+                        AND finished_at <= upto
+                      ORDER BY finished_at, id LIMIT room);
+        CONTINUE WHEN cardinality(ids) = 0;
+        UPDATE dsapi.purged p
+           SET finished_at = j.finished_at, id = j.id
+          FROM dsapi.job j
+         WHERE p.source = one.source AND j.id = ids[cardinality(ids)];
+        WITH old AS MATERIALIZED (
+            SELECT md5(params::text) AS key, max(id) AS newest,
+                   max(id) FILTER (WHERE state = 'succeeded') AS newest_good
+              FROM dsapi.job WHERE id = ANY (ids) GROUP BY 1)
+        DELETE FROM dsapi.job j USING old
+         WHERE j.source = one.source AND md5(j.params::text) = old.key
+           AND j.id < old.newest AND j.state IN ('succeeded', 'failed')
+           AND j.finished_at <= upto
+           AND (j.state = 'failed' OR j.id < old.newest_good);
+        room := room - cardinality(ids);
+        EXIT WHEN room = 0;
+    END LOOP;
+    RETURN room = 0;
+END $$;
+
+-- The first tick of a rule after a moment; p_last is the one before, of which
+-- "every" counts. A time of day that the clock skips (summer time begins)
+-- comes as much later as it skips; one that it shows twice is the second.
+CREATE OR REPLACE FUNCTION dsapi.next_tick(p_rule jsonb, p_zone text,
+                                           p_last timestamptz,
+                                           p_after timestamptz)
+RETURNS timestamptz LANGUAGE plpgsql AS $$
+DECLARE
+    every interval := (p_rule->>'every')::bigint * interval '1 microsecond';
+    day date := (p_after AT TIME ZONE p_zone)::date;
+    by_day boolean;
+    by_weekday boolean;
+    found timestamptz;
+BEGIN
+    IF every IS NOT NULL THEN
+        RETURN p_last + every * greatest(
+            1, floor(extract(epoch FROM p_after - p_last)
+                     / extract(epoch FROM every)) + 1);
+    END IF;
+    FOR i IN 0 .. 366 * 9 LOOP -- there are eight years from 1896 to 1904
+        by_day := p_rule->'day' @> to_jsonb(extract(day FROM day)::integer);
+        by_weekday :=
+            p_rule->'weekday' @> to_jsonb(extract(dow FROM day)::integer);
+        IF p_rule->'month' @> to_jsonb(extract(month FROM day)::integer)
+           AND (CASE WHEN (p_rule->>'either')::boolean
+                     THEN by_day OR by_weekday
+                     ELSE by_day AND by_weekday END)
+        THEN
+            SELECT min(t) INTO found
+              FROM jsonb_array_elements_text(p_rule->'hour') AS h
+             CROSS JOIN jsonb_array_elements_text(p_rule->'minute') AS m
+             CROSS JOIN LATERAL (
+                   SELECT (day + make_time(h::integer, m::integer, 0))
+                          AT TIME ZONE p_zone AS t) AS at
+             WHERE t > p_after;
+            IF found IS NOT NULL THEN
+                RETURN found;
+            END IF;
+        END IF;
+        day := day + 1;
+    END LOOP;
+    RETURN 'infinity';
+END $$;
+
+-- Make these schedules known, forget those that nobody has any more. A new
+-- one with "every" begins at once. The answer is microseconds until the next
+-- of them is due; NULL: there is none.
+CREATE OR REPLACE FUNCTION dsapi.plan(p_names text[], p_rules jsonb[],
+                                      p_zones text[])
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    due_at timestamptz;
+    at timestamptz := clock_timestamp();
+BEGIN
+    INSERT INTO dsapi.schedule (name, rule, zone, next_at)
+    SELECT s.name, s.rule, s.zone,
+           CASE WHEN s.rule ? 'every' THEN at
+                ELSE dsapi.next_tick(s.rule, s.zone, NULL, at) END
+      FROM unnest(p_names, p_rules, p_zones) AS s (name, rule, zone)
+     WHERE NOT EXISTS (SELECT FROM dsapi.schedule k WHERE k.name = s.name)
+     ORDER BY s.name
+        ON CONFLICT DO NOTHING;
+    -- whoever runs one holds its row, and must not be waited for
+    UPDATE dsapi.schedule k SET seen_at = at
+      FROM (SELECT name FROM dsapi.schedule
+             WHERE name = ANY (p_names) AND seen_at < at - interval '1 min'
+               FOR UPDATE SKIP LOCKED) AS mine
+     WHERE k.name = mine.name;
+    DELETE FROM dsapi.schedule k
+     USING (SELECT name FROM dsapi.schedule
+             WHERE seen_at < at - interval '10 min'
+               AND name <> ALL (p_names)
+               FOR UPDATE SKIP LOCKED) AS gone
+     WHERE k.name = gone.name;
+    SELECT min(greatest(next_at, retry_at)) INTO due_at
+      FROM dsapi.schedule WHERE name = ANY (p_names);
+    IF NOT isfinite(due_at) THEN
+        RETURN NULL;
+    END IF;
+    RETURN extract(epoch FROM due_at - clock_timestamp()) * 1000000;
+END $$;
+
+-- Take a tick that is due: no other gets it, if this transaction commits. What
+-- was missed is one tick. The answer is whose it is, and what day it is there.
+CREATE OR REPLACE FUNCTION dsapi.tick(p_names text[])
+RETURNS TABLE (name text, today date) LANGUAGE sql AS $$
+    WITH due AS MATERIALIZED (
+        SELECT k.name FROM dsapi.schedule k
+         WHERE k.name = ANY (p_names)
+           AND greatest(k.next_at, k.retry_at) <= clock_timestamp()
+         ORDER BY k.next_at
+         LIMIT 1
+           FOR UPDATE SKIP LOCKED)
+    UPDATE dsapi.schedule k
+       SET last_at = k.next_at, error = NULL, seen_at = clock_timestamp(),
+           next_at = dsapi.next_tick(k.rule, k.zone, k.next_at,
+                                     clock_timestamp())
+      FROM due
+     WHERE k.name = due.name
+    RETURNING k.name, (clock_timestamp() AT TIME ZONE k.zone)::date
+$$;
+
+-- A tick could not be run, and its transaction was rolled back: once more in
+-- a minute. The answer is whether that is new.
+CREATE OR REPLACE FUNCTION dsapi.tick_failed(p_name text, p_error text)
+RETURNS SETOF boolean LANGUAGE sql AS $$
+    UPDATE dsapi.schedule k
+       SET error = p_error, retry_at = clock_timestamp() + interval '1 min'
+      FROM (SELECT name, error FROM dsapi.schedule
+             WHERE name = p_name FOR UPDATE) AS old
+     WHERE k.name = old.name
+    RETURNING old.error IS NULL
+$$;
+
+-- What people do to jobs (SetHandler dsapi-jobs). A refusal's SQLSTATE is its
+-- HTTP status, and its message is for them.
+
+-- Try a failed job once more, from its first attempt.
+CREATE OR REPLACE FUNCTION dsapi.retry(p_id bigint)
+RETURNS SETOF dsapi.job LANGUAGE plpgsql AS $$
+DECLARE
+    now_state text;
+BEGIN
+    SELECT state INTO now_state FROM dsapi.job WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no job %', p_id USING ERRCODE = 'PT404';
+    ELSIF now_state <> 'failed' THEN
+        RAISE EXCEPTION 'the job is %, not failed', now_state
+              USING ERRCODE = 'PT409';
+    END IF;
+    RETURN QUERY
+        UPDATE dsapi.job
+           SET state = 'queued', attempts = 0, run_at = clock_timestamp(),
+               queued_at = clock_timestamp(), finished_at = NULL
+         WHERE id = p_id
+        RETURNING *;
+    PERFORM pg_notify('dsapi_job', '');
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'an equal job is queued or running'
+          USING ERRCODE = 'PT409';
+END $$;
+
+-- Try the failed jobs of a source once more, as far as no newer job has the
+-- same parameters; a thousand at most. The answer is how many.
+CREATE OR REPLACE FUNCTION dsapi.retry_all(p_source text)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    failed_id bigint;
+    n integer := 0;
+BEGIN
+    FOR failed_id IN
+        SELECT id FROM dsapi.job j
+         WHERE state = 'failed' AND source = p_source
+           AND NOT EXISTS (SELECT FROM dsapi.job newer
+                            WHERE newer.source = j.source
+                              AND md5(newer.params::text) = md5(j.params::text)
+                              AND newer.id > j.id)
+         ORDER BY md5(params::text) LIMIT 1000
+    LOOP
+        BEGIN
+            PERFORM dsapi.retry(failed_id);
+            n := n + 1;
+        EXCEPTION WHEN SQLSTATE 'PT404' OR SQLSTATE 'PT409' THEN
+            NULL; -- somebody was faster
+        END;
+    END LOOP;
+    RETURN n;
+END $$;
+
+-- Take a job out of the queue, or forget one that has ended.
+CREATE OR REPLACE FUNCTION dsapi.remove(p_id bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM dsapi.job WHERE id = p_id AND state <> 'running';
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM FROM dsapi.job WHERE id = p_id;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the job is running' USING ERRCODE = 'PT409';
+    END IF;
+    RAISE EXCEPTION 'there is no job %', p_id USING ERRCODE = 'PT404';
+END $$;

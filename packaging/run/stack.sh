@@ -343,6 +343,7 @@ print_services() {
     while read -r folder path; do
         [[ ! -e conf/$folder/service.conf ]] || say "  curl '$url$path'"
     done < <(services)
+    say "  curl '$url/dsapi/jobs?state=failed'"
     say "  curl '$url/server-status?auto'"
     say "Logs: $place/httpd/error.log, access.log"
     say

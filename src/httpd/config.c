@@ -74,14 +74,51 @@ static const mod_dsapi_source_t *find_source(const mod_dsapi_service_t *service,
     return NULL;
 }
 
+/* Does the route's parameter make a job of each of its items? */
+static int makes_jobs(const mod_dsapi_route_t *route,
+                      const dsapi_param_t *given, const dsapi_param_t *param)
+{
+    return route->action == MOD_DSAPI_ENQUEUE && given->type.is_array &&
+           !param->type.is_array && given->type.kind == param->type.kind;
+}
+
+/* What is wrong with a route's parameter in the place of a source's. */
+static const char *type_mistake(mod_dsapi_route_t *route, int index,
+                                const dsapi_param_t *param, apr_pool_t *pool)
+{
+    const dsapi_param_t *given =
+        APR_ARRAY_IDX(route->params, index, const dsapi_param_t *);
+
+    if (makes_jobs(route, given, param)) {
+        if (route->list_index >= 0) {
+            return apr_psprintf(pool,
+                                "one list makes the jobs, and not both '%s' "
+                                "and '%s'",
+                                APR_ARRAY_IDX(route->params, route->list_index,
+                                              const dsapi_param_t *)
+                                    ->name,
+                                given->name);
+        }
+        route->list_index = index;
+        return NULL;
+    }
+    if (given->type.kind != param->type.kind ||
+        given->type.is_array != param->type.is_array) {
+        return apr_psprintf(
+            pool, "the parameter '%s' is %s, the source's '%s' is %s",
+            given->name, dsapi_base_type_name(given->type, pool), param->name,
+            dsapi_base_type_name(param->type, pool));
+    }
+    return NULL;
+}
+
 /* The route's parameter that gives a source's parameter its value: as mapped,
  * or by the same name. */
-static int mapped_param(const char **pmistake, const mod_dsapi_route_t *route,
+static int mapped_param(const char **pmistake, mod_dsapi_route_t *route,
                         const dsapi_param_t *param, apr_pool_t *pool)
 {
     const char *from = param->name;
     int index;
-    const dsapi_param_t *given;
 
     for (int i = 0; i < route->mapping->nelts; i++) {
         const dsapi_arg_t *arg = &APR_ARRAY_IDX(route->mapping, i, dsapi_arg_t);
@@ -103,14 +140,7 @@ static int mapped_param(const char **pmistake, const mod_dsapi_route_t *route,
         }
         return -1;
     }
-    given = APR_ARRAY_IDX(route->params, index, const dsapi_param_t *);
-    if (given->type.kind != param->type.kind ||
-        given->type.is_array != param->type.is_array) {
-        *pmistake = apr_psprintf(
-            pool, "the parameter '%s' is %s, the source's '%s' is %s",
-            given->name, dsapi_base_type_name(given->type, pool), param->name,
-            dsapi_base_type_name(param->type, pool));
-    }
+    *pmistake = type_mistake(route, index, param, pool);
     return index;
 }
 
@@ -185,6 +215,7 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     if (!route->source_name) {
         return NULL;
     }
+    route->list_index = -1;
     route->source = find_source(route->service, route->source_name);
     if (!route->source) {
         return apr_psprintf(pool,
@@ -205,9 +236,11 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
         route->status_route = job_route(route->service, route->source_name);
         route->job_sql = dsapi_sql_literal(
             apr_pstrcat(pool, "SELECT ", route->source->columns,
-                        " FROM dsapi.enqueue($1, $2::jsonb, $3::integer, $4)",
+                        ", finished_at IS NOT NULL AS \"@ended\" "
+                        "FROM dsapi.enqueue_all($1, $2::jsonb[], $3::integer, "
+                        "$4, $5::integer, $6::interval)",
                         NULL),
-            4, pool);
+            6, pool);
     }
     else {
         route->job_sql = dsapi_sql_literal(

@@ -74,14 +74,21 @@ typedef struct mod_dsapi_service_t {
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
 
+/* A schedule, and where it stands. */
+typedef struct mod_dsapi_schedule_t {
+    const struct dsapi_schedule_t *core;
+    ap_directive_t *directive;
+} mod_dsapi_schedule_t;
+
 typedef struct mod_dsapi_source_t {
     dsapi_source_t core; /* complete once its section is closed */
     const char *name;    /* within its service */
     const mod_dsapi_service_t *service;
-    apr_array_header_t *params;  /* of dsapi_param_t * */
-    apr_array_header_t *headers; /* of const char * */
-    apr_array_header_t *texts;   /* of mod_dsapi_text_t: DsapiStore */
-    const char *columns;         /* SQL: a job as a result's columns */
+    apr_array_header_t *params;    /* of dsapi_param_t * */
+    apr_array_header_t *headers;   /* of const char * */
+    apr_array_header_t *texts;     /* of mod_dsapi_text_t: DsapiStore */
+    apr_array_header_t *schedules; /* of mod_dsapi_schedule_t */
+    const char *columns;           /* SQL: a job as a result's columns */
     mod_dsapi_place_t place;
 } mod_dsapi_source_t;
 
@@ -97,6 +104,9 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_ENQUEUE,
     MOD_DSAPI_JOB
 } mod_dsapi_action_e;
+
+/* The most jobs that one request puts into the queue. */
+#define MOD_DSAPI_LIST_MAX 1000
 
 typedef struct mod_dsapi_route_t {
     const mod_dsapi_service_t *service;
@@ -136,6 +146,8 @@ typedef struct mod_dsapi_route_t {
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
                                        route's parameter; -1: none */
+    int list_index;           /* of the route's list that makes a job
+                                       for each item; -1: none */
     dsapi_sql_t *job_sql;     /* what enqueues or looks up */
     const struct mod_dsapi_route_t *status_route; /* for Location; NULL */
     ap_directive_t *action_directive;

@@ -287,6 +287,10 @@ apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
     apr_time_t until = apr_time_now() + srv->db_wait;
     int broken = 0;
 
+    if (!dbd_open) { /* dsapi-jobs, where there is no service */
+        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
+                          "the service is not set up: it needs mod_dbd");
+    }
     for (;;) {
         mod_dsapi_loan_t loan = {.server = s};
         apr_status_t rv = enter(&loan.gate, srv, until, pool);

@@ -376,58 +376,6 @@ static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
-/* Jobs */
-
-static const char *set_job_action(const cmd_parms *cmd,
-                                  mod_dsapi_section_t *section,
-                                  const apr_array_header_t *args,
-                                  mod_dsapi_action_e action)
-{
-    mod_dsapi_route_t *route = section->route;
-    const char *mistake = mod_dsapi_take_action(cmd, route, action);
-
-    if (mistake) {
-        return mistake;
-    }
-    route->source_name = mod_dsapi_word(args, 0);
-    if (!route->source_name) {
-        return mod_dsapi_fail(cmd, "takes the name of a source first");
-    }
-    for (int i = 1; i < args->nelts; i++) {
-        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
-
-        if (!arg->key || *arg->value != ':' || !arg->value[1]) {
-            return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
-                                                    "'%s' is not known; after "
-                                                    "the "
-                                                    "source comes name=:param",
-                                                    arg->value));
-        }
-        for (int j = 1; j < i; j++) {
-            if (strcmp(APR_ARRAY_IDX(args, j, dsapi_arg_t).key, arg->key) ==
-                0) {
-                return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
-                                                        "'%s' is mapped twice",
-                                                        arg->key));
-            }
-        }
-        APR_ARRAY_PUSH(route->mapping, dsapi_arg_t) = *arg;
-    }
-    return NULL;
-}
-
-static const char *set_enqueue(cmd_parms *cmd, mod_dsapi_section_t *section,
-                               const apr_array_header_t *args)
-{
-    return set_job_action(cmd, section, args, MOD_DSAPI_ENQUEUE);
-}
-
-static const char *set_job(cmd_parms *cmd, mod_dsapi_section_t *section,
-                           const apr_array_header_t *args)
-{
-    return set_job_action(cmd, section, args, MOD_DSAPI_JOB);
-}
-
 /* Servers */
 
 static const char *refuse_section(const cmd_parms *cmd, const void *mconfig)
@@ -693,10 +641,10 @@ const command_rec mod_dsapi_commands[] = {
           "takes a size, such as 10M",
           "Largest body: of a request (default 10M), of an upstream's answer "
           "(default 32M)"),
-    INNER("DsapiEnqueue", IN_ROUTE | REPEATABLE, 1, 64, set_enqueue,
+    INNER("DsapiEnqueue", IN_ROUTE | REPEATABLE, 1, 64, mod_dsapi_set_enqueue,
           "takes a source and name=:param ...",
           "Puts a job of a source into the queue"),
-    INNER("DsapiJob", IN_ROUTE | REPEATABLE, 1, 64, set_job,
+    INNER("DsapiJob", IN_ROUTE | REPEATABLE, 1, 64, mod_dsapi_set_job,
           "takes a source and name=:param ...",
           "Shows the newest job of a source"),
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
@@ -715,4 +663,23 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiTimeout", IN_SOURCE, 1, 1, mod_dsapi_set_timeout,
           "takes a time, such as 30s",
           "Longest time of an upstream transfer (default 30s)"),
+    INNER("DsapiQueueMax", IN_SOURCE, 1, 1, mod_dsapi_set_queue_max,
+          "takes how many jobs may wait, such as 1000",
+          "Jobs of a source that may wait; beyond, 503 (1 to 1000000; default "
+          "1000)"),
+    INNER("DsapiFreshFor", IN_SOURCE, 1, 1, mod_dsapi_set_fresh_for,
+          "takes a time, such as 1d",
+          "How long a GET route with DsapiEnqueue answers a finished job "
+          "instead (default: never)"),
+    INNER("DsapiSchedule", IN_SOURCE | REPEATABLE, 1, 64,
+          mod_dsapi_add_schedule, "takes \"every 6h\" or \"cron 0 6 * * *\"",
+          "Makes jobs by the clock: a rule, tz=, name=value ..., each=\"SQL\""),
+    INNER("DsapiJobKeep", IN_SOURCE, 1, 1, mod_dsapi_set_job_keep,
+          "takes a time, such as 7d",
+          "How long jobs that ended are kept; the newest of each parameters "
+          "stays (1min at least; default 7d)"),
+    INNER("DsapiUpstreamLimit", IN_SOURCE, 1, 2, mod_dsapi_set_upstream_limit,
+          "takes a rate, concurrency=, or both: 5/s concurrency=4",
+          "Requests to an upstream, of all httpds together: a rate and how "
+          "many at once (default: no limit)"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

@@ -45,4 +45,23 @@ const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 
+/* queue_directives.c: about jobs, of <DsapiRoute> and <DsapiSource>. */
+const char *mod_dsapi_set_enqueue(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
+const char *mod_dsapi_set_job(cmd_parms *cmd, mod_dsapi_section_t *section,
+                              const apr_array_header_t *args);
+const char *mod_dsapi_add_schedule(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args);
+const char *mod_dsapi_set_queue_max(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_set_fresh_for(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_set_job_keep(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args);
+const char *mod_dsapi_set_upstream_limit(cmd_parms *cmd,
+                                         mod_dsapi_section_t *section,
+                                         const apr_array_header_t *args);
+
 #endif

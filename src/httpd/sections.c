@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/args.h"
+#include "source/schedule.h"
 
 /* The arguments of a container, without the '>' at their end; NULL where there
  * is a mistake. */
@@ -500,6 +501,35 @@ static const char *check_url(const cmd_parms *cmd,
     return NULL;
 }
 
+/* Schedules, once the source's parameters are known. */
+static const char *close_schedules(cmd_parms *cmd, mod_dsapi_source_t *source)
+{
+    apr_array_header_t *schedules =
+        apr_array_make(cmd->pool, 1, sizeof(dsapi_schedule_t *));
+
+    for (int i = 0; i < source->schedules->nelts; i++) {
+        const mod_dsapi_schedule_t *one =
+            &APR_ARRAY_IDX(source->schedules, i, mod_dsapi_schedule_t);
+        dsapi_err_t *err;
+
+        for (int j = 0; j < i; j++) {
+            if (strcmp(
+                    APR_ARRAY_IDX(schedules, j, const dsapi_schedule_t *)->name,
+                    one->core->name) == 0) {
+                return mistake_at(cmd, one->directive, "stands here twice");
+            }
+        }
+        if (dsapi_schedule_check(&err, one->core, cmd->temp_pool) !=
+            APR_SUCCESS) {
+            return mistake_at(cmd, one->directive,
+                              apr_pstrdup(cmd->pool, err->detail));
+        }
+        APR_ARRAY_PUSH(schedules, const dsapi_schedule_t *) = one->core;
+    }
+    source->core.schedules = schedules;
+    return NULL;
+}
+
 static const char *close_source(cmd_parms *cmd, mod_dsapi_source_t *source,
                                 mod_dsapi_service_t *service)
 {
@@ -535,6 +565,9 @@ static const char *close_source(cmd_parms *cmd, mod_dsapi_source_t *source,
     if (!mistake) {
         mistake = parse_store(cmd, source);
     }
+    if (!mistake) {
+        mistake = close_schedules(cmd, source);
+    }
     if (mistake) {
         return mistake;
     }
@@ -553,6 +586,8 @@ static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
     source->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
     source->headers = apr_array_make(cmd->pool, 2, sizeof(const char *));
     source->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
+    source->schedules =
+        apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_schedule_t));
     source->place = place_of(cmd);
     source->core.name = apr_pstrcat(cmd->pool, service->name, "/", name, NULL);
     source->core.params = source->params;
@@ -563,6 +598,8 @@ static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
     source->core.timeout = apr_time_from_sec(30);
     source->core.store_timeout = apr_time_from_sec(30);
     source->core.max_body_bytes = (apr_off_t)32 * 1024 * 1024;
+    source->core.queue_max = 1000;
+    source->core.job_keep = apr_time_from_sec(7 * 86400);
     return source;
 }
 

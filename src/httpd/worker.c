@@ -84,6 +84,16 @@ static void log_event(void *baton, dsapi_event_e event, const char *source,
                      "DSAPI0011: worker: took back %s job(s) of lost workers",
                      text);
         break;
+    case DSAPI_EVENT_TICK:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0039: schedule %s: %s job(s)", id, text);
+        break;
+    case DSAPI_EVENT_TICK_FAILED:
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DSAPI0040: schedule %s: %s; it is tried again every "
+                     "minute",
+                     id, text);
+        break;
     case DSAPI_EVENT_QUEUE:
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "DSAPI0012: worker: job %s of %s: %s", id ? id : "-",

@@ -86,6 +86,9 @@ apr_status_t dsapi_route_params_settle(dsapi_err_t **perr,
                                        const apr_array_header_t *path_names,
                                        int body_default, apr_pool_t *pool);
 
+/** @return "query", "path", "header" or "body"; static */
+const char *dsapi_route_in_name(dsapi_in_e in);
+
 /** @return the index of a parameter; -1: there is none of that name */
 int dsapi_route_param_index(const apr_array_header_t *params, const char *name);
 

@@ -9,9 +9,8 @@
 /* PostgreSQL's longest statement_timeout. */
 #define TIMEOUT_MAX_MS 2147483647
 
-/* Fills in a call of a constant text and nvalues texts. */
-static void fill(dsapi_call_t *pcall, apr_pool_t *pool, const char *text,
-                 int nvalues, ...)
+void dsapi_queue_call(dsapi_call_t *pcall, apr_pool_t *pool, const char *text,
+                      int nvalues, ...)
 {
     const char **values =
         apr_palloc(pool, sizeof(char *) * ((apr_size_t)nvalues + 1));
@@ -27,59 +26,106 @@ static void fill(dsapi_call_t *pcall, apr_pool_t *pool, const char *text,
     pcall->values = values;
 }
 
-static const char *interval_text(apr_interval_time_t t, apr_pool_t *pool)
+const char *dsapi_queue_interval(apr_interval_time_t t, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%" APR_TIME_T_FMT " microseconds", t);
 }
 
 void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool)
 {
-    fill(pcall, pool, "LISTEN " DSAPI_QUEUE_CHANNEL, 0);
+    dsapi_queue_call(pcall, pool, "LISTEN " DSAPI_QUEUE_CHANNEL, 0);
+}
+
+/* What a column of the sources' settings holds of one. */
+typedef const char *(*setting_fn)(const dsapi_source_t *source,
+                                  apr_pool_t *pool);
+
+static const char *name_of(const dsapi_source_t *source, apr_pool_t *pool)
+{
+    (void)pool;
+    return source->name;
+}
+
+static const char *every_of(const dsapi_source_t *source, apr_pool_t *pool)
+{
+    return source->every > 0 ? dsapi_queue_interval(source->every, pool) : NULL;
+}
+
+static const char *concurrency_of(const dsapi_source_t *source,
+                                  apr_pool_t *pool)
+{
+    return source->concurrency > 0 ? apr_itoa(pool, source->concurrency) : NULL;
+}
+
+static const char *keep_of(const dsapi_source_t *source, apr_pool_t *pool)
+{
+    return dsapi_queue_interval(source->job_keep, pool);
+}
+
+/* One setting of all sources, as an array. */
+static const char *settings(const apr_array_header_t *sources,
+                            setting_fn setting, apr_pool_t *pool)
+{
+    apr_array_header_t *items =
+        apr_array_make(pool, sources->nelts, sizeof(const char *));
+
+    for (int i = 0; i < sources->nelts; i++) {
+        APR_ARRAY_PUSH(items, const char *) =
+            setting(APR_ARRAY_IDX(sources, i, const dsapi_source_t *), pool);
+    }
+    return dsapi_base_array_literal(items, pool);
 }
 
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool)
 {
-    fill(pcall, pool,
-         "SELECT id, lease_token AS token, source, params, attempts, "
-         "max_attempts, trace FROM dsapi.claim($1::text[], $2::integer, "
-         "$3::interval)",
-         3, dsapi_base_array_literal(sources, pool), apr_itoa(pool, limit),
-         interval_text(lease, pool));
+    dsapi_queue_call(pcall, pool,
+                     "SELECT id, lease_token AS token, source, params, "
+                     "attempts, "
+                     "max_attempts, trace FROM dsapi.claim($1::text[], "
+                     "$2::interval[], "
+                     "$3::integer[], $4::integer, $5::interval)",
+                     5, settings(sources, name_of, pool),
+                     settings(sources, every_of, pool),
+                     settings(sources, concurrency_of, pool),
+                     apr_itoa(pool, limit), dsapi_queue_interval(lease, pool));
 }
 
 void dsapi_queue_heartbeat(dsapi_call_t *pcall, const apr_array_header_t *ids,
                            const apr_array_header_t *tokens,
                            apr_interval_time_t lease, apr_pool_t *pool)
 {
-    fill(pcall, pool,
-         "SELECT heartbeat FROM dsapi.heartbeat($1::bigint[], $2::uuid[], "
-         "$3::interval)",
-         3, dsapi_base_array_literal(ids, pool),
-         dsapi_base_array_literal(tokens, pool), interval_text(lease, pool));
+    dsapi_queue_call(pcall, pool,
+                     "SELECT heartbeat FROM dsapi.heartbeat($1::bigint[], "
+                     "$2::uuid[], "
+                     "$3::interval)",
+                     3, dsapi_base_array_literal(ids, pool),
+                     dsapi_base_array_literal(tokens, pool),
+                     dsapi_queue_interval(lease, pool));
 }
 
 void dsapi_queue_release(dsapi_call_t *pcall, const apr_array_header_t *ids,
                          const apr_array_header_t *tokens, apr_pool_t *pool)
 {
-    fill(pcall, pool, "SELECT dsapi.release($1::bigint[], $2::uuid[])", 2,
-         dsapi_base_array_literal(ids, pool),
-         dsapi_base_array_literal(tokens, pool));
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.release($1::bigint[], $2::uuid[])", 2,
+                     dsapi_base_array_literal(ids, pool),
+                     dsapi_base_array_literal(tokens, pool));
 }
 
 void dsapi_queue_begin(dsapi_call_t *pcall, apr_pool_t *pool)
 {
-    fill(pcall, pool, "BEGIN", 0);
+    dsapi_queue_call(pcall, pool, "BEGIN", 0);
 }
 
 void dsapi_queue_commit(dsapi_call_t *pcall, apr_pool_t *pool)
 {
-    fill(pcall, pool, "COMMIT", 0);
+    dsapi_queue_call(pcall, pool, "COMMIT", 0);
 }
 
 void dsapi_queue_rollback(dsapi_call_t *pcall, apr_pool_t *pool)
 {
-    fill(pcall, pool, "ROLLBACK", 0);
+    dsapi_queue_call(pcall, pool, "ROLLBACK", 0);
 }
 
 void dsapi_queue_limit(dsapi_call_t *pcall, apr_interval_time_t timeout,
@@ -88,36 +134,55 @@ void dsapi_queue_limit(dsapi_call_t *pcall, apr_interval_time_t timeout,
     /* rounded up, since 0 would be no limit */
     apr_interval_time_t ms = timeout / 1000 + (timeout % 1000 > 0);
 
-    fill(pcall, pool, "SELECT set_config('statement_timeout', $1, true)", 1,
-         apr_psprintf(pool, "%" APR_TIME_T_FMT,
-                      ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS));
+    dsapi_queue_call(pcall, pool,
+                     "SELECT set_config('statement_timeout', $1, true)", 1,
+                     apr_psprintf(pool, "%" APR_TIME_T_FMT,
+                                  ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS));
 }
 
 void dsapi_queue_hold(dsapi_call_t *pcall, const char *id, const char *token,
                       apr_pool_t *pool)
 {
-    fill(pcall, pool, "SELECT dsapi.hold($1::bigint, $2::uuid)", 2, id, token);
+    dsapi_queue_call(pcall, pool, "SELECT dsapi.hold($1::bigint, $2::uuid)", 2,
+                     id, token);
 }
 
 void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,
                         const char *result, apr_pool_t *pool)
 {
-    fill(pcall, pool, "SELECT dsapi.finish($1::bigint, $2::uuid, $3::json)", 3,
-         id, token, result);
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.finish($1::bigint, $2::uuid, $3::json)", 3,
+                     id, token, result);
 }
 
 void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
                       const char *error, apr_interval_time_t retry_in,
                       apr_pool_t *pool)
 {
-    fill(pcall, pool,
-         "SELECT fail FROM dsapi.fail($1::bigint, $2::uuid, $3::text, "
-         "$4::interval)",
-         4, id, token, error,
-         retry_in < 0 ? NULL : interval_text(retry_in, pool));
+    dsapi_queue_call(pcall, pool,
+                     "SELECT fail FROM dsapi.fail($1::bigint, $2::uuid, "
+                     "$3::text, "
+                     "$4::interval)",
+                     4, id, token, error,
+                     retry_in < 0 ? NULL
+                                  : dsapi_queue_interval(retry_in, pool));
 }
 
-void dsapi_queue_reap(dsapi_call_t *pcall, apr_pool_t *pool)
+void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      apr_pool_t *pool)
 {
-    fill(pcall, pool, "SELECT dsapi.reap(), dsapi.due_in()", 0);
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.reap(), dsapi.due_in($1::text[])", 1,
+                     settings(sources, name_of, pool));
+}
+
+void dsapi_queue_keep(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      const dsapi_queue_plan_t *plan, apr_pool_t *pool)
+{
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.purge($1::text[], $2::interval[], 1000), "
+                     "dsapi.plan($3::text[], $4::jsonb[], $5::text[])",
+                     5, settings(sources, name_of, pool),
+                     settings(sources, keep_of, pool), plan->names, plan->rules,
+                     plan->zones);
 }

@@ -8,20 +8,31 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
-#include "db/db.h"
+#include "source/source.h"
 
 /** The SQLSTATE of hold and finish where the lease is lost. */
 #define DSAPI_QUEUE_LEASE_LOST "DS001"
 
+/** The SQLSTATE of dsapi.enqueue_all where the queue of a source is full. */
+#define DSAPI_QUEUE_FULL "DS002"
+
 /** The channel that enqueue notifies. */
 #define DSAPI_QUEUE_CHANNEL "dsapi_job"
+
+/** Fill in a call. @param text  SQL, borrowed; @param nvalues  how many texts
+ *  follow: $1, $2, ... (NULL: SQL NULL) */
+void dsapi_queue_call(dsapi_call_t *pcall, apr_pool_t *pool, const char *text,
+                      int nvalues, ...);
+
+/** @return a time span as PostgreSQL reads it, in pool */
+const char *dsapi_queue_interval(apr_interval_time_t t, apr_pool_t *pool);
 
 /** LISTEN for new jobs. */
 void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);
 
 /** Claim jobs: columns id, token, source, params, attempts, max_attempts,
  *  trace.
- *  @param sources  of const char *, full names */
+ *  @param sources  of const dsapi_source_t *: whose, within their limits */
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool);
 
@@ -61,7 +72,23 @@ void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
                       apr_pool_t *pool);
 
 /** Take back what lost workers held: columns reap, how many, and due_in,
- *  microseconds until the next queued job is due (NULL: there is none). */
-void dsapi_queue_reap(dsapi_call_t *pcall, apr_pool_t *pool);
+ *  microseconds until the next queued job of these sources is due (NULL:
+ *  there is none). @param sources  of const dsapi_source_t * */
+void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      apr_pool_t *pool);
+
+/** The schedules of dsapi.plan, as array literals. */
+typedef struct dsapi_queue_plan_t {
+    const char *names;
+    const char *rules;
+    const char *zones;
+} dsapi_queue_plan_t;
+
+/** Remove a batch of what has been kept long enough, and plan schedules:
+ *  columns purge, 't' where there is more, and plan, microseconds until the
+ *  next tick (NULL: there is none).
+ *  @param sources  of const dsapi_source_t * */
+void dsapi_queue_keep(dsapi_call_t *pcall, const apr_array_header_t *sources,
+                      const dsapi_queue_plan_t *plan, apr_pool_t *pool);
 
 #endif

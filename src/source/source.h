@@ -27,6 +27,12 @@ typedef struct dsapi_source_t {
     apr_interval_time_t timeout;       /* of a whole transfer */
     apr_interval_time_t store_timeout; /* of each statement that stores */
     apr_off_t max_body_bytes;
+    int queue_max;                       /* jobs that wait */
+    apr_interval_time_t fresh_for;       /* how long data is new; 0: never */
+    apr_interval_time_t job_keep;        /* how long jobs that ended are kept */
+    apr_interval_time_t every;           /* between two requests; 0: no limit */
+    int concurrency;                     /* requests at once; 0: no limit */
+    const apr_array_header_t *schedules; /* of dsapi_schedule_t *; NULL */
 } dsapi_source_t;
 
 /**

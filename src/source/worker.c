@@ -7,6 +7,7 @@
 #include "route/result.h"
 #include "source/client.h"
 #include "source/job.h"
+#include "source/keeper.h"
 #include "source/link.h"
 #include "source/queue.h"
 #include "source/spare.h"
@@ -31,12 +32,17 @@
  * wait while the second has something under way. */
 #define SPARE_WAIT apr_time_from_msec(10)
 
+/* Jobs of a source with a rate are claimed no more often than that: what has
+ * become free meanwhile is taken at once. */
+#define SLOT_MIN apr_time_from_msec(50)
+
 typedef enum op_e {
     OP_NONE,
     OP_LISTEN,
     OP_CLAIM,
     OP_HEARTBEAT,
     OP_REAP,
+    OP_KEEP,   /* the keeper's */
     OP_STORE,  /* BEGIN to the last statement of the store */
     OP_FINISH, /* the same transaction's end */
     OP_ROLLBACK,
@@ -47,7 +53,6 @@ typedef enum op_e {
 struct dsapi_worker_t {
     const dsapi_worker_config_t *config;
     apr_pool_t *pool;
-    apr_array_header_t *names; /* of the sources, const char * */
     dsapi_client_t *client;
     dsapi_job_t *jobs; /* in the order they were claimed */
     int njobs;
@@ -64,6 +69,7 @@ struct dsapi_worker_t {
     dsapi_job_t *storing;         /* its transaction is open */
 
     dsapi_spare_t *spare; /* for the time that link stores */
+    dsapi_keeper_t *keeper;
 
     int stopping;
     int notified; /* there may be something to claim */
@@ -89,24 +95,33 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
 
     w->config = config;
     w->pool = pool;
-    w->names = apr_array_make(pool, 8, sizeof(const char *));
-    for (int i = 0; i < config->sources->nelts; i++) {
-        APR_ARRAY_PUSH(w->names, const char *) =
-            APR_ARRAY_IDX(config->sources, i, const dsapi_source_t *)->name;
-    }
     w->link = dsapi_link_make(config->conninfo, config->prepare, pool);
     w->op_pool = dsapi_link_begin(w->link);
     w->spare = dsapi_spare_make(config->conninfo, config->prepare, pool);
+    w->keeper = dsapi_keeper_make(config->sources, pool);
     w->client = dsapi_client_make(config->user_agent, pool);
     return w->client ? w : NULL;
 }
 
 /* Jobs */
 
+/* There is something to be claimed in so long. */
+static void expect_job(dsapi_worker_t *w, apr_interval_time_t wait)
+{
+    apr_time_t due = dsapi_link_clock() + (wait > 0 ? wait : 0);
+
+    if (due < w->claim_at) {
+        w->claim_at = due;
+    }
+}
+
 static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
 {
     if (w->storing == job) {
         w->storing = NULL;
+    }
+    if (job && job->source->concurrency > 0) {
+        w->notified = 1; /* another may start in its place */
     }
     dsapi_job_drop(&w->jobs, job);
     w->njobs--;
@@ -119,10 +134,12 @@ static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
     const dsapi_source_t *source = NULL;
     dsapi_job_t *job;
 
-    for (int i = 0; i < w->names->nelts && !source; i++) {
-        if (strcmp(APR_ARRAY_IDX(w->names, i, const char *), name) == 0) {
-            source =
-                APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
+    for (int i = 0; i < w->config->sources->nelts; i++) {
+        const dsapi_source_t *one =
+            APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
+
+        if (strcmp(one->name, name) == 0) {
+            source = one;
         }
     }
     if (!source) {
@@ -131,6 +148,9 @@ static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
     job = dsapi_job_make(source, rows, row, w->pool);
     dsapi_job_append(&w->jobs, job);
     w->njobs++;
+    if (source->every > 0) {
+        expect_job(w, source->every > SLOT_MIN ? source->every : SLOT_MIN);
+    }
     if (!w->stopping) { /* or else it is given back at once */
         tell(w, DSAPI_EVENT_CLAIMED, job, NULL);
         dsapi_job_fetch(job, w->client);
@@ -165,6 +185,7 @@ static void lost_db(dsapi_worker_t *w, const char *why)
     w->op = OP_NONE;
     w->op_job = NULL;
     w->listening = 0;
+    dsapi_keeper_reset(w->keeper);
 }
 
 /* @return 1: connected */
@@ -272,14 +293,24 @@ static void send_fail(dsapi_worker_t *w, dsapi_job_t *job)
 static void send_claim(dsapi_worker_t *w, apr_time_t now)
 {
     begin_query(w);
-    dsapi_queue_claim(push_call(w), w->names, w->config->concurrency - w->njobs,
-                      w->config->lease, w->op_pool);
+    dsapi_queue_claim(push_call(w), w->config->sources,
+                      w->config->concurrency - w->njobs, w->config->lease,
+                      w->op_pool);
     w->notified = 0;
-    w->claim_at = now + w->config->poll;
+    if (now >= w->claim_at) { /* else something is expected then */
+        w->claim_at = now + w->config->poll;
+    }
     if (w->njobs == 0) {
         w->beat_at = now + w->config->heartbeat;
     }
     send_batch(w, OP_CLAIM, NULL, QUERY_LIMIT);
+}
+
+static void send_keep(dsapi_worker_t *w)
+{
+    begin_batch(w);
+    send_batch(w, OP_KEEP, NULL,
+               dsapi_keeper_fill(w->keeper, w->link, w->op_pool));
 }
 
 /* What concerns the connection itself. @return 1: it was sent */
@@ -287,6 +318,9 @@ static int send_upkeep(dsapi_worker_t *w, apr_time_t now)
 {
     if (w->storing) {
         send_finish(w);
+    }
+    else if (dsapi_keeper_busy(w->keeper)) {
+        send_keep(w);
     }
     else if (!dsapi_db_idle(dsapi_link_db(w->link))) {
         begin_batch(w);
@@ -330,13 +364,16 @@ static int send_next(dsapi_worker_t *w)
     }
     else if (!w->stopping && now >= w->reap_at) {
         begin_query(w);
-        dsapi_queue_reap(push_call(w), w->op_pool);
+        dsapi_queue_reap(push_call(w), w->config->sources, w->op_pool);
         w->reap_at = now + REAP_EVERY;
         send_batch(w, OP_REAP, NULL, QUERY_LIMIT);
     }
     else if (!w->stopping && w->njobs < w->config->concurrency &&
              (w->notified || now >= w->claim_at)) {
         send_claim(w, now);
+    }
+    else if (!w->stopping && now >= dsapi_keeper_due(w->keeper)) {
+        send_keep(w);
     }
     else {
         return 0;
@@ -359,16 +396,6 @@ static void drop_gone(dsapi_worker_t *w, const apr_array_header_t *gone)
         if (job) {
             drop_job(w, job);
         }
-    }
-}
-
-/* There is something to be claimed in so long. */
-static void expect_job(dsapi_worker_t *w, apr_interval_time_t wait)
-{
-    apr_time_t due = dsapi_link_clock() + (wait > 0 ? wait : 0);
-
-    if (due < w->claim_at) {
-        w->claim_at = due;
     }
 }
 
@@ -426,6 +453,19 @@ static void end_reap(dsapi_worker_t *w, const dsapi_rows_t *rows)
     }
 }
 
+static void end_keep(dsapi_worker_t *w, const dsapi_rows_t *rows)
+{
+    dsapi_keeper_news_t news;
+
+    dsapi_keeper_take(&news, w->keeper, rows, w->op_pool);
+    if (news.schedule) {
+        w->config->event(
+            w->config->baton,
+            news.failed ? DSAPI_EVENT_TICK_FAILED : DSAPI_EVENT_TICK,
+            news.schedule->source->name, news.schedule->name, news.text);
+    }
+}
+
 static void drop_all_jobs(dsapi_worker_t *w)
 {
     while (w->jobs) {
@@ -456,6 +496,9 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         break;
     case OP_REAP:
         end_reap(w, rows);
+        break;
+    case OP_KEEP:
+        end_keep(w, rows);
         break;
     case OP_STORE:
         end_store(w, job, rows);
@@ -510,6 +553,9 @@ static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
 {
     if (op == OP_STORE || op == OP_FINISH) {
         end_store_badly(w, job, err);
+        return;
+    }
+    if (op == OP_KEEP && !dsapi_keeper_fail(w->keeper, err)) {
         return;
     }
     if (w->op_errors++ == 0 &&
@@ -613,23 +659,31 @@ static apr_time_t earlier(apr_time_t a, apr_time_t b)
 /* A job's row is locked by the open transaction, or will be. */
 static int is_storing(const dsapi_worker_t *w)
 {
-    return w->op == OP_STORE || w->op == OP_FINISH || w->storing;
+    return w->op == OP_STORE || w->op == OP_FINISH || w->storing != NULL;
+}
+
+/* An open transaction may take longer than a heartbeat can wait. */
+static int is_long(const dsapi_worker_t *w)
+{
+    return is_storing(w) || dsapi_keeper_busy(w->keeper);
 }
 
 /* When the second connection has to speak: others wait while one is stored,
  * or (stopping) the first has been given up. @return 0: there is no need */
 static apr_time_t spare_due(const dsapi_worker_t *w)
 {
+    int others = w->njobs - is_storing(w);
+
     if (w->stopping && !dsapi_link_connected(w->link)) {
         return w->jobs ? 1 : 0;
     }
-    if (!is_storing(w) || (w->njobs < 2 && !w->stopping)) {
+    if (!is_long(w) || (others < 1 && !w->stopping)) {
         return 0;
     }
     if (!w->stopping) {
         return w->beat_at;
     }
-    return w->njobs < 2 ? APR_INT64_MAX : 1; /* at once, and stay open */
+    return others < 1 ? APR_INT64_MAX : 1; /* at once, and stay open */
 }
 
 /* @return 1: something was done, so look again before waiting */
@@ -667,7 +721,7 @@ static apr_time_t next_due(const dsapi_worker_t *w)
 
         return due > 0 ? earlier(due, at) : at;
     }
-    due = w->reap_at;
+    due = earlier(w->reap_at, dsapi_keeper_due(w->keeper));
     if (w->njobs < w->config->concurrency) {
         due = earlier(due, w->claim_at);
     }
@@ -720,13 +774,13 @@ void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget)
     }
     while ((worker->jobs || worker->op != OP_NONE) && reachable &&
            dsapi_link_clock() < until) {
-        if (is_storing(worker) && dsapi_link_clock() >= store_until) {
+        if (is_long(worker) && dsapi_link_clock() >= store_until) {
             worker->told_lost = 1;          /* it is not: we leave */
             dsapi_link_close(worker->link); /* and it is rolled back */
             lost_db(worker, NULL);
         }
         if (!step_db(worker) && !step_spare(worker)) {
-            wait_for_more(worker, is_storing(worker) ? store_until : until);
+            wait_for_more(worker, is_long(worker) ? store_until : until);
         }
     }
 }

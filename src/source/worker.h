@@ -27,18 +27,21 @@ typedef struct dsapi_worker_t dsapi_worker_t;
 
 /** What there is to tell an administrator. */
 typedef enum dsapi_event_e {
-    DSAPI_EVENT_CONNECTED, /* to the database */
-    DSAPI_EVENT_DB_LOST,   /* text: why */
-    DSAPI_EVENT_CLAIMED,   /* a job's attempt begins */
-    DSAPI_EVENT_SUCCEEDED, /* text: the result */
-    DSAPI_EVENT_RETRY,     /* text: the reason */
-    DSAPI_EVENT_FAILED,    /* for good; text: the reason */
-    DSAPI_EVENT_LOST,      /* the lease went to somebody else */
-    DSAPI_EVENT_REAPED,    /* text: how many lost jobs were taken back */
-    DSAPI_EVENT_QUEUE      /* text: why the queue's SQL failed */
+    DSAPI_EVENT_CONNECTED,   /* to the database */
+    DSAPI_EVENT_DB_LOST,     /* text: why */
+    DSAPI_EVENT_CLAIMED,     /* a job's attempt begins */
+    DSAPI_EVENT_SUCCEEDED,   /* text: the result */
+    DSAPI_EVENT_RETRY,       /* text: the reason */
+    DSAPI_EVENT_FAILED,      /* for good; text: the reason */
+    DSAPI_EVENT_LOST,        /* the lease went to somebody else */
+    DSAPI_EVENT_REAPED,      /* text: how many lost jobs were taken back */
+    DSAPI_EVENT_TICK,        /* id: the schedule; text: how many jobs */
+    DSAPI_EVENT_TICK_FAILED, /* id: the schedule; text: why */
+    DSAPI_EVENT_QUEUE        /* text: why the queue's SQL failed */
 } dsapi_event_e;
 
-/** @param source  full name, or NULL; @param id  of the job, or NULL */
+/** @param source  full name, or NULL; @param id  of the job or a schedule's
+ *  name, or NULL */
 typedef void (*dsapi_event_fn)(void *baton, dsapi_event_e event,
                                const char *source, const char *id,
                                const char *text);

@@ -334,6 +334,35 @@ END
 1 ~ DsapiTimeout: takes a time ~ DsapiTimeout 30
 1 ~ DsapiQuery: belongs into <DsapiRoute> ~ DsapiQuery "SELECT 1"
 1 ~ DsapiMaxBody: takes a size ~ DsapiMaxBody big
+1 ~ DsapiQueueMax: takes how many jobs may wait, 1 to 1000000 ~ DsapiQueueMax 0
+1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax 5x
+1 ~ DsapiQueueMax: takes how many jobs may wait ~ DsapiQueueMax
+1 ~ DsapiFreshFor: takes a time with its unit ~ DsapiFreshFor 5
+1 ~ DsapiJobKeep: takes a time with its unit ~ DsapiJobKeep forever
+1 ~ DsapiSchedule: takes "every 6h" or "cron 0 6 \* \* \*" ~ DsapiSchedule
+1 ~ DsapiSchedule: takes "every 6h" or "cron 0 6 \* \* \*" first ~ DsapiSchedule a=b
+1 ~ DsapiSchedule: 'daily' is not "every 6h" ~ DsapiSchedule daily
+1 ~ DsapiSchedule: cron takes five fields ~ DsapiSchedule "cron 0 6"
+1 ~ DsapiSchedule: the hour '24' is not \*, or a list of 0 to 23 ~ DsapiSchedule "cron 0 24 * * *"
+1 ~ DsapiSchedule: no month of '0 0 31 2 \*' has such a day ~ DsapiSchedule "cron 0 0 31 2 *"
+1 ~ DsapiSchedule: 'Europe/Madird' is no time zone ~ DsapiSchedule "every 1d" tz=Europe/Madird
+1 ~ DsapiSchedule: 'now' is not known; after the rule come tz=, name=value and each= ~ DsapiSchedule "every 1d" now
+1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="SELECT 1; SELECT 2"
+1 ~ DsapiSchedule: each= is one statement without parameters ~ DsapiSchedule "every 1d" each="SELECT :a"
+1 ~ DsapiSchedule: each=: line 1: a string begins here and does not end ~ DsapiSchedule "every 1d" each="SELECT '"
+2 ~ DsapiSchedule: 'a' is no parameter of the source ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d" a=b
+3 ~ DsapiSchedule: 'd' must be a day ~ DsapiFetch "http://x/"\nDsapiParam d date\nDsapiSchedule "every 1d" d=todya
+3 ~ DsapiSchedule: 'd' is required ~ DsapiFetch "http://x/"\nDsapiParam d date required\nDsapiSchedule "every 1d"
+3 ~ DsapiSchedule: stands here twice ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d"\nDsapiSchedule "every 1d"
+1 ~ DsapiJobKeep: takes a minute at least ~ DsapiJobKeep 59s
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 0/s
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/week
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s 6/s
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s concurrency=0
+1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s burst=2
+1 ~ DsapiFreshFor: takes a time with its unit.*above 0 ~ DsapiFreshFor 0s
 END
     table '<DsapiService w "/w">' '</DsapiService>' <<'END'
 1 ~ <DsapiSource> takes a name ~ <DsapiSource>\n</DsapiSource>
@@ -350,9 +379,12 @@ END
         '</DsapiService>' <<'END'
 2 ~ DsapiEnqueue: the source's parameter 'a' gets no value: declare "DsapiParam a" ~ <DsapiRoute POST "/r">\nDsapiEnqueue s\n</DsapiRoute>
 3 ~ DsapiEnqueue: the parameter 'a' is text, the source's 'a' is int ~ <DsapiRoute POST "/r">\nDsapiParam a text\nDsapiEnqueue s\n</DsapiRoute>
+3 ~ DsapiEnqueue: the parameter 'a' is text\[\], the source's 'a' is int ~ <DsapiRoute POST "/r">\nDsapiParam a text[]\nDsapiEnqueue s\n</DsapiRoute>
+3 ~ DsapiJob: the parameter 'a' is int\[\], the source's 'a' is int ~ <DsapiRoute GET "/r">\nDsapiParam a int[]\nDsapiJob s\n</DsapiRoute>
 3 ~ DsapiEnqueue: the source 's' has no parameter 'z' ~ <DsapiRoute POST "/r">\nDsapiParam a int\nDsapiEnqueue s z=:a\n</DsapiRoute>
 2 ~ DsapiEnqueue: the source's parameter 'a' gets no value.* ~ <DsapiRoute POST "/r">\nDsapiEnqueue s a=:nope\n</DsapiRoute>
 3 ~ DsapiJob: the parameter 'b' is bool, the source's 'a' is int ~ <DsapiRoute GET "/r">\nDsapiParam b bool\nDsapiJob s a=:b\n</DsapiRoute>
+10 ~ DsapiEnqueue: one list makes the jobs, and not both 'x' and 'y' ~ <DsapiSource two>\nDsapiParam x int\nDsapiParam y int\nDsapiFetch "http://x/"\nDsapiStore "SELECT :body"\n</DsapiSource>\n<DsapiRoute POST "/r">\nDsapiParam x int[]\nDsapiParam y int[]\nDsapiEnqueue two\n</DsapiRoute>
 1 ~ DsapiRoute.*DsapiStatus goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiStatus 200\n</DsapiRoute>
 1 ~ DsapiRoute.*DsapiWrite goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiWrite Off\n</DsapiRoute>
 3 ~ DsapiEnqueue: 'a' is mapped twice ~ <DsapiRoute POST "/r">\nDsapiParam b int\nDsapiEnqueue s a=:b a=:b\n</DsapiRoute>

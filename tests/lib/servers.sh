@@ -649,6 +649,10 @@ DocumentRoot $(srv_quote "$httpd/htdocs")
     SetHandler server-status
     Require local
 </Location>
+<Location "/dsapi/jobs">
+    SetHandler dsapi-jobs
+    Require local
+</Location>
 
 # about two connections per core, shared by two children
 DBDriver pgsql

@@ -46,23 +46,33 @@ START_TEST(listen_names_the_channel)
 }
 END_TEST
 
+static dsapi_source_t one = {.name = "s/a", .job_keep = 5000000};
+static dsapi_source_t other = {
+    .name = "s/\"b", .every = 200000, .concurrency = 4, .job_keep = 60000000};
+
+static apr_array_header_t *sources(dsapi_source_t *a, dsapi_source_t *b)
+{
+    return list((const char *)(const void *)a, (const char *)(const void *)b);
+}
+
 START_TEST(claim_gives_the_columns_of_a_job)
 {
     dsapi_call_t call;
 
-    dsapi_queue_claim(&call, list("s/a", "s/\"b"), 16, apr_time_from_sec(90),
+    dsapi_queue_claim(&call, sources(&one, &other), 16, apr_time_from_sec(90),
                       g_pool);
     ck_assert_str_eq(shown(&call), "SELECT id, lease_token AS token, source, "
                                    "params, "
                                    "attempts, max_attempts, trace FROM "
-                                   "dsapi.claim($1::text[], "
-                                   "$2::integer, "
-                                   "$3::interval)|{\"s/a\",\"s/\\\"b\"}|16|"
-                                   "90000000 microseconds");
-    dsapi_queue_claim(&call, list(NULL, NULL), 0, 1, g_pool);
+                                   "dsapi.claim($1::text[], $2::interval[], "
+                                   "$3::integer[], $4::integer, "
+                                   "$5::interval)|{\"s/a\",\"s/\\\"b\"}|"
+                                   "{NULL,\"200000 microseconds\"}|"
+                                   "{NULL,\"4\"}|16|90000000 microseconds");
+    dsapi_queue_claim(&call, sources(NULL, NULL), 0, 1, g_pool);
     ck_assert_str_eq(call.values[0], "{}");
-    ck_assert_str_eq(call.values[1], "0");
-    ck_assert_str_eq(call.values[2], "1 microseconds");
+    ck_assert_str_eq(call.values[3], "0");
+    ck_assert_str_eq(call.values[4], "1 microseconds");
 }
 END_TEST
 
@@ -164,12 +174,23 @@ START_TEST(fail_may_be_for_good)
 }
 END_TEST
 
-START_TEST(reap_takes_nothing)
+START_TEST(reap_and_keep_name_the_sources)
 {
+    static const dsapi_queue_plan_t plan = {"n", "r", "z"};
     dsapi_call_t call;
 
-    dsapi_queue_reap(&call, g_pool);
-    ck_assert_str_eq(shown(&call), "SELECT dsapi.reap(), dsapi.due_in()");
+    dsapi_queue_reap(&call, sources(&one, &other), g_pool);
+    ck_assert_str_eq(shown(&call), "SELECT dsapi.reap(), "
+                                   "dsapi.due_in($1::text[])|"
+                                   "{\"s/a\",\"s/\\\"b\"}");
+    dsapi_queue_keep(&call, sources(&one, &other), &plan, g_pool);
+    ck_assert_str_eq(shown(&call), "SELECT dsapi.purge($1::text[], "
+                                   "$2::interval[], 1000), "
+                                   "dsapi.plan($3::text[], $4::jsonb[], "
+                                   "$5::text[])|"
+                                   "{\"s/a\",\"s/\\\"b\"}|"
+                                   "{\"5000000 microseconds\","
+                                   "\"60000000 microseconds\"}|n|r|z");
 }
 END_TEST
 
@@ -177,4 +198,4 @@ UNIT_SUITE(source_queue, listen_names_the_channel,
            claim_gives_the_columns_of_a_job, heartbeat_has_ids_and_tokens,
            release_has_ids_and_tokens, a_transaction_begins_and_ends,
            a_limit_is_in_milliseconds, hold_and_finish_have_id_and_token,
-           fail_may_be_for_good, reap_takes_nothing)
+           fail_may_be_for_good, reap_and_keep_name_the_sources)

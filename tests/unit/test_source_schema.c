@@ -100,6 +100,132 @@ START_TEST(claim_takes_what_is_due_in_order)
 }
 END_TEST
 
+/** What is claimed of queued jobs 1, 2, 3 ... of s/a and s/b. */
+static const char *claim_limited(pg_t *pg, const char *every,
+                                 const char *concurrency)
+{
+    return pg_value(pg,
+                    "SELECT coalesce(string_agg(params::text, ',' ORDER BY "
+                    "source, id), '') FROM dsapi.claim('{s/a,s/b}', "
+                    "'{%s,NULL}', "
+                    "'{%s,NULL}', 4, '1h')",
+                    every, concurrency);
+}
+
+static pg_t *two_sources(void)
+{
+    pg_t *pg = queue_only();
+
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts, run_at) "
+                 "SELECT 's/' || s, to_jsonb(s || i), 3, now() - CASE s WHEN "
+                 "'a' THEN '1h' ELSE '1s' END::interval FROM "
+                 "generate_series(1, 9) i, unnest('{a,b}'::text[]) s "
+                 "ORDER BY i");
+    return pg;
+}
+
+START_TEST(a_rate_holds_one_source_back_and_no_other)
+{
+    pg_t *pg = two_sources();
+
+    ck_assert_str_eq(claim_limited(pg, "1h", "NULL"), "\"a1\",\"b1\",\"b2\","
+                                                      "\"b3\"");
+    ck_assert_str_eq(claim_limited(pg, "1h", "NULL"), "\"b4\",\"b5\",\"b6\","
+                                                      "\"b7\"");
+    /* an hour later */
+    pg_value(pg, "UPDATE dsapi.upstream SET next_at = now() - '1s'::interval");
+    ck_assert_str_eq(claim_limited(pg, "1h", "NULL"), "\"a2\",\"b8\",\"b9\"");
+    ck_assert_str_eq(claim_limited(pg, "1h", "NULL"), "");
+    /* a held job has no attempt behind it */
+    ck_assert_str_eq(pg_value(pg, "SELECT string_agg(DISTINCT attempts::text, "
+                                  "',') FROM dsapi.job WHERE state = "
+                                  "'queued'"),
+                     "0");
+    /* a tenth of a second's worth at once */
+    pg_value(pg, "UPDATE dsapi.upstream SET next_at = 'epoch'");
+    ck_assert_str_eq(claim_limited(pg, "40ms", "NULL"), "\"a3\",\"a4\",\"a5\"");
+}
+END_TEST
+
+START_TEST(concurrency_counts_running_jobs)
+{
+    pg_t *pg = two_sources();
+
+    ck_assert_str_eq(claim_limited(pg, "NULL", "2"), "\"a1\",\"a2\",\"b1\","
+                                                     "\"b2\"");
+    ck_assert_str_eq(claim_limited(pg, "NULL", "2"), "\"b3\",\"b4\",\"b5\","
+                                                     "\"b6\"");
+    pg_value(pg, "SELECT dsapi.finish(id, lease_token, NULL) FROM dsapi.job "
+                 "WHERE params = '\"a1\"'");
+    ck_assert_str_eq(claim_limited(pg, "NULL", "2"), "\"a3\",\"b7\",\"b8\","
+                                                     "\"b9\"");
+    ck_assert_str_eq(claim_limited(pg, "NULL", "3"), "\"a4\"");
+}
+END_TEST
+
+START_TEST(a_limited_source_that_is_busy_is_passed_over)
+{
+    pg_t *pg = two_sources();
+    dsapi_db_t *a = pg_adopt(pg);
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+
+    pg_run(&rows, &err, a, "BEGIN");
+    pg_run(&rows, &err, a, "SELECT dsapi.upstream_free('s/a', NULL, 2)");
+    pg_run(&rows, &err, a, "COMMIT");
+    pg_run(&rows, &err, a, "BEGIN");
+    pg_run(&rows, &err, a, "SELECT dsapi.upstream_free('s/a', NULL, 2)");
+    ck_assert_str_eq(claim_limited(pg, "NULL", "2"), "\"b1\",\"b2\",\"b3\","
+                                                     "\"b4\"");
+    pg_run(&rows, &err, a, "COMMIT");
+    ck_assert_str_eq(claim_limited(pg, "NULL", "2"), "\"a1\",\"a2\",\"b5\","
+                                                     "\"b6\"");
+}
+END_TEST
+
+/** Purge all; @return the ids that are left of a source */
+static const char *purge(pg_t *pg, const char *source, int batch)
+{
+    for (int i = 0; i < 9; i++) {
+        if (strcmp(pg_value(pg,
+                            "SELECT dsapi.purge('{s/a,s/b}', '{1d,2d}', %d)",
+                            batch),
+                   "f") == 0) {
+            break;
+        }
+        ck_assert_int_lt(i, 8);
+    }
+    return pg_value(pg,
+                    "SELECT string_agg(id::text, ',' ORDER BY id) FROM "
+                    "dsapi.job WHERE source = '%s'",
+                    source);
+}
+
+START_TEST(purge_leaves_the_newest_of_each_parameters)
+{
+    pg_t *pg = queue_only();
+
+    /* days ago, parameters, state; b as a */
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts, state, "
+                 "finished_at) SELECT 's/' || s, to_jsonb(p), 3, state, now() "
+                 "- days * '1d'::interval - '1min'::interval FROM "
+                 "unnest('{a,b}'::text[]) s, (VALUES (1, 9, 1, 'succeeded'), "
+                 "(2, 9, 2, 'failed'), (3, 8, 1, 'succeeded'), (4, 7, 1, "
+                 "'failed'), (5, 6, 1, 'failed'), (6, 5, 2, 'succeeded'), (7, "
+                 "1, 2, 'succeeded'), (8, 0, 1, 'succeeded'), (9, 0, 2, "
+                 "'failed')) v (id, days, p, state) ORDER BY s, id");
+    /* 3: the last good one, 5: the newest as old, 8 and 9 are young */
+    ck_assert_str_eq(purge(pg, "s/a", 2), "3,5,7,8,9");
+    ck_assert_str_eq(purge(pg, "s/a", 2), "3,5,7,8,9");
+    /* which is kept for two days: and so is 7, with 6 before it */
+    ck_assert_str_eq(purge(pg, "s/b", 2), "12,14,15,16,17,18");
+    /* a day later */
+    pg_value(pg, "UPDATE dsapi.job SET finished_at = finished_at - "
+                 "'1d'::interval");
+    ck_assert_str_eq(purge(pg, "s/a", 100), "7,8,9");
+}
+END_TEST
+
 START_TEST(reap_takes_back_expired_leases)
 {
     pg_t *pg = queue_only();
@@ -179,5 +305,9 @@ END_TEST
 
 UNIT_SUITE(source_schema, enqueue_answers_the_live_job,
            enqueue_from_two_connections, claim_takes_what_is_due_in_order,
+           a_rate_holds_one_source_back_and_no_other,
+           concurrency_counts_running_jobs,
+           a_limited_source_that_is_busy_is_passed_over,
+           purge_leaves_the_newest_of_each_parameters,
            reap_takes_back_expired_leases, release_is_fenced_and_uncounted,
            changes_are_fenced_by_the_token)
