@@ -39,6 +39,7 @@ typedef struct mod_dsapi_place_t {
     X(int, worker, -1, 1)                                        \
     X(int, concurrency, -1, 16)                                  \
     X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))    \
+    X(const char *, proxy, NULL, NULL)                           \
     X(const char *, worker_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
@@ -77,6 +78,8 @@ typedef struct mod_dsapi_source_t {
     const mod_dsapi_service_t *service;
     apr_array_header_t *params;  /* of dsapi_param_t * */
     apr_array_header_t *headers; /* of const char * */
+    apr_array_header_t *secrets; /* of const char * */
+    apr_array_header_t *hosts;   /* of dsapi_host_t: DsapiAllowHost */
     apr_array_header_t *texts;   /* of mod_dsapi_text_t: DsapiStore */
     const char *columns;         /* SQL: a job as a result's columns */
     mod_dsapi_place_t place;

@@ -18,6 +18,15 @@ typedef enum dsapi_phase_e {
     DSAPI_PHASE_FAIL   /* the queue is to be told: error, retry_in */
 } dsapi_phase_e;
 
+/** By what an upstream knows an answer; NULL: it has not said. */
+typedef struct dsapi_validators_t {
+    const char *etag;
+    const char *last_modified;
+} dsapi_validators_t;
+
+/** How much of an answer's body is kept for diagnosis. */
+#define DSAPI_JOB_KEPT_BYTES 65536
+
 /** Its strings live in its pool. */
 typedef struct dsapi_job_t {
     struct dsapi_job_t *next;
@@ -32,8 +41,15 @@ typedef struct dsapi_job_t {
     apr_pool_t *transfer_pool; /* NULL: no transfer is under way */
     dsapi_fetch_t fetch;
     dsapi_phase_e phase;
-    int stores;         /* how often storing was begun */
-    const char *result; /* JSON; NULL: none */
+    dsapi_validators_t known;        /* of what has been stored last */
+    dsapi_validators_t got;          /* of what is to be stored */
+    const apr_array_header_t *store; /* of dsapi_statement_t */
+    int status;            /* of the attempt's answer; 0: there is none */
+    const char *type;      /* its media type; NULL: none */
+    const char *body;      /* how it begins, without the source's secrets */
+    apr_size_t body_bytes; /* DSAPI_JOB_KEPT_BYTES at most */
+    int stores;            /* how often storing was begun */
+    const char *result;    /* JSON; NULL: none */
     const char *error;
     apr_interval_time_t retry_in; /* -1: never again */
 } dsapi_job_t;
@@ -58,7 +74,19 @@ void dsapi_job_fetch(dsapi_job_t *job, dsapi_client_t *client);
 /** End the transfer, if one is under way. */
 void dsapi_job_abort(dsapi_job_t *job);
 
-/** Take what came; the transfer, which resp lives in, is ended. */
+/** Take what came; the transfer, which resp lives in, is ended. Where the
+ *  upstream says that what is stored is what it has, that is all to be done:
+ *  the store's result is {"unchanged":true}. */
 void dsapi_job_take(dsapi_job_t *job, const dsapi_response_t *resp);
+
+/** Append the calls that end a job well, in the transaction that stores.
+ *  @param calls  of dsapi_call_t */
+void dsapi_job_put_finish(apr_array_header_t *calls, const dsapi_job_t *job,
+                          apr_pool_t *pool);
+
+/** Append the calls that end an attempt badly; the last one gives column fail
+ *  (see dsapi_queue_fail). @param calls  of dsapi_call_t */
+void dsapi_job_put_fail(apr_array_header_t *calls, const dsapi_job_t *job,
+                        apr_pool_t *pool);
 
 #endif

@@ -41,9 +41,11 @@ void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool)
 {
     fill(pcall, pool,
-         "SELECT id, lease_token AS token, source, params, attempts, "
-         "max_attempts, trace FROM dsapi.claim($1::text[], $2::integer, "
-         "$3::interval)",
+         "SELECT j.id, j.lease_token AS token, j.source, j.params, j.attempts, "
+         "j.max_attempts, j.trace, u.definition, u.etag, u.last_modified "
+         "FROM dsapi.claim($1::text[], $2::integer, $3::interval) AS j "
+         "LEFT JOIN dsapi.upstream AS u ON u.source = j.source AND "
+         "md5(u.params::text) = md5(j.params::text) AND u.params = j.params",
          3, dsapi_base_array_literal(sources, pool), apr_itoa(pool, limit),
          interval_text(lease, pool));
 }
@@ -104,6 +106,25 @@ void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,
 {
     fill(pcall, pool, "SELECT dsapi.finish($1::bigint, $2::uuid, $3::json)", 3,
          id, token, result);
+}
+
+void dsapi_queue_remember(dsapi_call_t *pcall, const char *id,
+                          const char *definition, const char *etag,
+                          const char *last_modified, apr_pool_t *pool)
+{
+    fill(pcall, pool,
+         "SELECT dsapi.remember($1::bigint, $2::text, $3::text, $4::text)", 4,
+         id, definition, etag, last_modified);
+}
+
+void dsapi_queue_keep(dsapi_call_t *pcall, const char *id, const char *token,
+                      int status, const char *type, const char *hex,
+                      apr_pool_t *pool)
+{
+    fill(pcall, pool,
+         "SELECT dsapi.keep($1::bigint, $2::uuid, $3::integer, $4::text, "
+         "decode($5, 'hex'))",
+         5, id, token, apr_itoa(pool, status), type, hex);
 }
 
 void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,
