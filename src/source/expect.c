@@ -35,7 +35,7 @@ static int read_statuses(dsapi_statuses_t *p, const char *word,
     apr_int64_t to = 0;
 
     if (strlen(word) == 3 && strcmp(word + 1, "xx") == 0) {
-        from = (*word - '0') * 100;
+        from = (apr_int64_t)(*word - '0') * 100;
         to = from + 99;
     }
     else if (dash) {

@@ -14,6 +14,9 @@
 /* Longer ones are not sent back. */
 #define VALIDATOR_MAX_BYTES 1000
 
+/* How much of a content type is kept. */
+#define TYPE_MAX_BYTES 200
+
 /* A copy of a column; NULL: SQL NULL */
 static const char *column(const dsapi_rows_t *rows, int row, int n,
                           apr_pool_t *pool)
@@ -170,6 +173,7 @@ static void keep_answer(dsapi_job_t *job, const dsapi_response_t *resp)
                          ? resp->body_bytes
                          : DSAPI_JOB_KEPT_BYTES;
     char *body = apr_pstrmemdup(job->pool, resp->body ? resp->body : "", len);
+    const char *type;
 
     for (int i = 0; secrets && i < secrets->nelts; i++) {
         const char *secret = APR_ARRAY_IDX(secrets, i, const char *);
@@ -182,11 +186,11 @@ static void keep_answer(dsapi_job_t *job, const dsapi_response_t *resp)
         }
     }
     job->status = resp->status;
+    type = resp->content_type
+               ? apr_pstrndup(job->pool, resp->content_type, TYPE_MAX_BYTES)
+               : "";
     job->type =
-        resp->content_type && dsapi_base_utf8_valid(resp->content_type,
-                                                    strlen(resp->content_type))
-            ? apr_pstrdup(job->pool, resp->content_type)
-            : NULL;
+        *type && dsapi_base_utf8_valid(type, strlen(type)) ? type : NULL;
     job->body = body;
     job->body_bytes = len;
 }

@@ -214,6 +214,14 @@ log() {
     grep -q '^HTTP/2.0 GET /x/a' "$DSAPI_DIR/edge/tls.log"
 }
 
+@test "a redirect from https to http is not followed" {
+    answer "\"status\": 302,
+        \"headers\": {\"Location\": \"$UPSTREAM/there\"}"
+    ends /up/trusted/a failed .attempts 1 \
+        .error 'redirected, but from https to http'
+    [[ $(log length) == 1 ]]
+}
+
 @test "a proxy is used where it is set, and the environment's is not" {
     local via=http://127.0.0.1:$VIA_PORT/via
 
