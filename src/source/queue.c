@@ -44,8 +44,10 @@ void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
          "SELECT j.id, j.lease_token AS token, j.source, j.params, j.attempts, "
          "j.max_attempts, j.trace, u.definition, u.etag, u.last_modified "
          "FROM dsapi.claim($1::text[], $2::integer, $3::interval) AS j "
-         "LEFT JOIN dsapi.upstream AS u ON u.source = j.source AND "
-         "md5(u.params::text) = md5(j.params::text) AND u.params = j.params",
+         /* one look-up a job: a plain join might read the whole table */
+         "LEFT JOIN LATERAL (SELECT * FROM dsapi.upstream WHERE source = "
+         "j.source AND md5(params::text) = md5(j.params::text) AND params = "
+         "j.params LIMIT 1) AS u ON true",
          3, dsapi_base_array_literal(sources, pool), apr_itoa(pool, limit),
          interval_text(lease, pool));
 }
