@@ -653,3 +653,59 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'there is no job %', p_id USING ERRCODE = 'PT404';
 END $$;
+
+-- The last answer that an attempt failed with, for whoever looks into it: how
+-- it begins, up to 64 kB. The API does not show it.
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS response_status integer;
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS response_type text;
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS response_body bytea;
+
+-- What an upstream knows the answer by that was stored last: the next request
+-- with the same parameters asks whether it is still the same, if the source's
+-- definition is. Whoever takes stored data away takes its rows here, too.
+CREATE TABLE IF NOT EXISTS dsapi.validator (
+    source        text  NOT NULL,
+    params        jsonb NOT NULL,
+    definition    text  NOT NULL,
+    etag          text,
+    last_modified text,
+    stored_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX IF NOT EXISTS validator_params
+    ON dsapi.validator (source, md5(params::text));
+
+-- Keep a failed attempt's answer, before dsapi.fail gives the lease up.
+CREATE OR REPLACE FUNCTION dsapi.keep_answer(p_id bigint, p_token uuid,
+                                      p_status integer, p_type text,
+                                      p_body bytea)
+RETURNS void LANGUAGE sql AS $$
+    UPDATE dsapi.job
+       SET response_status = p_status, response_type = p_type,
+           response_body = p_body
+     WHERE id = p_id AND lease_token = p_token
+$$;
+
+-- In the transaction that stores a job's answer: note what the upstream knows
+-- it by, and forget what failed attempts have left.
+CREATE OR REPLACE FUNCTION dsapi.remember(p_id bigint, p_definition text,
+                                          p_etag text, p_last_modified text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_definition IS NULL OR coalesce(p_etag, p_last_modified) IS NULL THEN
+        DELETE FROM dsapi.validator u USING dsapi.job j
+         WHERE j.id = p_id AND u.source = j.source
+           AND md5(u.params::text) = md5(j.params::text);
+    ELSE
+        INSERT INTO dsapi.validator
+               (source, params, definition, etag, last_modified)
+        SELECT source, params, p_definition, p_etag, p_last_modified
+          FROM dsapi.job WHERE id = p_id
+        ON CONFLICT (source, md5(params::text)) DO UPDATE
+           SET params = excluded.params, definition = excluded.definition,
+               etag = excluded.etag, last_modified = excluded.last_modified,
+               stored_at = excluded.stored_at;
+    END IF;
+    UPDATE dsapi.job
+       SET response_status = NULL, response_type = NULL, response_body = NULL
+     WHERE id = p_id AND response_status IS NOT NULL;
+END $$;

@@ -267,6 +267,10 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
 
         dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
                              pconf);
+        for (int j = 0; j < service->sources->nelts; j++) {
+            APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *)
+                ->core.proxy = srv->proxy;
+        }
         for (int j = 0; j < service->routes->nelts; j++) {
             mod_dsapi_route_t *route =
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);

@@ -41,6 +41,7 @@ typedef struct mod_dsapi_place_t {
     X(apr_interval_time_t, stream_timeout, -1, apr_time_from_sec(30)) \
     X(int, worker, -1, 1)                                             \
     X(int, concurrency, -1, 16)                                       \
+    X(const char *, proxy, NULL, NULL)                                \
     X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))         \
     X(const char *, worker_database, NULL, NULL)
 
@@ -86,6 +87,8 @@ typedef struct mod_dsapi_source_t {
     const mod_dsapi_service_t *service;
     apr_array_header_t *params;    /* of dsapi_param_t * */
     apr_array_header_t *headers;   /* of const char * */
+    apr_array_header_t *secrets;   /* of const char * */
+    apr_array_header_t *hosts;     /* of dsapi_host_t: DsapiAllowHost */
     apr_array_header_t *texts;     /* of mod_dsapi_text_t: DsapiStore */
     apr_array_header_t *schedules; /* of mod_dsapi_schedule_t */
     const char *columns;           /* SQL: a job as a result's columns */

@@ -538,6 +538,19 @@ static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
     return mistake;
 }
 
+static const char *set_proxy(cmd_parms *cmd, void *mconfig, const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    if (!mistake) {
+        mistake = mod_dsapi_check_proxy(cmd, value);
+    }
+    if (!mistake) {
+        mod_dsapi_srv_of(cmd->server)->proxy = value;
+    }
+    return mistake;
+}
+
 #define MEMBER_OF(name) ((void *)&layout[APR_OFFSETOF(mod_dsapi_srv_t, name)])
 
 /* A directive of a section. */
@@ -590,6 +603,9 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_TAKE1("DsapiCacheSize", set_cache_size, NULL, RSRC_CONF,
                   "Memory for cached answers, per child process (bytes, K, M, "
                   "G; default 64M)"),
+    AP_INIT_TAKE1("DsapiProxy", set_proxy, NULL, RSRC_CONF,
+                  "Proxy for upstream transfers, http://host:port (default: "
+                  "none)"),
     AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database, NULL, RSRC_CONF,
                   "libpq conninfo of the worker's own connection (default: "
                   "DBDParams)"),
@@ -648,8 +664,24 @@ const command_rec mod_dsapi_commands[] = {
           "takes a source and name=:param ...",
           "Shows the newest job of a source"),
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
-          "takes [GET] \"https://host/{param}\"",
-          "URL template of an upstream"),
+          "takes [GET|POST] \"https://host/{param}\"",
+          "Method and URL template of an upstream"),
+    INNER("DsapiFetchBody", IN_SOURCE, 1, 1, mod_dsapi_set_fetch_body,
+          "takes one JSON text in single quotes",
+          "Body of DsapiFetch POST, whose strings \":name\" stand for "
+          "parameters (default: all of them)"),
+    INNER("DsapiAllowHost", IN_SOURCE, 1, 64, mod_dsapi_add_hosts,
+          "takes host names and addresses",
+          "Hosts that may be asked, and have private addresses (default: the "
+          "URL's host)"),
+    INNER("DsapiExpect", IN_SOURCE, 1, 64, mod_dsapi_add_expect,
+          "takes status=200,404 type=application/json pointer=/body",
+          "Which answers are good, and which part is :body (default: 2xx, "
+          "JSON, the whole)"),
+    INNER("DsapiUpstreamCA", IN_SOURCE, 1, 1, mod_dsapi_set_ca,
+          "takes the path of a PEM file",
+          "Certificates that an upstream's must be signed by (default: the "
+          "system's)"),
     INNER("DsapiStore", IN_SOURCE | REPEATABLE, 1, 1, mod_dsapi_add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
           "SQL that stores an upstream's answer (:body)"),
@@ -660,9 +692,10 @@ const command_rec mod_dsapi_commands[] = {
           "takes 5 first=2s max=10min",
           "Attempts at most, and the bounds of the waits between (default 5 "
           "first=2s max=10min)"),
-    INNER("DsapiTimeout", IN_SOURCE, 1, 1, mod_dsapi_set_timeout,
-          "takes a time, such as 30s",
-          "Longest time of an upstream transfer (default 30s)"),
+    INNER("DsapiTimeout", IN_SOURCE, 1, 3, mod_dsapi_set_timeout,
+          "takes a time, such as 30s, then connect=10s stall=30s",
+          "Longest time of an upstream transfer, of connecting, and with no "
+          "byte arriving (default 30s connect=10s stall=30s)"),
     INNER("DsapiQueueMax", IN_SOURCE, 1, 1, mod_dsapi_set_queue_max,
           "takes how many jobs may wait, such as 1000",
           "Jobs of a source that may wait; beyond, 503 (1 to 1000000; default "

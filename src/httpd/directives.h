@@ -40,10 +40,26 @@ const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
 const char *mod_dsapi_set_fetch(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
+const char *mod_dsapi_set_fetch_body(cmd_parms *cmd,
+                                     mod_dsapi_section_t *section,
+                                     const apr_array_header_t *args);
+const char *mod_dsapi_add_hosts(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_add_expect(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+const char *mod_dsapi_set_ca(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args);
 const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
                                  const apr_array_header_t *args);
 const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
+
+/** Complete what the directives above have left, at the section's end.
+ *  @return NULL, or the mistake */
+const char *mod_dsapi_settle_fetch(cmd_parms *cmd, mod_dsapi_source_t *source);
+
+/** @return NULL: a proxy's URL, http(s)://host:port; else the refusal */
+const char *mod_dsapi_check_proxy(const cmd_parms *cmd, const char *url);
 
 /* queue_directives.c: about jobs, of <DsapiRoute> and <DsapiSource>. */
 const char *mod_dsapi_set_enqueue(cmd_parms *cmd, mod_dsapi_section_t *section,

@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 
 #include "base/args.h"
+#include "httpd/directives.h"
 #include "source/schedule.h"
 
 /* The arguments of a container, without the '>' at their end; NULL where there
@@ -563,6 +564,9 @@ static const char *close_source(cmd_parms *cmd, mod_dsapi_source_t *source,
     }
     mistake = check_url(cmd, source);
     if (!mistake) {
+        mistake = mod_dsapi_settle_fetch(cmd, source);
+    }
+    if (!mistake) {
         mistake = parse_store(cmd, source);
     }
     if (!mistake) {
@@ -585,6 +589,8 @@ static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
     source->service = service;
     source->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
     source->headers = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    source->secrets = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    source->hosts = apr_array_make(cmd->pool, 2, sizeof(dsapi_host_t));
     source->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
     source->schedules =
         apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_schedule_t));
@@ -592,6 +598,9 @@ static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
     source->core.name = apr_pstrcat(cmd->pool, service->name, "/", name, NULL);
     source->core.params = source->params;
     source->core.headers = source->headers;
+    source->core.secrets = source->secrets;
+    source->core.hosts = source->hosts;
+    source->core.expect = dsapi_expect_make(cmd->pool);
     source->core.retry.attempts = 5;
     source->core.retry.first = apr_time_from_sec(2);
     source->core.retry.max = apr_time_from_sec(600);

@@ -1,28 +1,61 @@
-/* The directives of <DsapiSource>: its URL, headers, retries, time limit. */
+/* The directives of <DsapiSource>: what is asked of whom, what is expected,
+ * retries, time limits. */
 #include "httpd/directives.h"
 
+#include <apr_escape.h>
 #include <apr_lib.h>
+#include <apr_sha1.h>
 #include <apr_strings.h>
+#include <http_config.h>
+#include <limits.h>
 
 #include "base/number.h"
+
+/* Defaults, where DsapiTimeout itself is not shorter. */
+#define CONNECT_TIMEOUT apr_time_from_sec(10)
+#define STALL_TIMEOUT   apr_time_from_sec(30)
+
+/* A CA file is some certificates, not a disk. */
+#define CA_MAX_BYTES 4194304
 
 const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args)
 {
-    return mod_dsapi_take_interval(cmd, &section->source->core.timeout,
-                                   mod_dsapi_word(args, 0));
+    dsapi_source_t *core = &section->source->core;
+    const char *mistake =
+        mod_dsapi_take_interval(cmd, &core->timeout, mod_dsapi_word(args, 0));
+
+    for (int i = 1; !mistake && i < args->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
+        apr_interval_time_t *pvalue =
+            arg->key && strcmp(arg->key, "connect") == 0
+                ? &core->connect_timeout
+            : arg->key && strcmp(arg->key, "stall") == 0 ? &core->stall_timeout
+                                                         : NULL;
+
+        if (!pvalue) {
+            return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                    "'%s' is not known; after "
+                                                    "the time come connect= "
+                                                    "and stall=",
+                                                    arg->value));
+        }
+        mistake = mod_dsapi_take_interval(cmd, pvalue, arg->value);
+    }
+    return mistake;
 }
 
 const char *mod_dsapi_set_fetch(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args)
 {
     const char *text = mod_dsapi_word(args, args->nelts - 1);
+    const char *method = args->nelts == 2 ? mod_dsapi_word(args, 0) : "GET";
     dsapi_template_t *url;
     dsapi_err_t *err;
 
-    if (args->nelts == 2 && (!mod_dsapi_word(args, 0) ||
-                             strcmp(mod_dsapi_word(args, 0), "GET") != 0)) {
-        return mod_dsapi_fail(cmd, "takes [GET] \"https://host/{param}\"");
+    if (!method ||
+        (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0)) {
+        return mod_dsapi_fail(cmd, "takes [GET|POST] \"https://host/{param}\"");
     }
     if (!text) {
         return mod_dsapi_fail(cmd, "put the URL into double quotes");
@@ -32,12 +65,126 @@ const char *mod_dsapi_set_fetch(cmd_parms *cmd, mod_dsapi_section_t *section,
         return mod_dsapi_fail(cmd, err->detail);
     }
     section->source->core.url = url;
+    section->source->core.post = *method == 'P';
+    return NULL;
+}
+
+const char *mod_dsapi_set_fetch_body(cmd_parms *cmd,
+                                     mod_dsapi_section_t *section,
+                                     const apr_array_header_t *args)
+{
+    section->source->core.body = mod_dsapi_word(args, 0);
+    return section->source->core.body ? NULL
+                                      : mod_dsapi_fail(cmd, "put the JSON into "
+                                                            "single quotes");
+}
+
+const char *mod_dsapi_add_hosts(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args)
+{
+    for (int i = 0; i < args->nelts; i++) {
+        const char *word = mod_dsapi_word(args, i);
+        const char *host = word ? dsapi_address_host(word, cmd->pool) : NULL;
+
+        if (!host) {
+            return mod_dsapi_fail(
+                cmd, apr_psprintf(cmd->temp_pool,
+                                  "'%s' is neither a host name nor an address; "
+                                  "scheme, port and '*' do not belong here",
+                                  APR_ARRAY_IDX(args, i, dsapi_arg_t).value));
+        }
+        APR_ARRAY_PUSH(section->source->hosts, dsapi_host_t) =
+            (dsapi_host_t){host, 1};
+    }
+    return NULL;
+}
+
+const char *mod_dsapi_add_expect(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    for (int i = 0; i < args->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
+        dsapi_err_t *err;
+
+        if (dsapi_expect_add(&section->source->core.expect, &err, arg->key,
+                             arg->value, cmd->pool) != APR_SUCCESS) {
+            return mod_dsapi_fail(cmd, err->detail);
+        }
+    }
+    return NULL;
+}
+
+/* The file is read here, since a child may not be allowed to. */
+const char *mod_dsapi_set_ca(cmd_parms *cmd, mod_dsapi_section_t *section,
+                             const apr_array_header_t *args)
+{
+    const char *name = mod_dsapi_word(args, 0);
+    const char *path =
+        name ? ap_server_root_relative(cmd->temp_pool, name) : NULL;
+    apr_file_t *file;
+    apr_finfo_t info = {0};
+    char *text = NULL;
+    apr_status_t rv;
+
+    if (!path) {
+        return mod_dsapi_fail(cmd, "takes the path of a PEM file");
+    }
+    rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
+                       cmd->temp_pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    }
+    if (rv == APR_SUCCESS && info.size <= CA_MAX_BYTES) {
+        text = apr_pcalloc(cmd->pool, (apr_size_t)info.size + 1);
+        rv = apr_file_read_full(file, text, (apr_size_t)info.size, NULL);
+    }
+    if (rv != APR_SUCCESS) {
+        return mod_dsapi_fail(
+            cmd,
+            apr_psprintf(cmd->temp_pool, "cannot read %s: %pm", path, &rv));
+    }
+    if (!text || !ap_strstr_c(text, "-----BEGIN CERTIFICATE-----")) {
+        return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
+                                                "%s holds no certificate "
+                                                "(PEM: -----BEGIN "
+                                                "CERTIFICATE-----)",
+                                                path));
+    }
+    section->source->core.ca = text;
+    return NULL;
+}
+
+const char *mod_dsapi_check_proxy(const cmd_parms *cmd, const char *url)
+{
+    const char *host = ap_strstr_c(url, "://");
+    const char *at = ap_strrchr_c(url, '@');
+    const char *port;
+    dsapi_template_t *tmpl;
+    dsapi_err_t *err;
+
+    host = host ? host + 3 : url;
+    at = at ? at + 1 : host;
+    port = ap_strrchr_c(at, ':');
+    /* without who we are there, a URL like any other */
+    if (dsapi_source_template(
+            &tmpl, &err,
+            apr_pstrcat(
+                cmd->temp_pool,
+                apr_pstrmemdup(cmd->temp_pool, url, (apr_size_t)(host - url)),
+                at, NULL),
+            cmd->temp_pool, cmd->temp_pool) != APR_SUCCESS ||
+        !port || !apr_isdigit(port[1]) ||
+        port[1 + strspn(port + 1, "0123456789")]) {
+        return mod_dsapi_fail(cmd, "takes http://host:port or https://host:port"
+                                   ", with user:password@ before the host "
+                                   "where the proxy wants it");
+    }
     return NULL;
 }
 
 /* %{ENV} in a header's value: secrets stay out of the files. */
-static const char *expand_env(const char **pvalue, const char *text,
-                              apr_pool_t *pool)
+static const char *expand_env(const char **pvalue, apr_array_header_t *secrets,
+                              const char *text, apr_pool_t *pool)
 {
     const char *value = "";
     const char *p = text;
@@ -52,7 +199,7 @@ static const char *expand_env(const char **pvalue, const char *text,
             return "\"%{\" has no '}' behind it";
         }
         name = apr_pstrmemdup(pool, open + 2, (apr_size_t)(close - open - 2));
-        env = getenv(name);
+        env = apr_pstrdup(pool, getenv(name));
         if (!env) {
             return apr_pstrcat(pool, "there is no environment variable ", name,
                                NULL);
@@ -60,6 +207,7 @@ static const char *expand_env(const char **pvalue, const char *text,
         value = apr_pstrcat(pool, value,
                             apr_pstrmemdup(pool, p, (apr_size_t)(open - p)),
                             env, NULL);
+        APR_ARRAY_PUSH(secrets, const char *) = env;
         p = close + 1;
     }
     *pvalue = apr_pstrcat(pool, value, p, NULL);
@@ -91,7 +239,7 @@ const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
     if (!line) {
         return mod_dsapi_fail(cmd, "put the header into double quotes");
     }
-    mistake = expand_env(&line, line, cmd->pool);
+    mistake = expand_env(&line, section->source->secrets, line, cmd->pool);
     if (mistake) {
         return mod_dsapi_fail(cmd, mistake);
     }
@@ -147,5 +295,55 @@ const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
         return mod_dsapi_fail(cmd, "first= (2s where it is not given) is above "
                                    "max=");
     }
+    return NULL;
+}
+
+/* All directives of the section, as they are written: with another one, what
+ * is stored may have to be stored anew. */
+static const char *definition_of(const ap_directive_t *section,
+                                 apr_pool_t *pool)
+{
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    apr_sha1_ctx_t context;
+
+    apr_sha1_init(&context);
+    for (const ap_directive_t *d = section->first_child; d; d = d->next) {
+        const char *line =
+            apr_pstrcat(pool, d->directive, " ", d->args, "\n", NULL);
+
+        apr_sha1_update(&context, line, (unsigned)strlen(line));
+    }
+    apr_sha1_final(digest, &context);
+    return apr_pescape_hex(pool, digest, sizeof(digest), 0);
+}
+
+static apr_interval_time_t at_most(apr_interval_time_t value,
+                                   apr_interval_time_t max)
+{
+    return value < max ? value : max;
+}
+
+const char *mod_dsapi_settle_fetch(cmd_parms *cmd, mod_dsapi_source_t *source)
+{
+    dsapi_source_t *core = &source->core;
+    dsapi_err_t *err;
+
+    if (core->body && !core->post) {
+        return "DsapiFetchBody goes with DsapiFetch POST";
+    }
+    if (core->body && dsapi_source_body_check(&err, core->body, source->params,
+                                              cmd->pool) != APR_SUCCESS) {
+        return apr_pstrcat(cmd->pool, "DsapiFetchBody: ", err->detail, NULL);
+    }
+    /* an address that is written here cannot come to be another one */
+    APR_ARRAY_PUSH(source->hosts, dsapi_host_t) = (dsapi_host_t){
+        core->url->host, dsapi_address_is_literal(core->url->host)};
+    core->connect_timeout =
+        at_most(core->connect_timeout ? core->connect_timeout : CONNECT_TIMEOUT,
+                core->timeout);
+    core->stall_timeout =
+        at_most(core->stall_timeout ? core->stall_timeout : STALL_TIMEOUT,
+                core->timeout);
+    core->definition = definition_of(cmd->directive, cmd->pool);
     return NULL;
 }

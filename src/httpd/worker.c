@@ -30,7 +30,7 @@ APLOG_USE_MODULE(dsapi);
 /* How often the queue is asked where no notification came. */
 #define POLL apr_time_from_sec(2)
 
-#define USER_AGENT "mod_dsapi (Apache httpd)"
+#define USER_AGENT "mod_dsapi (Apache httpd"
 
 /* One a child; used by the watchdog's thread only, but for stopping. */
 static struct {
@@ -173,6 +173,22 @@ static apr_array_header_t *all_sources(apr_pool_t *p, server_rec *main)
     return sources;
 }
 
+/* Who we are, and whom an upstream's administrators may write to: ServerAdmin,
+ * where that is an address and can stand in a header's comment. */
+static const char *user_agent(apr_pool_t *p, const server_rec *main)
+{
+    const char *admin = main->server_admin ? main->server_admin : "";
+
+    for (const char *c = admin; *c; c++) {
+        if (*c <= ' ' || *c > '~' || strchr("()\\", *c)) {
+            return USER_AGENT ")";
+        }
+    }
+    return ap_strchr_c(admin, '@') || ap_strstr_c(admin, "://")
+               ? apr_pstrcat(p, USER_AGENT "; ", admin, ")", NULL)
+               : USER_AGENT ")";
+}
+
 static void fill_config(apr_pool_t *p, server_rec *main,
                         const apr_array_header_t *sources)
 {
@@ -183,7 +199,7 @@ static void fill_config(apr_pool_t *p, server_rec *main,
                                ? srv->worker_database
                                : mod_dsapi_dbd_argument(p, main, "DBDParams");
     self.config.sources = sources;
-    self.config.user_agent = USER_AGENT;
+    self.config.user_agent = user_agent(p, main);
     self.config.concurrency = srv->concurrency;
     self.config.prepare = srv->db_prepare;
     self.config.lease = LEASE;

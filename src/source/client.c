@@ -1,7 +1,10 @@
 /* The only file that knows libcurl. */
 #include <apr_strings.h>
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "json/buf.h"
 #include "source/client.h"
@@ -38,6 +41,10 @@ struct dsapi_transfer_t {
     struct curl_slist *headers;
     dsapi_fetch_t fetch;
     dsapi_buf_t *body;
+    const char *origin;        /* of the present URL: "https://host:443" */
+    int anywhere;              /* its host may have any address */
+    int blocked;               /* an address of it was refused */
+    int tried;                 /* another one was not */
     apr_interval_time_t spent; /* on the redirects so far */
     curl_off_t seen_bytes;     /* at the last look, and when that changed */
     curl_off_t seen_us;
@@ -55,11 +62,14 @@ typedef struct cause_t {
 
 static const char broke[] = "the connection broke before the answer was "
                             "complete";
+static const char malformed[] = "the URL is malformed";
+static const char scheme_wrong[] = "the URL is neither http nor https";
 static const char tls[] = "TLS failed";
 
 static const cause_t causes[] = {
-    {CURLE_UNSUPPORTED_PROTOCOL, "the URL is neither http nor https"},
-    {CURLE_URL_MALFORMAT, "the URL is malformed"},
+    {CURLE_UNSUPPORTED_PROTOCOL, scheme_wrong},
+    {CURLE_URL_MALFORMAT, malformed},
+    {CURLE_COULDNT_RESOLVE_PROXY, "the proxy's name could not be resolved"},
     {CURLE_COULDNT_RESOLVE_HOST, "the name could not be resolved"},
     {CURLE_COULDNT_CONNECT, "could not connect"},
     {CURLE_WEIRD_SERVER_REPLY, "the answer is not HTTP"},
@@ -232,6 +242,60 @@ static int on_progress(void *baton, curl_off_t total, curl_off_t bytes,
     return t->stalled;
 }
 
+/** May this be connected to? What may not is remembered. @return 1 or 0 */
+static int may_connect(dsapi_transfer_t *t, const unsigned char *address,
+                       apr_size_t len_bytes)
+{
+    int may = t->anywhere || dsapi_address_is_public(address, len_bytes);
+
+    t->blocked |= !may;
+    t->tried |= may;
+    return may;
+}
+
+/** Make the socket of a connection: here its address is known at last. */
+static curl_socket_t on_socket(void *baton, curlsocktype purpose,
+                               struct curl_sockaddr *to)
+{
+    unsigned char address[16] = {0};
+    apr_size_t len = 0;
+
+    (void)purpose;
+    if (to->family == AF_INET) {
+        struct sockaddr_in in;
+
+        memcpy(&in, &to->addr, sizeof(in));
+        memcpy(address, &in.sin_addr, len = sizeof(in.sin_addr));
+    }
+    else if (to->family == AF_INET6) {
+        struct sockaddr_in6 in6;
+
+        memcpy(&in6, &to->addr, sizeof(in6));
+        memcpy(address, &in6.sin6_addr, len = sizeof(in6.sin6_addr));
+    }
+    return may_connect(baton, address, len)
+               ? socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol)
+               : CURL_SOCKET_BAD;
+}
+
+/** A connection that another transfer made is subject to our rules, too. */
+static int on_request(void *baton, char *to_ip, char *from_ip, int to_port,
+                      int from_port)
+{
+    dsapi_transfer_t *t = baton;
+    unsigned char address[16];
+    apr_size_t len = inet_pton(AF_INET, to_ip, address) == 1    ? 4
+                     : inet_pton(AF_INET6, to_ip, address) == 1 ? 16
+                                                                : 0;
+
+    (void)from_ip;
+    (void)to_port;
+    (void)from_port;
+    t->tried = 0;
+    return may_connect(t, address, len) ? CURL_PREREQFUNC_OK
+                                        : CURL_PREREQFUNC_ABORT;
+}
+
 /** @return milliseconds, rounded up */
 static long ms_of(apr_interval_time_t t)
 {
@@ -247,18 +311,48 @@ static int setup_common(CURL *e)
      * QUICK_EXIT: or else ending a transfer waits for the resolver's thread.
      * LOW_SPEED: a mean over seconds, so on_progress is the sharper eye; but
      * it makes libcurl look at a silent transfer every second.
+     * NOPROXY: or else the environment's is heeded.
      */
     return curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_NOPROXY, "") == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") ==
                CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ==
+           curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS) ==
                CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK;
+}
+
+/** Have libcurl call us. @return 1; 0: refused */
+static int setup_callbacks(CURL *e, dsapi_transfer_t *t)
+{
+    return curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress) ==
+               CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_XFERINFODATA, t) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_socket) ==
+               CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_request) ==
+               CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PREREQDATA, t) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK;
+}
+
+/** Trust this authority and no other. @return 1; 0: refused */
+static int setup_ca(CURL *e, const char *pem)
+{
+    struct curl_blob blob = {.len = strlen(pem), .flags = CURL_BLOB_COPY};
+
+    memcpy(&blob.data, &pem, sizeof(pem)); /* which libcurl does not change */
+    return curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
 /** @return 1; 0: refused */
@@ -277,75 +371,72 @@ static int setup(dsapi_transfer_t *t)
         }
         t->headers = more;
     }
-    return setup_common(e) &&
+    return setup_common(e) && setup_callbacks(e, t) &&
            curl_easy_setopt(e, CURLOPT_USERAGENT, t->client->user_agent) ==
                CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PROXY, f->proxy ? f->proxy : "") ==
+               CURLE_OK &&
+           (!f->ca || setup_ca(e, f->ca)) &&
            curl_easy_setopt(e, CURLOPT_URL, f->url) == CURLE_OK &&
+           (!f->post ||
+            curl_easy_setopt(e, CURLOPT_POSTFIELDS, f->post) == CURLE_OK) &&
            curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, ms_of(f->timeout)) ==
                CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                             ms_of(f->connect_timeout)) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, stall_s) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_progress) ==
-               CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_XFERINFODATA, t) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK;
+           curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, stall_s) == CURLE_OK;
 }
 
-apr_status_t dsapi_client_start(dsapi_transfer_t **ptransfer,
-                                dsapi_client_t *client,
-                                const dsapi_fetch_t *fetch, apr_pool_t *pool)
+/** Look at the parts of a URL. @return NULL, or why it may not be asked */
+static const char *take_parts(dsapi_transfer_t *t, CURLU *u, const char *url)
 {
-    dsapi_transfer_t *t = apr_pcalloc(pool, sizeof(*t));
+    CURLUcode rc = curl_url_set(u, CURLUPART_URL, url,
+                                CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
+    const dsapi_host_t *known;
+    const char *name;
+    char *scheme = NULL;
+    char *host = NULL;
+    char *port = NULL;
+    int is_http;
 
-    *ptransfer = NULL;
-    t->client = client;
-    t->pool = pool;
-    t->fetch = *fetch;
-    t->body = dsapi_buf_make(0, pool);
-    t->easy = curl_easy_init();
-    if (!t->easy || !setup(t) ||
-        curl_multi_add_handle(client->multi, t->easy) != CURLM_OK) {
-        handle_release(t);
-        return APR_EGENERAL;
+    if (rc == CURLUE_USER_NOT_ALLOWED) {
+        return "the URL holds a user name or password";
     }
-    list_append(&client->active, t);
-    client->active_count++;
-    /* after the buffer's own, so that libcurl lets go of it first */
-    apr_pool_cleanup_register(pool, t, transfer_cleanup, apr_pool_cleanup_null);
-    *ptransfer = t;
-    return APR_SUCCESS;
+    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
+    curl_url_get(u, CURLUPART_HOST, &host, 0);
+    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    is_http = scheme && (!strcmp(scheme, "http") || !strcmp(scheme, "https"));
+    name = host ? dsapi_address_host(host, t->pool) : NULL;
+    if (name && port && is_http) {
+        t->origin = apr_pstrcat(t->pool, scheme, "://", name, ":", port, NULL);
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    if (rc == CURLUE_UNSUPPORTED_SCHEME || (rc == CURLUE_OK && !is_http)) {
+        return scheme_wrong;
+    }
+    if (rc != CURLUE_OK) {
+        return malformed;
+    }
+    known = name ? dsapi_address_find(t->fetch.hosts, name) : NULL;
+    if (!known) {
+        return "the host is not allowed";
+    }
+    t->anywhere = t->fetch.proxy || known->anywhere;
+    t->blocked = t->tried = 0;
+    return NULL;
 }
 
-/* --- the end of a transfer --- */
-
-static const char *cause_text(const dsapi_transfer_t *t, CURLcode code)
+/** Is this a URL that may be asked? @return NULL, or why not */
+static const char *take_url(dsapi_transfer_t *t, const char *url)
 {
-    curl_off_t begun_us = 0;
+    CURLU *u = curl_url();
+    const char *why = u ? take_parts(t, u, url) : malformed;
 
-    if (t->too_large) {
-        return apr_psprintf(t->pool,
-                            "the answer is larger than %" APR_OFF_T_FMT " byte"
-                            "s",
-                            t->fetch.max_body_bytes);
-    }
-    if (t->stalled) {
-        return "timed out: no data came";
-    }
-    if (code == CURLE_OPERATION_TIMEDOUT) {
-        curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
-        return begun_us > 0 ? "timed out" : "timed out while connecting";
-    }
-    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-        if (causes[i].code == code) {
-            return causes[i].text;
-        }
-    }
-    return "the transfer failed";
+    curl_url_cleanup(u);
+    return why;
 }
 
 static const char *header_value(const dsapi_transfer_t *t, const char *name)
@@ -369,6 +460,8 @@ static void finish(dsapi_transfer_t *t, const char *transport)
     t->resp.transport = transport;
     t->resp.content_type = header_value(t, "Content-Type");
     t->resp.retry_after = header_value(t, "Retry-After");
+    t->resp.etag = header_value(t, "ETag");
+    t->resp.last_modified = header_value(t, "Last-Modified");
     t->resp.body = dsapi_buf_str(t->body);
     t->resp.body_bytes = t->body->len_bytes;
     transfer_detach(t);
@@ -376,30 +469,116 @@ static void finish(dsapi_transfer_t *t, const char *transport)
     t->state = STATE_DONE;
 }
 
-/** @return 1: both URLs have the same scheme, host and port */
-static int same_origin(const char *a, const char *b)
+apr_status_t dsapi_client_start(dsapi_transfer_t **ptransfer,
+                                dsapi_client_t *client,
+                                const dsapi_fetch_t *fetch, apr_pool_t *pool)
 {
-    static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST,
-                                      CURLUPART_PORT};
-    CURLU *ua = curl_url();
-    CURLU *ub = curl_url();
-    int same = ua && ub && curl_url_set(ua, CURLUPART_URL, a, 0) == CURLUE_OK &&
-               curl_url_set(ub, CURLUPART_URL, b, 0) == CURLUE_OK;
+    dsapi_transfer_t *t = apr_pcalloc(pool, sizeof(*t));
+    const char *why;
 
-    for (int i = 0; same && i < 3; i++) {
-        char *va = NULL;
-        char *vb = NULL;
-
-        same =
-            curl_url_get(ua, parts[i], &va, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-            curl_url_get(ub, parts[i], &vb, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-            curl_strequal(va, vb);
-        curl_free(va);
-        curl_free(vb);
+    *ptransfer = NULL;
+    t->client = client;
+    t->pool = pool;
+    t->fetch = *fetch;
+    t->body = dsapi_buf_make(0, pool);
+    t->easy = curl_easy_init();
+    why = take_url(t, fetch->url);
+    if (!t->easy || !setup(t) ||
+        (!why && curl_multi_add_handle(client->multi, t->easy) != CURLM_OK)) {
+        handle_release(t);
+        return APR_EGENERAL;
     }
-    curl_url_cleanup(ua);
-    curl_url_cleanup(ub);
-    return same;
+    list_append(&client->active, t);
+    client->active_count++;
+    /* after the buffer's own, so that libcurl lets go of it first */
+    apr_pool_cleanup_register(pool, t, transfer_cleanup, apr_pool_cleanup_null);
+    *ptransfer = t;
+    if (why) {
+        t->resp.final = 1;
+        finish(t, why);
+    }
+    return APR_SUCCESS;
+}
+
+/* --- the end of a transfer --- */
+
+/** It was for its addresses that the host was not asked. */
+static int is_blocked(const dsapi_transfer_t *t)
+{
+    return t->blocked && !t->tried;
+}
+
+static const char *cause_text(const dsapi_transfer_t *t, CURLcode code)
+{
+    curl_off_t begun_us = 0;
+    long connect_status = 0;
+
+    if (t->too_large) {
+        return apr_psprintf(t->pool,
+                            "the answer is larger than %" APR_OFF_T_FMT " byte"
+                            "s",
+                            t->fetch.max_body_bytes);
+    }
+    if (t->stalled) {
+        return "timed out: no data came";
+    }
+    if (is_blocked(t)) {
+        return "the host has no public address, and is not in DsapiAllowHost";
+    }
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
+        return begun_us > 0 ? "timed out" : "timed out while connecting";
+    }
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    if (connect_status >= 300) {
+        return "the proxy refused the connection";
+    }
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        if (causes[i].code == code) {
+            return causes[i].text;
+        }
+    }
+    return "the transfer failed";
+}
+
+static int is_redirect(long status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 ||
+           status == 308;
+}
+
+/**
+ * What changes with a redirect: past its own origin a request has no headers
+ * of the caller's and no body, and a POST that is not to be repeated becomes
+ * a GET.
+ * @return NULL, or why it is not followed
+ */
+static const char *turn_to(dsapi_transfer_t *t, const char *url, long status)
+{
+    const char *from = t->origin;
+    const char *why = take_url(t, url);
+    int same = !why && strcmp(from, t->origin) == 0;
+
+    if (why) {
+        return why;
+    }
+    if (!strncmp(from, "https:", 6) && strncmp(t->origin, "https:", 6) != 0) {
+        return "from https to http";
+    }
+    if (t->fetch.post && status < 307) {
+        t->fetch.post = NULL;
+        if (curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) != CURLE_OK) {
+            return malformed;
+        }
+    }
+    if (t->fetch.post && !same) {
+        return "a POST is not sent on to another origin";
+    }
+    if (!same) {
+        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+    }
+    return curl_easy_setopt(t->easy, CURLOPT_URL, url) == CURLE_OK ? NULL
+                                                                   : malformed;
 }
 
 /**
@@ -413,34 +592,33 @@ static int redirect(const char **ptransport, dsapi_transfer_t *t)
     long status = 0;
     curl_off_t took_us = 0;
     apr_interval_time_t left;
+    const char *why;
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &url);
     curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us);
-    if (!url || (status != 301 && status != 302 && status != 303 &&
-                 status != 307 && status != 308)) {
-        return 0;
-    }
-    if (!same_origin(url, t->fetch.url)) {
-        *ptransport = "redirected to another origin";
-        t->resp.final = 1;
-        return 0;
-    }
-    if (t->redirects++ >= REDIRECTS_MAX) {
-        *ptransport = "too many redirects";
+    if (!url || !is_redirect(status)) {
         return 0;
     }
     t->spent += took_us;
     left = t->fetch.timeout - t->spent;
+    if (t->redirects++ >= REDIRECTS_MAX) {
+        *ptransport = "too many redirects";
+        return 0;
+    }
     if (t->fetch.timeout > 0 && left <= 0) {
         *ptransport = "timed out";
         return 0;
     }
-    t->body->len_bytes = 0;
     curl_multi_remove_handle(t->client->multi, t->easy);
-    if (curl_easy_setopt(t->easy, CURLOPT_URL, apr_pstrdup(t->pool, url)) !=
-            CURLE_OK ||
-        curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS,
+    why = turn_to(t, apr_pstrdup(t->pool, url), status);
+    if (why) {
+        *ptransport = apr_pstrcat(t->pool, "redirected, but ", why, NULL);
+        t->resp.final = 1;
+        return 0;
+    }
+    t->body->len_bytes = 0;
+    if (curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS,
                          t->fetch.timeout > 0 ? ms_of(left) : 0L) != CURLE_OK ||
         curl_multi_add_handle(t->client->multi, t->easy) != CURLM_OK) {
         *ptransport = "the transfer failed";
@@ -468,6 +646,7 @@ static void collect(dsapi_client_t *client)
         }
         if (code != CURLE_OK) {
             transport = cause_text(t, code);
+            t->resp.final |= is_blocked(t);
         }
         else if (redirect(&transport, t)) {
             continue;

@@ -10,6 +10,7 @@
 #include <apr_tables.h>
 
 #include "base/error.h"
+#include "source/address.h"
 #include "source/rules.h"
 
 typedef struct dsapi_client_t dsapi_client_t;
@@ -18,7 +19,11 @@ typedef struct dsapi_transfer_t dsapi_transfer_t;
 /** What to ask for. Strings are borrowed for the life of the transfer. */
 typedef struct dsapi_fetch_t {
     const char *url;                     /* absolute, http or https */
+    const char *post;                    /* the body; NULL: it is a GET */
     const apr_array_header_t *headers;   /* of const char *, "Name: value" */
+    const apr_array_header_t *hosts;     /* of dsapi_host_t: may be asked */
+    const char *proxy;                   /* its URL; NULL: none */
+    const char *ca;                      /* PEM; NULL: the system's */
     apr_interval_time_t timeout;         /* for the whole transfer */
     apr_interval_time_t connect_timeout; /* for connecting */
     apr_interval_time_t stall_timeout;   /* with no byte arriving */
@@ -44,9 +49,16 @@ void dsapi_client_global_cleanup(void);
 dsapi_client_t *dsapi_client_make(const char *user_agent, apr_pool_t *pool);
 
 /**
- * Start a transfer. GET; gzip and deflate are accepted and undone; at most
- * five redirects, to the same scheme, host and port only; proxy variables of
- * the environment are ignored; no signals; TLS is verified.
+ * Start a transfer. HTTP/2 over TLS where the other side has it; compressed
+ * answers are accepted and undone; no signals; TLS is verified; variables of
+ * the environment are ignored.
+ *
+ * The host must be one of fetch->hosts, and the address that is connected to
+ * public, or the host's entry says anywhere (through a proxy, the entry alone
+ * counts). That goes for each of at most five redirects, too, which never
+ * lead from https to http. On another origin a request has none of
+ * fetch->headers any more, even if it comes back. A POST is repeated for 307
+ * and 308 at its own origin only; else it becomes a GET.
  * @param ptransfer  out: the transfer, in pool; NULL on error
  * @param pool       the transfer's: destroying it aborts the transfer
  * @return APR_SUCCESS; APR_EGENERAL: libcurl would not take it

@@ -10,6 +10,7 @@
 
 #include "db/db.h"
 #include "source/client.h"
+#include "source/link.h"
 #include "source/source.h"
 
 typedef enum dsapi_phase_e {
@@ -17,6 +18,15 @@ typedef enum dsapi_phase_e {
     DSAPI_PHASE_STORE, /* the document is at hand */
     DSAPI_PHASE_FAIL   /* the queue is to be told: error, retry_in */
 } dsapi_phase_e;
+
+/** By what an upstream knows an answer; NULL: it has not said. */
+typedef struct dsapi_validators_t {
+    const char *etag;
+    const char *last_modified;
+} dsapi_validators_t;
+
+/** How much of an answer's body is kept for diagnosis. */
+#define DSAPI_JOB_KEPT_BYTES 65536
 
 /** Its strings live in its pool. */
 typedef struct dsapi_job_t {
@@ -32,8 +42,15 @@ typedef struct dsapi_job_t {
     apr_pool_t *transfer_pool; /* NULL: no transfer is under way */
     dsapi_fetch_t fetch;
     dsapi_phase_e phase;
-    int stores;         /* how often storing was begun */
-    const char *result; /* JSON; NULL: none */
+    dsapi_validators_t known;        /* of what has been stored last */
+    dsapi_validators_t got;          /* of what is to be stored */
+    const apr_array_header_t *store; /* of dsapi_statement_t */
+    int status;            /* of the attempt's answer; 0: there is none */
+    const char *type;      /* its media type; NULL: none */
+    const char *body;      /* how it begins, without the source's secrets */
+    apr_size_t body_bytes; /* DSAPI_JOB_KEPT_BYTES at most */
+    int stores;            /* how often storing was begun */
+    const char *result;    /* JSON; NULL: none */
     const char *error;
     apr_interval_time_t retry_in; /* -1: never again */
 } dsapi_job_t;
@@ -71,7 +88,18 @@ void dsapi_job_fetch(dsapi_job_t *job, dsapi_client_t *client);
 /** End the transfer, if one is under way. */
 void dsapi_job_abort(dsapi_job_t *job);
 
-/** Take what came; the transfer, which resp lives in, is ended. */
+/** Take what came; the transfer, which resp lives in, is ended. Where the
+ *  upstream says that what is stored is what it has, that is all to be done:
+ *  the store's result is {"unchanged":true}. */
 void dsapi_job_take(dsapi_job_t *job, const dsapi_response_t *resp);
+
+/** Append to a batch the calls that end a job well, in the transaction that stores. */
+void dsapi_job_put_finish(dsapi_link_t *link, const dsapi_job_t *job,
+                          apr_pool_t *pool);
+
+/** Append to a batch the calls that end an attempt badly; the last one gives column fail
+ *  (see dsapi_queue_fail). */
+void dsapi_job_put_fail(dsapi_link_t *link, const dsapi_job_t *job,
+                        apr_pool_t *pool);
 
 #endif

@@ -79,16 +79,19 @@ static const char *settings(const apr_array_header_t *sources,
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool)
 {
-    dsapi_queue_call(pcall, pool,
-                     "SELECT id, lease_token AS token, source, params, "
-                     "attempts, "
-                     "max_attempts, trace FROM dsapi.claim($1::text[], "
-                     "$2::interval[], "
-                     "$3::integer[], $4::integer, $5::interval)",
-                     5, settings(sources, name_of, pool),
-                     settings(sources, every_of, pool),
-                     settings(sources, concurrency_of, pool),
-                     apr_itoa(pool, limit), dsapi_queue_interval(lease, pool));
+    dsapi_queue_call(
+        pcall, pool,
+        "SELECT j.id, j.lease_token AS token, j.source, j.params, j.attempts, "
+        "j.max_attempts, j.trace, v.definition, v.etag, v.last_modified "
+        "FROM dsapi.claim($1::text[], $2::interval[], $3::integer[], "
+        "$4::integer, $5::interval) AS j "
+        /* one look-up a job: a plain join might read the whole table */
+        "LEFT JOIN LATERAL (SELECT * FROM dsapi.validator WHERE source = "
+        "j.source AND md5(params::text) = md5(j.params::text) AND params = "
+        "j.params LIMIT 1) AS v ON true",
+        5, settings(sources, name_of, pool), settings(sources, every_of, pool),
+        settings(sources, concurrency_of, pool), apr_itoa(pool, limit),
+        dsapi_queue_interval(lease, pool));
 }
 
 void dsapi_queue_heartbeat(dsapi_call_t *pcall, const apr_array_header_t *ids,
@@ -153,6 +156,28 @@ void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,
     dsapi_queue_call(pcall, pool,
                      "SELECT dsapi.finish($1::bigint, $2::uuid, $3::json)", 3,
                      id, token, result);
+}
+
+void dsapi_queue_remember(dsapi_call_t *pcall, const char *id,
+                          const char *definition, const char *etag,
+                          const char *last_modified, apr_pool_t *pool)
+{
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.remember($1::bigint, $2::text, $3::text, "
+                     "$4::text)",
+                     4, id, definition, etag, last_modified);
+}
+
+void dsapi_queue_keep_answer(dsapi_call_t *pcall, const char *id,
+                             const char *token, int status, const char *type,
+                             const char *hex, apr_pool_t *pool)
+{
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.keep_answer($1::bigint, $2::uuid, "
+                     "$3::integer, "
+                     "$4::text, "
+                     "decode($5, 'hex'))",
+                     5, id, token, apr_itoa(pool, status), type, hex);
 }
 
 void dsapi_queue_fail(dsapi_call_t *pcall, const char *id, const char *token,

@@ -31,7 +31,8 @@ const char *dsapi_queue_interval(apr_interval_time_t t, apr_pool_t *pool);
 void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);
 
 /** Claim jobs: columns id, token, source, params, attempts, max_attempts,
- *  trace.
+ *  trace; and of what was stored last of the same source and parameters
+ *  definition, etag, last_modified (see dsapi_queue_remember).
  *  @param sources  of const dsapi_source_t *: whose, within their limits */
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool);
@@ -64,6 +65,18 @@ void dsapi_queue_hold(dsapi_call_t *pcall, const char *id, const char *token,
 /** End a held job. @param result  JSON; NULL: none */
 void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,
                         const char *result, apr_pool_t *pool);
+
+/** In the transaction that stores a job's answer: note by what the upstream
+ *  knows it. @param etag, last_modified  both NULL: by nothing */
+void dsapi_queue_remember(dsapi_call_t *pcall, const char *id,
+                          const char *definition, const char *etag,
+                          const char *last_modified, apr_pool_t *pool);
+
+/** Before fail: keep an answer for diagnosis.
+ *  @param type  NULL: none; @param hex  how the body begins */
+void dsapi_queue_keep_answer(dsapi_call_t *pcall, const char *id,
+                             const char *token, int status, const char *type,
+                             const char *hex, apr_pool_t *pool);
 
 /** End an attempt. @param retry_in  microseconds; -1: never again. Column
  *  fail: the state the job is in now; no row: the lease was lost */

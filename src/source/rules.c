@@ -161,37 +161,33 @@ static const char *media_type(const char *content_type, apr_pool_t *pool)
     return type;
 }
 
-static int is_json_type(const char *type)
+static apr_status_t judge_type(dsapi_err_t **perr, const dsapi_expect_t *expect,
+                               const char *content_type, apr_pool_t *pool)
 {
-    apr_size_t len = strlen(type);
+    const char *type =
+        content_type && *content_type ? media_type(content_type, pool) : NULL;
+    int readable = type || !content_type || !*content_type;
 
-    return strcmp(type, "application/json") == 0 ||
-           strcmp(type, "text/json") == 0 ||
-           (len > 5 && strcmp(type + len - 5, "+json") == 0);
-}
-
-static apr_status_t judge_type(dsapi_err_t **perr, const char *content_type,
-                               apr_pool_t *pool)
-{
-    const char *type;
-
-    if (!content_type || !*content_type) {
-        return APR_SUCCESS;
-    }
-    type = media_type(content_type, pool);
-    if (type && is_json_type(type)) {
+    if (readable && dsapi_expect_type(expect, type)) {
         return APR_SUCCESS;
     }
     return dsapi_fail(perr, pool, DSAPI_EUNPROC, "upstream-type",
-                      "the upstream answered %s, not JSON",
-                      type ? type : "an unreadable content type");
+                      "the upstream answered %s, not %s",
+                      !readable ? "an unreadable content type"
+                      : type    ? type
+                                : "no content type",
+                      expect->types->nelts > 0
+                          ? apr_array_pstrcat(pool, expect->types, ',')
+                          : "JSON");
 }
 
 /* jansson quotes the text around a mistake. That may name a host: it is for
  * the log, and only the rest is for the client. */
 static apr_status_t judge_body(dsapi_json_slice_t *pbody, dsapi_err_t **perr,
+                               const dsapi_expect_t *expect,
                                const dsapi_response_t *resp, apr_pool_t *pool)
 {
+    dsapi_json_slice_t whole;
     dsapi_err_t *err;
     apr_status_t rv;
     const char *quote;
@@ -200,9 +196,13 @@ static apr_status_t judge_body(dsapi_json_slice_t *pbody, dsapi_err_t **perr,
         return dsapi_fail(perr, pool, DSAPI_EUNPROC, "upstream-empty",
                           "the upstream's answer is empty");
     }
-    if (dsapi_json_check(pbody, &err, resp->body, resp->body_bytes, pool) ==
+    if (dsapi_json_check(&whole, &err, resp->body, resp->body_bytes, pool) ==
         APR_SUCCESS) {
-        return APR_SUCCESS;
+        return dsapi_expect_find(pbody, expect, &whole, pool)
+                   ? APR_SUCCESS
+                   : dsapi_fail(perr, pool, DSAPI_EUNPROC, "upstream-shape",
+                                "the upstream's answer has no %s",
+                                apr_array_pstrcat(pool, expect->pointers, ','));
     }
     quote = strstr(err->detail, " near '");
     rv = dsapi_fail(
@@ -217,6 +217,7 @@ static apr_status_t judge_body(dsapi_json_slice_t *pbody, dsapi_err_t **perr,
 
 apr_status_t dsapi_source_judge(dsapi_json_slice_t *pbody, int *pretry,
                                 dsapi_err_t **perr,
+                                const dsapi_expect_t *expect,
                                 const dsapi_response_t *resp, apr_pool_t *pool)
 {
     apr_status_t rv;
@@ -229,7 +230,7 @@ apr_status_t dsapi_source_judge(dsapi_json_slice_t *pbody, int *pretry,
             perr, pool, DSAPI_EUNPROC, "upstream-unreachable", "%s",
             resp->transport ? resp->transport : "the upstream did not answer");
     }
-    if (resp->status < 200 || resp->status > 299) {
+    if (!dsapi_expect_status(expect, resp->status)) {
         const char *reason = reason_of(resp->status);
 
         *pretry = is_transient(resp->status);
@@ -237,9 +238,9 @@ apr_status_t dsapi_source_judge(dsapi_json_slice_t *pbody, int *pretry,
                           "the upstream answered %d%s%s", resp->status,
                           reason ? " " : "", reason ? reason : "");
     }
-    rv = judge_type(perr, resp->content_type, pool);
+    rv = judge_type(perr, expect, resp->content_type, pool);
     if (rv == APR_SUCCESS) {
-        rv = judge_body(pbody, perr, resp, pool);
+        rv = judge_body(pbody, perr, expect, resp, pool);
     }
     *pretry = rv != APR_SUCCESS;
     return rv;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "json/value.h"
+#include "source/expect.h"
 
 /** How often and when a source is asked again (DsapiRetry). */
 typedef struct dsapi_retry_t {
@@ -20,10 +21,12 @@ typedef struct dsapi_retry_t {
 
 /** What came back from an upstream. */
 typedef struct dsapi_response_t {
-    int status;               /* HTTP status; 0: none came */
-    const char *content_type; /* NULL: none */
-    const char *retry_after;  /* the header's value; NULL: none */
-    const char *body;         /* may be NULL where body_bytes is 0 */
+    int status;                /* HTTP status; 0: none came */
+    const char *content_type;  /* NULL: none */
+    const char *retry_after;   /* the header's value; NULL: none */
+    const char *etag;          /* the same */
+    const char *last_modified; /* the same */
+    const char *body;          /* may be NULL where body_bytes is 0 */
     apr_size_t body_bytes;
     const char *transport; /* why no whole answer came; NULL: one came */
     int final;             /* with transport: asking again ends the same */
@@ -53,21 +56,21 @@ apr_interval_time_t dsapi_source_backoff(const dsapi_retry_t *retry,
 apr_interval_time_t dsapi_source_retry_after(const char *value, apr_time_t now);
 
 /**
- * Judge an answer. Good is: status 2xx, a JSON content type
- * (application/json, text/json or any +json; none at all is let pass), and
- * a body that is JSON.
- * @param pbody   out: the document, a slice of resp->body; untouched on error
+ * Judge an answer. Good is: a status and a media type that are expected, and
+ * a body that is JSON and has the part that is expected.
+ * @param pbody   out: that part, a slice of resp->body; untouched on error
  * @param pretry  out: 1 where another attempt may help (transport, 408, 425,
- *                429, 5xx, and a 2xx answer of the wrong kind or that is not
- *                JSON, since those come from gateways and broken
- *                transfers), else 0
+ *                429, 5xx, and an answer with a good status that is of the
+ *                wrong kind, not JSON or without the part, since those come
+ *                from gateways and broken transfers), else 0
  * @param perr    out: the reason, free of hosts and URLs (internal may quote
  *                the body), in pool; its code is upstream-unreachable,
- *                -status, -type, -empty or -json; NULL on success
+ *                -status, -type, -empty, -json or -shape; NULL on success
  * @return APR_SUCCESS; DSAPI_EUNPROC
  */
 apr_status_t dsapi_source_judge(dsapi_json_slice_t *pbody, int *pretry,
                                 dsapi_err_t **perr,
+                                const dsapi_expect_t *expect,
                                 const dsapi_response_t *resp, apr_pool_t *pool);
 
 #endif

@@ -1,6 +1,7 @@
 /* Parameters of jobs: see source.h. */
 #include "source/source.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -107,4 +108,94 @@ apr_status_t dsapi_source_values(const char ***pvalues, apr_table_t **pvars,
     *pvalues = apr_pcalloc(pool, sizeof(char *) * ((apr_size_t)n + 1));
     memcpy(*pvalues, values, sizeof(char *) * (apr_size_t)n);
     return APR_SUCCESS;
+}
+
+/* Behind the string whose quote is here, in a checked text. */
+static const char *string_end(const char *p)
+{
+    for (p++; *p != '"'; p++) {
+        p += *p == '\\';
+    }
+    return p + 1;
+}
+
+/*
+ * The next string ":name" that is a value, not the name of a member.
+ * @param pend  out: behind it
+ * @return where it begins; NULL: there is none
+ */
+static const char *next_variable(const char **pend, const char *from)
+{
+    const char *p = from;
+
+    while ((p = strchr(p, '"'))) {
+        const char *end = string_end(p);
+        const char *name = p + 2;
+
+        while (!(*name & 0x80) && (apr_isalnum(*name) || *name == '_')) {
+            name++;
+        }
+        if (p[1] == ':' && name > p + 2 && name == end - 1 &&
+            end[strspn(end, " \t\r\n")] != ':') {
+            *pend = end;
+            return p;
+        }
+        p = end;
+    }
+    return NULL;
+}
+
+static const char *variable_name(const char *p, const char *end,
+                                 apr_pool_t *pool)
+{
+    return apr_pstrmemdup(pool, p + 2, (apr_size_t)(end - p) - 3);
+}
+
+apr_status_t dsapi_source_body_check(dsapi_err_t **perr, const char *body,
+                                     const apr_array_header_t *params,
+                                     apr_pool_t *pool)
+{
+    dsapi_json_slice_t slice;
+    const char *end = body;
+    const char *p;
+    apr_status_t rv = dsapi_json_check(&slice, perr, body, strlen(body), pool);
+
+    while (rv == APR_SUCCESS && (p = next_variable(&end, end))) {
+        const char *name = variable_name(p, end, pool);
+
+        if (dsapi_route_param_index(params, name) < 0) {
+            rv = dsapi_fail(perr, pool, DSAPI_ESYNTAX, "body",
+                            ":%s is not declared; add \"DsapiParam %s text\" "
+                            "(or another type)",
+                            name, name);
+        }
+    }
+    return rv;
+}
+
+const char *dsapi_source_body(const dsapi_source_t *source,
+                              const char *const *values, const char *json,
+                              apr_pool_t *pool)
+{
+    dsapi_buf_t *buf;
+    const char *from = source->body;
+    const char *end;
+    const char *p;
+
+    if (!from) {
+        return json;
+    }
+    buf = dsapi_buf_make(0, pool);
+    while ((p = next_variable(&end, from))) {
+        int i = dsapi_route_param_index(source->params,
+                                        variable_name(p, end, pool));
+
+        dsapi_buf_put(buf, from, (apr_size_t)(p - from));
+        dsapi_route_value_json(
+            buf, APR_ARRAY_IDX(source->params, i, dsapi_param_t *)->type,
+            values[i]);
+        from = end;
+    }
+    dsapi_buf_put(buf, from, strlen(from));
+    return dsapi_buf_str(buf);
 }

@@ -9,6 +9,8 @@
 #include <apr_time.h>
 
 #include "route/statement.h"
+#include "source/address.h"
+#include "source/expect.h"
 #include "source/rules.h"
 #include "source/template.h"
 
@@ -19,13 +21,24 @@ typedef struct dsapi_source_t {
     const char *name;                 /* "service/source" */
     const apr_array_header_t *params; /* of dsapi_param_t *, in=body */
     const dsapi_template_t *url;
+    int post;         /* 1: the method is POST; 0: GET */
+    const char *body; /* of a POST: see dsapi_source_body; NULL: all the
+                       * parameters, as one JSON object */
     const apr_array_header_t *headers; /* of const char *: "Name: value" */
-    const apr_array_header_t *store;   /* of dsapi_statement_t; its
+    const apr_array_header_t *secrets; /* of const char *: parts of them that
+                                        * must not be kept anywhere */
+    const apr_array_header_t *hosts;   /* of dsapi_host_t: may be asked */
+    const char *proxy;                 /* its URL; NULL: none */
+    const char *ca;                    /* PEM; NULL: the system's */
+    dsapi_expect_t expect;
+    const apr_array_header_t *store; /* of dsapi_statement_t; its
                                              parameters are params and, last,
                                              the document */
     dsapi_retry_t retry;
-    apr_interval_time_t timeout;       /* of a whole transfer */
-    apr_interval_time_t store_timeout; /* of each statement that stores */
+    apr_interval_time_t timeout;         /* of a whole transfer */
+    apr_interval_time_t connect_timeout; /* of connecting */
+    apr_interval_time_t stall_timeout;   /* with no byte arriving */
+    apr_interval_time_t store_timeout;   /* of each statement that stores */
     apr_off_t max_body_bytes;
     int queue_max;                       /* jobs that wait */
     apr_interval_time_t fresh_for;       /* how long data is new; 0: never */
@@ -33,6 +46,8 @@ typedef struct dsapi_source_t {
     apr_interval_time_t every;           /* between two requests; 0: no limit */
     int concurrency;                     /* requests at once; 0: no limit */
     const apr_array_header_t *schedules; /* of dsapi_schedule_t *; NULL */
+    const char *definition; /* a digest of all this: what was stored under
+                             * another one is asked for anew; NULL: always */
 } dsapi_source_t;
 
 /**
@@ -61,5 +76,28 @@ apr_status_t dsapi_source_values(const char ***pvalues, apr_table_t **pvars,
                                  dsapi_err_t **perr,
                                  const dsapi_source_t *source, const char *json,
                                  apr_pool_t *pool);
+
+/**
+ * Check the body that a source is to POST: JSON, in which each string ":name"
+ * that is a value stands for a parameter.
+ * @param perr    out: what is wrong, in pool; NULL on success
+ * @param params  of dsapi_param_t *, complete
+ * @return APR_SUCCESS; DSAPI_ESYNTAX: no JSON, or a parameter that is not
+ *         declared
+ */
+apr_status_t dsapi_source_body_check(dsapi_err_t **perr, const char *body,
+                                     const apr_array_header_t *params,
+                                     apr_pool_t *pool);
+
+/**
+ * The body to POST: the source's, with the values of parameters in it, each
+ * as JSON of its type (null where it is absent).
+ * @param values  as dsapi_source_values gives them
+ * @param json    the job's parameters, the body of a source that has none
+ * @return JSON, in pool or json itself
+ */
+const char *dsapi_source_body(const dsapi_source_t *source,
+                              const char *const *values, const char *json,
+                              apr_pool_t *pool);
 
 #endif

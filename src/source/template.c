@@ -8,6 +8,7 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "source/address.h"
 
 /* Is this segment ".", ".." or an encoded form of them, as URL parsers
  * (WHATWG URL, libcurl) understand it? */
@@ -45,26 +46,6 @@ static int has_dot_segment(const char *rest)
     return 0;
 }
 
-/* Is this a DNS name, an IPv4 address or, in brackets, an IPv6 one? */
-static int is_host(const char *host)
-{
-    static const char hex[] = "0123456789abcdefABCDEF:.";
-    apr_size_t len = strlen(host);
-
-    if (*host == '[') {
-        apr_size_t span = strspn(host + 1, hex);
-
-        return span > 1 && host[1 + span] == ']' && len == span + 2;
-    }
-    for (const char *p = host; *p; p++) {
-        if (!(*p & 0x80) && (apr_isalnum(*p) || strchr("-._", *p))) {
-            continue;
-        }
-        return 0;
-    }
-    return len > 0;
-}
-
 /* Take ":port" off an authority. @return 1; 0: no such port */
 static int take_port(apr_int64_t *pport, char *authority)
 {
@@ -79,8 +60,9 @@ static int take_port(apr_int64_t *pport, char *authority)
 }
 
 /* Read scheme and authority. @return behind them; NULL: *pwhy says why not */
-static const char *parse_origin(const char **porigin, const char **pwhy,
-                                const char *text, apr_pool_t *pool)
+static const char *parse_origin(const char **porigin, const char **phost,
+                                const char **pwhy, const char *text,
+                                apr_pool_t *pool)
 {
     int tls = strncasecmp(text, "https://", 8) == 0;
     const char *start = text + (tls ? 8 : 7);
@@ -108,7 +90,8 @@ static const char *parse_origin(const char **porigin, const char **pwhy,
         *pwhy = "the port must be a number from 1 to 65535";
         return NULL;
     }
-    if (!is_host(authority)) {
+    *phost = dsapi_address_host(authority, pool);
+    if (!*phost) {
         *pwhy = "the host must be a DNS name or an IP address";
         return NULL;
     }
@@ -243,7 +226,8 @@ static const char *check_bytes(const char *text)
 }
 
 static dsapi_template_t *make_template(const apr_array_header_t *parts,
-                                       const char *origin, apr_pool_t *pool)
+                                       const char *origin, const char *host,
+                                       apr_pool_t *pool)
 {
     dsapi_template_t *tmpl = apr_palloc(pool, sizeof(*tmpl));
     dsapi_part_t *own =
@@ -255,6 +239,7 @@ static dsapi_template_t *make_template(const apr_array_header_t *parts,
     tmpl->parts = own;
     tmpl->nparts = parts->nelts;
     tmpl->origin = apr_pstrdup(pool, origin);
+    tmpl->host = apr_pstrdup(pool, host);
     return tmpl;
 }
 
@@ -266,12 +251,13 @@ apr_status_t dsapi_source_template(dsapi_template_t **ptmpl, dsapi_err_t **perr,
         apr_array_make(scratch_pool, 8, sizeof(dsapi_part_t));
     const char *why = check_bytes(text);
     const char *origin = NULL;
+    const char *host = NULL;
     const char *rest = NULL;
 
     *ptmpl = NULL;
     *perr = NULL;
     if (!why) {
-        rest = parse_origin(&origin, &why, text, scratch_pool);
+        rest = parse_origin(&origin, &host, &why, text, scratch_pool);
     }
     if (rest) {
         why = parse_parts(parts, origin, rest, scratch_pool);
@@ -280,7 +266,7 @@ apr_status_t dsapi_source_template(dsapi_template_t **ptmpl, dsapi_err_t **perr,
         return dsapi_fail(perr, result_pool, DSAPI_ESYNTAX, "invalid-url", "%s",
                           why);
     }
-    *ptmpl = make_template(parts, origin, result_pool);
+    *ptmpl = make_template(parts, origin, host, result_pool);
     return APR_SUCCESS;
 }
 

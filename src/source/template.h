@@ -24,6 +24,7 @@ typedef struct dsapi_template_t {
     int nparts;
     const char *origin; /* "https://host[:port]", lower case, without the
                          * scheme's default port; parts[0] begins with it */
+    const char *host;   /* canonical: see source/address.h */
 } dsapi_template_t;
 
 /**

@@ -253,7 +253,7 @@ static void send_for_all(dsapi_worker_t *w, op_e op)
 
 static void send_store(dsapi_worker_t *w, dsapi_job_t *job)
 {
-    const apr_array_header_t *store = job->source->store;
+    const apr_array_header_t *store = job->store;
     /* of each statement, of hold, and of finish */
     apr_interval_time_t limit = job->source->store_timeout * (store->nelts + 2);
 
@@ -276,8 +276,7 @@ static void send_finish(dsapi_worker_t *w)
     dsapi_job_t *job = w->storing;
 
     begin_batch(w);
-    dsapi_queue_finish(push_call(w), job->id, job->token, job->result,
-                       w->op_pool);
+    dsapi_job_put_finish(w->link, job, w->op_pool);
     dsapi_queue_commit(push_call(w), w->op_pool);
     send_batch(w, OP_FINISH, job, job->source->store_timeout);
 }
@@ -285,8 +284,7 @@ static void send_finish(dsapi_worker_t *w)
 static void send_fail(dsapi_worker_t *w, dsapi_job_t *job)
 {
     begin_query(w);
-    dsapi_queue_fail(push_call(w), job->id, job->token, job->error,
-                     job->retry_in, w->op_pool);
+    dsapi_job_put_fail(w->link, job, w->op_pool);
     send_batch(w, OP_FAIL, job, QUERY_LIMIT);
 }
 

@@ -155,6 +155,15 @@ END
 2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
 1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
+1 ~ DsapiProxy takes one argument ~ DsapiProxy
+1 ~ DsapiProxy: takes http://host:port or https://host:port ~ DsapiProxy proxy:3128
+1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy
+1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy/
+1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy:3128/x
+1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy socks5://proxy:3128
+1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy:99999
+1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://u:p@:3128
+2 ~ DsapiProxy: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiProxy http://proxy:3128\n</DsapiService>
 2 ~ DsapiDBWait not allowed in <Location> context ~ <Location "/w">\nDsapiDBWait 1s\n</Location>
 1 ~ DsapiSQL.*belongs into <DsapiRoute> ~ <DsapiSQL>\nSELECT 1\n</DsapiSQL>
 2 ~ DsapiConcurrency: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiConcurrency 5\n</VirtualHost>
@@ -313,7 +322,35 @@ END
 1 ~ DsapiFetch: .*fragment ~ DsapiFetch "https://x/#y"
 1 ~ DsapiFetch: .*blank or a control ~ DsapiFetch "https://x/a b"
 1 ~ DsapiFetch: .*hexadecimal digits ~ DsapiFetch "https://x/%zz"
-1 ~ DsapiFetch: takes \[GET\] "https:// ~ DsapiFetch PUT "https://x/"
+1 ~ DsapiFetch: takes \[GET\|POST\] "https:// ~ DsapiFetch PUT "https://x/"
+1 ~ DsapiFetch: .*host must be ~ DsapiFetch "http://[1::2::3]/"
+1 ~ DsapiFetchBody: takes one JSON text ~ DsapiFetchBody
+1 ~ DsapiFetchBody: put the JSON into single quotes ~ DsapiFetchBody a=b
+0 ~ DsapiFetchBody goes with DsapiFetch POST ~ DsapiFetch "https://x/"\nDsapiFetchBody '{}'
+0 ~ DsapiFetchBody: .*not JSON: line 1, column ~ DsapiFetch POST "https://x/"\nDsapiFetchBody '{:a}'
+0 ~ DsapiFetchBody: :a is not declared; add "DsapiParam a text" ~ DsapiFetch POST "https://x/"\nDsapiFetchBody '{"a":":a"}'
+1 ~ DsapiAllowHost: takes host names and addresses ~ DsapiAllowHost
+1 ~ DsapiAllowHost: 'http://x' is neither a host name nor an address ~ DsapiAllowHost y http://x
+1 ~ DsapiAllowHost: 'x:80' is neither ~ DsapiAllowHost x:80
+1 ~ DsapiAllowHost: '\*.x' is neither ~ DsapiAllowHost *.x
+1 ~ DsapiAllowHost: '10.0.0.0/8' is neither ~ DsapiAllowHost 10.0.0.0/8
+1 ~ DsapiAllowHost: 'x' is neither ~ DsapiAllowHost host=x
+1 ~ DsapiExpect: takes status=200,404 type= ~ DsapiExpect
+1 ~ DsapiExpect: status=304 must be a list such as 200,2xx,404 ~ DsapiExpect status=304
+1 ~ DsapiExpect: status=200,x must be ~ DsapiExpect status=200,x
+1 ~ DsapiExpect: type=json must be a list such as application/json ~ DsapiExpect type=json
+1 ~ DsapiExpect: pointer=body must be a JSON pointer such as /body ~ DsapiExpect pointer=body
+1 ~ DsapiExpect: 'code' is not known; known are status= type= pointer= ~ DsapiExpect code=200
+1 ~ DsapiExpect: '200' is not known ~ DsapiExpect 200
+1 ~ DsapiTimeout: takes a time, such as 30s, then connect= ~ DsapiTimeout
+1 ~ DsapiTimeout: takes a time with its unit ~ DsapiTimeout 30
+1 ~ DsapiTimeout: takes a time with its unit.*above 0 ~ DsapiTimeout 30s stall=0s
+1 ~ DsapiTimeout: takes a time with its unit ~ DsapiTimeout connect=1s
+1 ~ DsapiTimeout: '5s' is not known; after the time come connect= and stall= ~ DsapiTimeout 30s 5s
+1 ~ DsapiTimeout: '5s' is not known; after ~ DsapiTimeout 30s read=5s
+1 ~ DsapiUpstreamCA: cannot read /nowhere/ca.pem: ~ DsapiUpstreamCA /nowhere/ca.pem
+1 ~ DsapiUpstreamCA: /dev/null holds no certificate ~ DsapiUpstreamCA /dev/null
+1 ~ DsapiUpstreamCA: takes the path of a PEM file ~ DsapiUpstreamCA a=b
 0 ~ DsapiFetch: \{a\} is not declared; add "DsapiParam a text" ~ DsapiFetch "https://x/{a}"
 0 ~ DsapiFetch: \{a\} may be absent; declare it required ~ DsapiParam a text\nDsapiFetch "https://x/{a}"
 0 ~ DsapiSource.*'a': a source's parameters have no in= ~ DsapiParam a text in=query\nDsapiFetch "https://x/"
@@ -364,6 +401,9 @@ END
 1 ~ DsapiUpstreamLimit: takes a rate ~ DsapiUpstreamLimit 5/s burst=2
 1 ~ DsapiFreshFor: takes a time with its unit.*above 0 ~ DsapiFreshFor 0s
 END
+    DSAPI_EVIL=$'x\r\nX-More: y' refused 3 \
+        'DsapiHeader: takes "Name: value" without control characters' \
+        $'<DsapiService w "/w">\n<DsapiSource s>\nDsapiHeader "X: %{DSAPI_EVIL}"\n</DsapiSource>\n</DsapiService>'
     table '<DsapiService w "/w">' '</DsapiService>' <<'END'
 1 ~ <DsapiSource> takes a name ~ <DsapiSource>\n</DsapiSource>
 1 ~ <DsapiSource> takes a name ~ <DsapiSource "a b">\n</DsapiSource>

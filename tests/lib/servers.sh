@@ -665,8 +665,10 @@ END
 }
 
 srv_httpd_conf_services() {
-    local file name
+    local file name host=${upstream#*://}
 
+    [[ $host == \[* ]] || host=${host%%:*}
+    host=${host%%]*}
     cat <<END
 
 Define MODULES $(srv_quote "$SRV_MODULES")
@@ -675,6 +677,7 @@ Define HTTPD_DIR $(srv_quote "$httpd")
 Define CONNINFO $(srv_quote "$conninfo")
 Define UPSTREAM $(srv_quote "$upstream")
 Define HUNGERMAP_UPSTREAM $(srv_quote "$upstream")
+Define HUNGERMAP_ALLOW $(srv_quote "${host#\[}")
 LoadModule dsapi_module $(srv_quote "$BUILD/mod_dsapi.so")
 LogLevel notice dsapi:info
 END

@@ -47,6 +47,7 @@ static void make_source(rig_t *rig)
     dsapi_err_t *err = NULL;
     apr_array_header_t *params =
         apr_array_make(g_pool, 1, sizeof(dsapi_param_t *));
+    apr_array_header_t *hosts = apr_array_make(g_pool, 1, sizeof(dsapi_host_t));
     dsapi_param_t *key = apr_pcalloc(g_pool, sizeof(*key));
 
     key->name = "key";
@@ -60,14 +61,19 @@ static void make_source(rig_t *rig)
             apr_psprintf(g_pool, "http://127.0.0.1:%d/x/{key}", rig->stub),
             g_pool, g_pool),
         APR_SUCCESS);
+    APR_ARRAY_PUSH(hosts, dsapi_host_t) = (dsapi_host_t){"127.0.0.1", 1};
     rig->source = (dsapi_source_t){
         .name = "t/data",
         .params = params,
         .url = url,
+        .hosts = hosts,
+        .expect = dsapi_expect_make(g_pool),
         .headers = apr_array_make(g_pool, 1, sizeof(char *)),
         .store = store_of(STORE),
         .retry = {3, apr_time_from_msec(20), apr_time_from_msec(50)},
         .timeout = apr_time_from_sec(30),
+        .connect_timeout = apr_time_from_sec(30),
+        .stall_timeout = apr_time_from_sec(30),
         .store_timeout = apr_time_from_sec(30),
         .max_body_bytes = 1000000};
     rig->sources = apr_array_make(g_pool, 1, sizeof(dsapi_source_t *));

@@ -61,13 +61,20 @@ START_TEST(claim_gives_the_columns_of_a_job)
 
     dsapi_queue_claim(&call, sources(&one, &other), 16, apr_time_from_sec(90),
                       g_pool);
-    ck_assert_str_eq(shown(&call), "SELECT id, lease_token AS token, source, "
-                                   "params, "
-                                   "attempts, max_attempts, trace FROM "
+    ck_assert_str_eq(shown(&call), "SELECT j.id, j.lease_token AS token, "
+                                   "j.source, j.params, j.attempts, "
+                                   "j.max_attempts, j.trace, v.definition, "
+                                   "v.etag, v.last_modified FROM "
                                    "dsapi.claim($1::text[], $2::interval[], "
                                    "$3::integer[], $4::integer, "
-                                   "$5::interval)|{\"s/a\",\"s/\\\"b\"}|"
-                                   "{NULL,\"200000 microseconds\"}|"
+                                   "$5::interval) AS j LEFT JOIN LATERAL "
+                                   "(SELECT * FROM dsapi.validator "
+                                   "WHERE source = j.source AND "
+                                   "md5(params::text) = md5(j.params::text) "
+                                   "AND params = j.params LIMIT 1) AS v ON "
+                                   "true|"
+                                   "{\"s/a\",\"s/\\\"b\"}|{NULL,\"200000 "
+                                   "microseconds\"}|"
                                    "{NULL,\"4\"}|16|90000000 microseconds");
     dsapi_queue_claim(&call, sources(NULL, NULL), 0, 1, g_pool);
     ck_assert_str_eq(call.values[0], "{}");
@@ -194,8 +201,29 @@ START_TEST(reap_and_keep_name_the_sources)
 }
 END_TEST
 
+START_TEST(an_answer_is_remembered_and_kept)
+{
+    dsapi_call_t call;
+
+    dsapi_queue_remember(&call, "7", "abc", "\"1\"", NULL, g_pool);
+    ck_assert_str_eq(call.sql->text, "SELECT dsapi.remember($1::bigint, "
+                                     "$2::text, $3::text, $4::text)");
+    ck_assert_str_eq(call.values[2], "\"1\"");
+    ck_assert_ptr_null(call.values[3]);
+    dsapi_queue_keep_answer(&call, "7", "t", 500, NULL, "00ff", g_pool);
+    ck_assert_str_eq(call.sql->text, "SELECT dsapi.keep_answer($1::bigint, "
+                                     "$2::uuid, "
+                                     "$3::integer, "
+                                     "$4::text, decode($5, 'hex'))");
+    ck_assert_str_eq(call.values[2], "500");
+    ck_assert_ptr_null(call.values[3]);
+    ck_assert_str_eq(call.values[4], "00ff");
+}
+END_TEST
+
 UNIT_SUITE(source_queue, listen_names_the_channel,
            claim_gives_the_columns_of_a_job, heartbeat_has_ids_and_tokens,
            release_has_ids_and_tokens, a_transaction_begins_and_ends,
            a_limit_is_in_milliseconds, hold_and_finish_have_id_and_token,
-           fail_may_be_for_good, reap_and_keep_name_the_sources)
+           fail_may_be_for_good, reap_and_keep_name_the_sources,
+           an_answer_is_remembered_and_kept)

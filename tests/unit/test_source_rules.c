@@ -174,10 +174,18 @@ END_TEST
 
 static dsapi_response_t answer(int status, const char *type, const char *body)
 {
-    dsapi_response_t resp = {status, type, NULL, body, body ? strlen(body) : 0,
-                             NULL,   0};
+    return (dsapi_response_t){.status = status,
+                              .content_type = type,
+                              .body = body,
+                              .body_bytes = body ? strlen(body) : 0};
+}
 
-    return resp;
+static apr_status_t judge(dsapi_json_slice_t *pbody, int *pretry,
+                          dsapi_err_t **perr, const dsapi_response_t *resp)
+{
+    dsapi_expect_t expect = dsapi_expect_make(g_pool);
+
+    return dsapi_source_judge(pbody, pretry, perr, &expect, resp, g_pool);
 }
 
 /* @return the reason why an answer is not good; *pretry as judged */
@@ -188,8 +196,7 @@ static const char *refusal(int *pretry, const dsapi_response_t *resp,
     dsapi_err_t *err = NULL;
 
     *pretry = -1;
-    ck_assert_int_eq(dsapi_source_judge(&body, pretry, &err, resp, g_pool),
-                     DSAPI_EUNPROC);
+    ck_assert_int_eq(judge(&body, pretry, &err, resp), DSAPI_EUNPROC);
     ck_assert_str_eq(body.p, "untouched");
     ck_assert_int_eq(err->rv, DSAPI_EUNPROC);
     ck_assert_str_eq(err->code, code);
@@ -217,8 +224,7 @@ START_TEST(a_good_answer_is_its_document)
         dsapi_err_t *err = (dsapi_err_t *)g_pool;
         int retry = -1;
 
-        ck_assert_int_eq(dsapi_source_judge(&body, &retry, &err, &resp, g_pool),
-                         APR_SUCCESS);
+        ck_assert_int_eq(judge(&body, &retry, &err, &resp), APR_SUCCESS);
         ck_assert_ptr_eq(body.p, resp.body + 1);
         ck_assert_uint_eq(body.len_bytes, 6);
         ck_assert_int_eq(body.kind, DSAPI_JSON_ARRAY);
@@ -436,10 +442,76 @@ START_TEST(only_the_log_sees_the_text_around_a_mistake)
     dsapi_err_t *err = NULL;
     int retry;
 
-    dsapi_source_judge(&body, &retry, &err, &resp, g_pool);
+    judge(&body, &retry, &err, &resp);
     ck_assert_ptr_null(strstr(err->detail, "db.int"));
     ck_assert_ptr_nonnull(strstr(err->detail, "duplicate"));
     ck_assert_ptr_nonnull(strstr(err->internal, "db.int"));
+}
+END_TEST
+
+START_TEST(what_is_expected_is_good)
+{
+    dsapi_expect_t expect = dsapi_expect_make(g_pool);
+    dsapi_response_t resp = answer(404, "text/plain", "{\"a\":{\"b\":[1]}}");
+    dsapi_json_slice_t body;
+    dsapi_err_t *err = NULL;
+    int retry = -1;
+
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        DSAPI_EUNPROC);
+    dsapi_expect_add(&expect, &err, "status", "404", g_pool);
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        DSAPI_EUNPROC);
+    ck_assert_str_eq(err->detail, "the upstream answered text/plain, not JSON");
+    dsapi_expect_add(&expect, &err, "type", "text/*", g_pool);
+    dsapi_expect_add(&expect, &err, "pointer", "/a/b", g_pool);
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        APR_SUCCESS);
+    ck_assert_int_eq(retry, 0);
+    ck_assert_uint_eq(body.len_bytes, 3);
+    ck_assert_int_eq(strncmp(body.p, "[1]", 3), 0);
+}
+END_TEST
+
+START_TEST(what_is_not_expected_is_told)
+{
+    dsapi_expect_t expect = dsapi_expect_make(g_pool);
+    dsapi_response_t resp = answer(200, "text/html", "[]");
+    dsapi_json_slice_t body;
+    dsapi_err_t *err = NULL;
+    int retry = -1;
+
+    dsapi_expect_add(&expect, &err, "status", "201", g_pool);
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        DSAPI_EUNPROC);
+    ck_assert_str_eq(err->detail, "the upstream answered 200");
+    ck_assert_int_eq(retry, 0);
+    resp.status = 201;
+    dsapi_expect_add(&expect, &err, "type", "a/b,c/*", g_pool);
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        DSAPI_EUNPROC);
+    ck_assert_str_eq(err->detail, "the upstream answered text/html, not "
+                                  "a/b,c/*");
+    resp.content_type = NULL;
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        DSAPI_EUNPROC);
+    ck_assert_str_eq(err->detail, "the upstream answered no content type, not "
+                                  "a/b,c/*");
+    resp.content_type = "C/d; x=y";
+    dsapi_expect_add(&expect, &err, "pointer", "/x", g_pool);
+    dsapi_expect_add(&expect, &err, "pointer", "/y", g_pool);
+    ck_assert_int_eq(
+        dsapi_source_judge(&body, &retry, &err, &expect, &resp, g_pool),
+        DSAPI_EUNPROC);
+    ck_assert_str_eq(err->code, "upstream-shape");
+    ck_assert_str_eq(err->detail, "the upstream's answer has no /x,/y");
+    ck_assert_int_eq(retry, 1);
 }
 END_TEST
 
@@ -458,4 +530,5 @@ UNIT_SUITE(source_rules, the_bound_doubles_up_to_the_greatest,
            a_long_content_type_is_not_repeated,
            an_empty_answer_is_called_so_and_tried_again,
            a_broken_document_is_described_and_tried_again,
-           only_the_log_sees_the_text_around_a_mistake)
+           only_the_log_sees_the_text_around_a_mistake,
+           what_is_expected_is_good, what_is_not_expected_is_told)

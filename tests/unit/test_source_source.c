@@ -226,8 +226,49 @@ START_TEST(a_long_list_is_joined_in_time)
 }
 END_TEST
 
+START_TEST(a_body_is_filled_in)
+{
+    dsapi_source_t *source =
+        SOURCE("n int", "name text", "list text[]", "doc json");
+    const char *const values[] = {"7", "a\"b:\\", NULL, "{\"x\": [1]}"};
+
+    ck_assert_str_eq(dsapi_source_body(source, values, "{\"n\": 7}", g_pool),
+                     "{\"n\": 7}");
+    source->body = "{\":n\" : \":n\", \"b\": [\":name\", \":list\", "
+                   "\":doc\"],\"c\":\"n :n :n\",\"d\\\"\": \"\\\":n\", "
+                   "\"e\":\":\",\"f\":\"::n\",\"g\":\":n-m\"}";
+    ck_assert_str_eq(dsapi_source_body(source, values, "", g_pool),
+                     "{\":n\" : 7, \"b\": [\"a\\\"b:\\\\\", null, "
+                     "{\"x\": [1]}],\"c\":\"n :n :n\",\"d\\\"\": \"\\\":n\", "
+                     "\"e\":\":\",\"f\":\"::n\",\"g\":\":n-m\"}");
+    source->body = "\":n\"";
+    ck_assert_str_eq(dsapi_source_body(source, values, "", g_pool), "7");
+}
+END_TEST
+
+START_TEST(a_body_is_checked)
+{
+    const dsapi_source_t *source = SOURCE("n int");
+    dsapi_err_t *err = NULL;
+
+    ck_assert_int_eq(dsapi_source_body_check(&err, "[\":n\", {\":x\": 1}]",
+                                             source->params, g_pool),
+                     APR_SUCCESS);
+    ck_assert_ptr_null(err);
+    ck_assert_int_eq(dsapi_source_body_check(&err, "[\":n\", \":x\"]",
+                                             source->params, g_pool),
+                     DSAPI_ESYNTAX);
+    ck_assert_ptr_nonnull(strstr(err->detail, ":x is not declared"));
+    ck_assert_int_eq(
+        dsapi_source_body_check(&err, "[:n]", source->params, g_pool),
+        DSAPI_ESYNTAX);
+    ck_assert_ptr_nonnull(strstr(err->detail, "not JSON"));
+}
+END_TEST
+
 UNIT_SUITE(source_source, parameters_become_canonical,
            null_in_place_of_a_default_stays, every_mistake_is_told,
            values_are_read_back, a_default_that_came_later_counts,
            items_are_joined_by_commas, what_does_not_fit_any_more_is_an_error,
-           a_long_list_is_joined_in_time)
+           a_long_list_is_joined_in_time, a_body_is_filled_in,
+           a_body_is_checked)
