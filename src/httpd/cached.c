@@ -11,6 +11,7 @@
 #include <http_log.h>
 
 #include "route/cache.h"
+#include "route/etag.h"
 
 APLOG_USE_MODULE(dsapi);
 

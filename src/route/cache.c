@@ -14,9 +14,7 @@
  */
 #include "route/cache.h"
 
-#include <apr_escape.h>
 #include <apr_general.h>
-#include <apr_sha1.h>
 #include <apr_siphash.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
@@ -25,9 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ETAG_SIZE       35 /* two quotes, 32 digits, NUL */
-#define ETAG_BYTES      16 /* of the digest */
-#define SHA1_CHUNK      (1U << 30)
+#include "route/etag.h"
+
 #define CONDS           32
 #define EVICT_MAX       64 /* removals in one turn of the mutex */
 #define BUCKETS_MIN     64
@@ -108,31 +105,6 @@ static void *must_malloc(apr_size_t bytes)
     return mem;
 }
 
-static void etag_text(char *text, const char *content_type, const char *body,
-                      apr_size_t body_bytes)
-{
-    unsigned char digest[APR_SHA1_DIGESTSIZE];
-    apr_sha1_ctx_t sha;
-
-    apr_sha1_init(&sha);
-    /* with its NUL: no type and body run into another type and body */
-    apr_sha1_update_binary(&sha, (const unsigned char *)content_type,
-                           (unsigned int)strlen(content_type) + 1);
-    while (body_bytes) {
-        apr_size_t n = body_bytes < SHA1_CHUNK ? body_bytes : SHA1_CHUNK;
-
-        apr_sha1_update_binary(&sha, (const unsigned char *)body,
-                               (unsigned int)n);
-        body += n;
-        body_bytes -= n;
-    }
-    apr_sha1_final(digest, &sha);
-    text[0] = '"';
-    apr_escape_hex(text + 1, digest, ETAG_BYTES, 0, NULL);
-    text[ETAG_SIZE - 2] = '"';
-    text[ETAG_SIZE - 1] = '\0';
-}
-
 static apr_size_t size_of(const char *s)
 {
     return s ? strlen(s) + 1 : 0;
@@ -153,14 +125,15 @@ static const char *put_text(char **pto, const char *s)
 /* With one reference, the caller's. */
 static entry_t *entry_make(const dsapi_cache_answer_t *answer)
 {
-    char made[ETAG_SIZE];
+    char made[DSAPI_ETAG_SIZE];
     const char *etag = answer->etag;
     apr_size_t bytes;
     entry_t *entry;
     char *to;
 
     if (!etag) {
-        etag_text(made, answer->content_type, answer->body, answer->body_bytes);
+        dsapi_route_etag_text(made, answer->content_type, answer->body,
+                              answer->body_bytes);
         etag = made;
     }
     bytes = sizeof(*entry) + answer->body_bytes +
@@ -699,99 +672,4 @@ void dsapi_route_cache_stats(dsapi_cache_stats_t *pstats, dsapi_cache_t *cache)
     apr_thread_mutex_lock(cache->mutex);
     *pstats = cache->stats;
     apr_thread_mutex_unlock(cache->mutex);
-}
-
-/* ---- validators ---- */
-
-const char *dsapi_route_etag_make(const char *content_type, const char *body,
-                                  apr_size_t body_bytes, apr_pool_t *pool)
-{
-    char *text = apr_palloc(pool, ETAG_SIZE);
-
-    etag_text(text, content_type, body, body_bytes);
-    return text;
-}
-
-/* What stands between the quotes of an entity-tag, weak or strong, and where
- * it goes on; NULL: there is none. */
-static const char *opaque_tag(const char **pend, apr_size_t *plen,
-                              const char *s)
-{
-    const char *tag;
-
-    if (s[0] == 'W' && s[1] == '/') {
-        s += 2;
-    }
-    if (*s != '"') {
-        return NULL;
-    }
-    tag = ++s;
-    while ((unsigned char)*s > ' ' && *s != '"' && *s != 0x7f) {
-        s++;
-    }
-    if (*s != '"') {
-        return NULL;
-    }
-    *plen = (apr_size_t)(s - tag);
-    *pend = s + 1;
-    return tag;
-}
-
-/* Is what a client sent our tag, or our tag and a suffix of compression? */
-static int is_same_tag(const char *sent, apr_size_t sent_len, const char *ours,
-                       apr_size_t our_len)
-{
-    static const char *const ends[] = {"", "-gzip", "-br", "-zstd"};
-
-    if (sent_len < our_len || memcmp(sent, ours, our_len) != 0) {
-        return 0;
-    }
-    sent += our_len;
-    sent_len -= our_len;
-    for (apr_size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (sent_len == strlen(ends[i]) &&
-            memcmp(sent, ends[i], sent_len) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int dsapi_route_etag_matches(const char *if_none_match, const char *etag)
-{
-    const char *s = if_none_match;
-    const char *ours = NULL;
-    const char *end;
-    apr_size_t our_len = 0;
-
-    if (!s) {
-        return 0;
-    }
-    s += strspn(s, " \t");
-    if (*s == '*') {
-        return s[1 + strspn(s + 1, " \t")] == '\0';
-    }
-    if (etag) {
-        ours = opaque_tag(&end, &our_len, etag);
-    }
-    if (!ours) {
-        return 0;
-    }
-    for (;;) {
-        const char *tag;
-        apr_size_t len;
-
-        s += strspn(s, " \t,");
-        tag = opaque_tag(&end, &len, s);
-        if (!tag) {
-            return 0;
-        }
-        s = end + strspn(end, " \t");
-        if (*s && *s != ',') {
-            return 0;
-        }
-        if (is_same_tag(tag, len, ours, our_len)) {
-            return 1;
-        }
-    }
 }
