@@ -3,6 +3,7 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <string.h>
 
 #include "base/trace.h"
 
@@ -24,6 +25,39 @@ dsapi_job_t *dsapi_job_make(const dsapi_source_t *source,
     job->attempts = (int)apr_atoi64(dsapi_rows_value(NULL, rows, row, 4));
     job->trace = apr_pstrdup(pool, dsapi_rows_value(NULL, rows, row, 6));
     return job;
+}
+
+void dsapi_job_append(dsapi_job_t **plist, dsapi_job_t *job)
+{
+    while (*plist) {
+        plist = &(*plist)->next;
+    }
+    *plist = job;
+}
+
+void dsapi_job_drop(dsapi_job_t **plist, dsapi_job_t *job)
+{
+    while (*plist != job) {
+        plist = &(*plist)->next;
+    }
+    *plist = job->next;
+    apr_pool_destroy(job->pool);
+}
+
+dsapi_job_t *dsapi_job_in(dsapi_job_t *list, dsapi_phase_e phase)
+{
+    while (list && list->phase != phase) {
+        list = list->next;
+    }
+    return list;
+}
+
+dsapi_job_t *dsapi_job_of(dsapi_job_t *list, const char *id)
+{
+    while (list && strcmp(list->id, id) != 0) {
+        list = list->next;
+    }
+    return list;
 }
 
 static apr_uint32_t random_bits(void)

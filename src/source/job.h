@@ -47,6 +47,19 @@ dsapi_job_t *dsapi_job_make(const dsapi_source_t *source,
                             const dsapi_rows_t *rows, int row,
                             apr_pool_t *parent);
 
+/** Put a job at the end of a list. */
+void dsapi_job_append(dsapi_job_t **plist, dsapi_job_t *job);
+
+/** Take a job out of its list, and end it: its pool is destroyed, and so its
+ *  transfer. */
+void dsapi_job_drop(dsapi_job_t **plist, dsapi_job_t *job);
+
+/** @return the first job of a list in a phase; NULL: none is */
+dsapi_job_t *dsapi_job_in(dsapi_job_t *list, dsapi_phase_e phase);
+
+/** @return the job of a list with that id; NULL: none has it */
+dsapi_job_t *dsapi_job_of(dsapi_job_t *list, const char *id);
+
 /** The attempt has failed. @param error  copied; @param retry  0: never again;
  *  @param retry_after  what the upstream asked for; 0: nothing */
 void dsapi_job_fail(dsapi_job_t *job, const char *error, int retry,

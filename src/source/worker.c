@@ -3,24 +3,17 @@
 
 #include <apr_strings.h>
 #include <string.h>
-#include <time.h>
 
 #include "route/result.h"
 #include "source/client.h"
 #include "source/job.h"
+#include "source/link.h"
 #include "source/queue.h"
 #include "source/spare.h"
-
-/* How long between two tries to reach the database. */
-#define RECONNECT apr_time_from_sec(1)
 
 /* statement_timeout of the queue's own statements, so that a lock on its
  * tables leaves no trail of waiting backends. */
 #define QUERY_LIMIT apr_time_from_sec(5)
-
-/* How long a batch may take beyond its statement_timeout before the
- * connection is given up; connecting gets this alone. */
-#define ANSWER_GRACE apr_time_from_sec(10)
 
 /* How often the leases of lost workers are looked for. */
 #define REAP_EVERY apr_time_from_sec(2)
@@ -59,24 +52,18 @@ struct dsapi_worker_t {
     dsapi_job_t *jobs; /* in the order they were claimed */
     int njobs;
 
-    apr_pool_t *db_pool;
-    dsapi_db_t *db; /* NULL: not even connecting */
-    int connected;  /* and LISTENing, if listening */
+    dsapi_link_t *link;
     int listening;
     int told_lost; /* the administrator knows that the database is away */
-    apr_time_t connect_at;
     apr_time_t listen_at; /* where listening has failed */
 
-    op_e op; /* under way on db */
+    op_e op; /* under way on link */
     dsapi_job_t *op_job;
     apr_array_header_t *beat_ids; /* of OP_HEARTBEAT */
-    apr_pool_t *op_pool;
-    apr_array_header_t *calls;
-    dsapi_batch_t batch;
-    apr_time_t op_until;
-    dsapi_job_t *storing; /* its transaction is open */
+    apr_pool_t *op_pool;          /* the link's, of the batch */
+    dsapi_job_t *storing;         /* its transaction is open */
 
-    dsapi_spare_t *spare; /* for the time that db stores */
+    dsapi_spare_t *spare; /* for the time that link stores */
 
     int stopping;
     int notified; /* there may be something to claim */
@@ -87,15 +74,6 @@ struct dsapi_worker_t {
     op_e told_op;  /* whose error has been told last */
     char told_state[6];
 };
-
-/* All times here are of a clock that is never set. */
-static apr_time_t clock_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return apr_time_from_sec(t.tv_sec) + t.tv_nsec / 1000;
-}
 
 static void tell(const dsapi_worker_t *w, dsapi_event_e event,
                  const dsapi_job_t *job, const char *text)
@@ -116,10 +94,8 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
         APR_ARRAY_PUSH(w->names, const char *) =
             APR_ARRAY_IDX(config->sources, i, const dsapi_source_t *)->name;
     }
-    apr_pool_create(&w->db_pool, pool);
-    apr_pool_tag(w->db_pool, "dsapi_worker_db");
-    apr_pool_create(&w->op_pool, pool);
-    apr_pool_tag(w->op_pool, "dsapi_worker_op");
+    w->link = dsapi_link_make(config->conninfo, config->prepare, pool);
+    w->op_pool = dsapi_link_begin(w->link);
     w->spare = dsapi_spare_make(config->conninfo, config->prepare, pool);
     w->client = dsapi_client_make(config->user_agent, pool);
     return w->client ? w : NULL;
@@ -129,20 +105,11 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
 
 static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
 {
-    dsapi_job_t **link = &w->jobs;
-
-    while (*link && *link != job) {
-        link = &(*link)->next;
-    }
-    if (!*link) {
-        return;
-    }
-    *link = job->next;
-    w->njobs--;
     if (w->storing == job) {
         w->storing = NULL;
     }
-    apr_pool_destroy(job->pool); /* the transfer's, too */
+    dsapi_job_drop(&w->jobs, job);
+    w->njobs--;
 }
 
 /* One claimed row becomes a job. */
@@ -151,7 +118,6 @@ static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
     const char *name = dsapi_rows_value(NULL, rows, row, 2);
     const dsapi_source_t *source = NULL;
     dsapi_job_t *job;
-    dsapi_job_t **link = &w->jobs;
 
     for (int i = 0; i < w->names->nelts && !source; i++) {
         if (strcmp(APR_ARRAY_IDX(w->names, i, const char *), name) == 0) {
@@ -163,10 +129,7 @@ static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
         return; /* the claim asks for ours only */
     }
     job = dsapi_job_make(source, rows, row, w->pool);
-    while (*link) {
-        link = &(*link)->next;
-    }
-    *link = job;
+    dsapi_job_append(&w->jobs, job);
     w->njobs++;
     if (!w->stopping) { /* or else it is given back at once */
         tell(w, DSAPI_EVENT_CLAIMED, job, NULL);
@@ -190,50 +153,32 @@ static int end_transfers(dsapi_worker_t *w)
 
 /* The database */
 
-static void lose_db(dsapi_worker_t *w, const char *why)
+/* The connection is gone. An open transaction is gone with it, or committed:
+ * the store is begun anew, and finds out by the token. */
+static void lost_db(dsapi_worker_t *w, const char *why)
 {
     if (!w->told_lost) {
         tell(w, DSAPI_EVENT_DB_LOST, NULL, why);
         w->told_lost = 1;
     }
-    /* An open transaction is gone with its connection, or committed: the
-     * store is begun anew, and finds out by the token. */
     w->storing = NULL;
     w->op = OP_NONE;
     w->op_job = NULL;
-    w->connected = w->listening = 0;
-    w->db = NULL;
-    apr_pool_clear(w->op_pool);
-    apr_pool_clear(w->db_pool);
-    w->connect_at = clock_now() + RECONNECT;
+    w->listening = 0;
 }
 
 /* @return 1: connected */
 static int connect_db(dsapi_worker_t *w)
 {
-    dsapi_err_t *err = NULL;
-    apr_status_t rv = APR_SUCCESS;
+    const char *why;
+    apr_status_t rv = dsapi_link_connect(&why, w->link);
 
-    if (!w->db) {
-        if (clock_now() < w->connect_at) {
-            return 0;
-        }
-        apr_pool_clear(w->db_pool);
-        rv = dsapi_db_connect(&w->db, &err, w->config->conninfo, w->db_pool);
-        w->op_until = clock_now() + ANSWER_GRACE;
-    }
-    if (rv == APR_SUCCESS) {
-        rv = dsapi_db_connect_poll(w->db, &err, w->db_pool);
-    }
-    if (rv == APR_EINPROGRESS && clock_now() < w->op_until) {
-        return 0;
-    }
     if (rv != APR_SUCCESS) {
-        lose_db(w, err ? err->internal : "no answer while connecting");
+        if (rv != APR_EINPROGRESS) {
+            lost_db(w, why);
+        }
         return 0;
     }
-    dsapi_db_set_prepare(w->db, w->config->prepare);
-    w->connected = 1;
     w->told_lost = 0;
     w->notified = 1; /* whatever came while we were away */
     w->beat_at = w->reap_at = w->listen_at = 0;
@@ -244,13 +189,12 @@ static int connect_db(dsapi_worker_t *w)
 /* A new call in the batch that is being put together. */
 static dsapi_call_t *push_call(dsapi_worker_t *w)
 {
-    return apr_array_push(w->calls);
+    return dsapi_link_call(w->link);
 }
 
 static void begin_batch(dsapi_worker_t *w)
 {
-    apr_pool_clear(w->op_pool);
-    w->calls = apr_array_make(w->op_pool, 8, sizeof(dsapi_call_t));
+    w->op_pool = dsapi_link_begin(w->link);
 }
 
 /* A batch that is a transaction by itself. */
@@ -261,17 +205,14 @@ static void begin_query(dsapi_worker_t *w)
 }
 
 static void send_batch(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
-                       apr_interval_time_t timeout)
+                       apr_interval_time_t limit)
 {
-    dsapi_err_t *err;
+    const char *why;
 
-    w->batch.calls = (const dsapi_call_t *)w->calls->elts;
-    w->batch.ncalls = w->calls->nelts;
     w->op = op;
     w->op_job = job;
-    w->op_until = clock_now() + timeout + ANSWER_GRACE;
-    if (dsapi_db_send(w->db, &err, &w->batch, w->op_pool) != APR_SUCCESS) {
-        lose_db(w, err->internal);
+    if (dsapi_link_send(&why, w->link, limit) != APR_SUCCESS) {
+        lost_db(w, why);
     }
 }
 
@@ -284,7 +225,7 @@ static void send_for_all(dsapi_worker_t *w, op_e op)
 
     begin_query(w);
     dsapi_spare_call(push_call(w), &w->beat_ids, &need, w->op_pool);
-    w->beat_at = clock_now() + w->config->heartbeat;
+    w->beat_at = dsapi_link_clock() + w->config->heartbeat;
     send_batch(w, op, NULL, QUERY_LIMIT);
 }
 
@@ -340,23 +281,13 @@ static void send_claim(dsapi_worker_t *w, apr_time_t now)
     send_batch(w, OP_CLAIM, NULL, QUERY_LIMIT);
 }
 
-static dsapi_job_t *job_in(const dsapi_worker_t *w, dsapi_phase_e phase)
-{
-    dsapi_job_t *job = w->jobs;
-
-    while (job && job->phase != phase) {
-        job = job->next;
-    }
-    return job;
-}
-
 /* What concerns the connection itself. @return 1: it was sent */
 static int send_upkeep(dsapi_worker_t *w, apr_time_t now)
 {
     if (w->storing) {
         send_finish(w);
     }
-    else if (!dsapi_db_idle(w->db)) {
+    else if (!dsapi_db_idle(dsapi_link_db(w->link))) {
         begin_batch(w);
         dsapi_queue_rollback(push_call(w), w->op_pool);
         send_batch(w, OP_ROLLBACK, NULL, QUERY_LIMIT);
@@ -375,7 +306,7 @@ static int send_upkeep(dsapi_worker_t *w, apr_time_t now)
 /* The most urgent thing to ask of the database. @return 1: it was sent */
 static int send_next(dsapi_worker_t *w)
 {
-    apr_time_t now = clock_now();
+    apr_time_t now = dsapi_link_clock();
     dsapi_job_t *job;
 
     if (send_upkeep(w, now)) {
@@ -384,7 +315,7 @@ static int send_next(dsapi_worker_t *w)
     if (dsapi_spare_asked(w->spare)) {
         return 0; /* about these jobs: one at a time */
     }
-    if ((job = job_in(w, DSAPI_PHASE_FAIL))) {
+    if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_FAIL))) {
         send_fail(w, job);
     }
     else if (w->stopping && w->jobs) {
@@ -393,7 +324,7 @@ static int send_next(dsapi_worker_t *w)
     else if (w->jobs && now >= w->beat_at) {
         send_for_all(w, OP_HEARTBEAT);
     }
-    else if ((job = job_in(w, DSAPI_PHASE_STORE))) {
+    else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_STORE))) {
         send_store(w, job);
     }
     else if (!w->stopping && now >= w->reap_at) {
@@ -418,12 +349,9 @@ static int send_next(dsapi_worker_t *w)
 static void drop_gone(dsapi_worker_t *w, const apr_array_header_t *gone)
 {
     for (int i = 0; i < gone->nelts; i++) {
-        dsapi_job_t *job = w->jobs;
+        dsapi_job_t *job =
+            dsapi_job_of(w->jobs, APR_ARRAY_IDX(gone, i, const char *));
 
-        while (job &&
-               strcmp(job->id, APR_ARRAY_IDX(gone, i, const char *)) != 0) {
-            job = job->next;
-        }
         if (job && !w->stopping) {
             tell(w, DSAPI_EVENT_LOST, job, NULL);
         }
@@ -436,7 +364,7 @@ static void drop_gone(dsapi_worker_t *w, const apr_array_header_t *gone)
 /* There is something to be claimed in so long. */
 static void expect_job(dsapi_worker_t *w, apr_interval_time_t wait)
 {
-    apr_time_t due = clock_now() + (wait > 0 ? wait : 0);
+    apr_time_t due = dsapi_link_clock() + (wait > 0 ? wait : 0);
 
     if (due < w->claim_at) {
         w->claim_at = due;
@@ -597,8 +525,8 @@ static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         tell(w, DSAPI_EVENT_QUEUE, job, err->internal);
     }
     w->notified = 0;
-    w->claim_at = w->reap_at = w->listen_at = clock_now() + QUEUE_PAUSE;
-    w->beat_at = clock_now() + BEAT_PAUSE;
+    w->claim_at = w->reap_at = w->listen_at = dsapi_link_clock() + QUEUE_PAUSE;
+    w->beat_at = dsapi_link_clock() + BEAT_PAUSE;
     if (op == OP_FAIL) {
         drop_job(w, job); /* the lease will run out */
     }
@@ -606,7 +534,7 @@ static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         drop_all_jobs(w);
     }
     else if (op == OP_ROLLBACK) {
-        dsapi_db_break(w->db);
+        dsapi_db_break(dsapi_link_db(w->link));
     }
 }
 
@@ -627,18 +555,17 @@ static int poll_op(dsapi_worker_t *w)
 {
     dsapi_rows_t *rows;
     dsapi_err_t *err;
+    const char *why;
     op_e op = w->op;
     dsapi_job_t *job = w->op_job;
-    apr_status_t rv = dsapi_db_poll(&rows, &err, w->db, w->op_pool);
+    apr_status_t rv = dsapi_link_poll(&rows, &err, &why, w->link);
 
-    if (rv == APR_EINPROGRESS && clock_now() < w->op_until) {
+    if (rv == APR_EINPROGRESS) {
         return 0;
     }
-    if (rv == APR_EINPROGRESS ||
-        (rv == DSAPI_EDBDOWN && dsapi_db_consume(w->db) != APR_SUCCESS)) {
+    if (why) {
         count_broken_store(w);
-        lose_db(w, rv == DSAPI_EDBDOWN ? err->internal
-                                       : "no answer from the database");
+        lost_db(w, why);
         return 1;
     }
     w->op = OP_NONE;
@@ -655,20 +582,22 @@ static int poll_op(dsapi_worker_t *w)
 /* @return 1: something was done, so look again before waiting */
 static int step_db(dsapi_worker_t *w)
 {
+    dsapi_db_t *db = dsapi_link_db(w->link);
     const char *channel;
     const char *payload;
 
-    if (!w->connected) {
+    if (!dsapi_link_connected(w->link)) {
         return connect_db(w);
     }
     if (w->op != OP_NONE) {
         return poll_op(w);
     }
-    if (dsapi_db_consume(w->db) != APR_SUCCESS) {
-        lose_db(w, "the connection was closed");
+    if (dsapi_db_consume(db) != APR_SUCCESS) {
+        dsapi_link_close(w->link);
+        lost_db(w, "the connection was closed");
         return 1;
     }
-    while (dsapi_db_notification(&channel, &payload, w->db, w->op_pool)) {
+    while (dsapi_db_notification(&channel, &payload, db, w->op_pool)) {
         w->notified = 1;
     }
     return send_next(w);
@@ -689,7 +618,7 @@ static int is_storing(const dsapi_worker_t *w)
  * or (stopping) the first has been given up. @return 0: there is no need */
 static apr_time_t spare_due(const dsapi_worker_t *w)
 {
-    if (w->stopping && !w->connected) {
+    if (w->stopping && !dsapi_link_connected(w->link)) {
         return w->jobs ? 1 : 0;
     }
     if (!is_storing(w) || (w->njobs < 2 && !w->stopping)) {
@@ -705,7 +634,7 @@ static apr_time_t spare_due(const dsapi_worker_t *w)
 static int step_spare(dsapi_worker_t *w)
 {
     const apr_array_header_t *gone;
-    apr_time_t now = clock_now();
+    apr_time_t now = dsapi_link_clock();
     dsapi_job_t *but = w->op == OP_NONE ? w->storing : w->op_job;
     dsapi_spare_need_t need = {now, spare_due(w),     w->jobs,
                                but, w->config->lease, w->stopping};
@@ -731,8 +660,8 @@ static apr_time_t next_due(const dsapi_worker_t *w)
 {
     apr_time_t due = dsapi_spare_next(w->spare, spare_due(w));
 
-    if (!w->connected || w->op != OP_NONE) {
-        apr_time_t at = w->db ? w->op_until : w->connect_at;
+    if (!dsapi_link_connected(w->link) || w->op != OP_NONE) {
+        apr_time_t at = dsapi_link_due(w->link);
 
         return due > 0 ? earlier(due, at) : at;
     }
@@ -748,22 +677,23 @@ static apr_time_t next_due(const dsapi_worker_t *w)
 
 static void wait_for_more(dsapi_worker_t *w, apr_time_t until)
 {
-    apr_time_t now = clock_now();
+    apr_time_t now = dsapi_link_clock();
+    dsapi_db_t *db = dsapi_link_db(w->link);
     int fd = dsapi_spare_socket(w->spare);
     int write = fd >= 0 && dsapi_spare_wants_write(w->spare);
     apr_time_t due = fd >= 0 ? now + SPARE_WAIT : next_due(w);
     apr_interval_time_t wait = earlier(due, until) - now;
 
-    if (fd < 0 && w->db) {
-        fd = dsapi_db_socket(w->db);
-        write = dsapi_db_wants_write(w->db);
+    if (fd < 0 && db) {
+        fd = dsapi_db_socket(db);
+        write = dsapi_db_wants_write(db);
     }
     dsapi_client_wait(w->client, fd, write, wait > 0 ? wait : 0);
 }
 
 void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
 {
-    apr_time_t until = clock_now() + budget;
+    apr_time_t until = dsapi_link_clock() + budget;
 
     do {
         int busy = step_db(worker);
@@ -773,24 +703,25 @@ void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
         if (!busy) {
             wait_for_more(worker, until);
         }
-    } while (clock_now() < until);
+    } while (dsapi_link_clock() < until);
 }
 
 void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget)
 {
-    apr_time_t until = clock_now() + budget;
+    apr_time_t until = dsapi_link_clock() + budget;
     apr_time_t store_until = until - budget / 2;
-    int reachable = worker->connected;
+    int reachable = dsapi_link_connected(worker->link);
 
     worker->stopping = 1;
     for (dsapi_job_t *job = worker->jobs; job; job = job->next) {
         dsapi_job_abort(job);
     }
     while ((worker->jobs || worker->op != OP_NONE) && reachable &&
-           clock_now() < until) {
-        if (is_storing(worker) && clock_now() >= store_until) {
-            worker->told_lost = 1; /* it is not: we leave */
-            lose_db(worker, NULL); /* and its transaction is rolled back */
+           dsapi_link_clock() < until) {
+        if (is_storing(worker) && dsapi_link_clock() >= store_until) {
+            worker->told_lost = 1;          /* it is not: we leave */
+            dsapi_link_close(worker->link); /* and it is rolled back */
+            lost_db(worker, NULL);
         }
         if (!step_db(worker) && !step_spare(worker)) {
             wait_for_more(worker, is_storing(worker) ? store_until : until);
