@@ -156,7 +156,7 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
                                     const char **values)
 {
     dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
-    dsapi_cache_ask_t ask;
+    dsapi_cache_ask_t ask = {0};
     const dsapi_cache_entry_t *entry;
     dsapi_cache_lead_t *duty;
     apr_status_t rv;

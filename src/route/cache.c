@@ -1,7 +1,7 @@
 /*
  * The cache of responses: see cache.h.
  *
- * A slot stands for a key that has an entry, or a leader, or both. One mutex
+ * A slot stands for a key and stamp that has an entry, or a leader, or both. One mutex
  * guards the table, the list of use and those who wait. It is held for a
  * lookup in a chain of a few slots, for a copy of a key (not of a body) where
  * a slot is made, and for at most EVICT_MAX removals: microseconds, against
@@ -62,7 +62,8 @@ typedef struct asker_t {
     failure_t *failure; /* if DSAPI_CACHE_FAILED, referenced */
 } asker_t;
 
-/* A key; its bytes follow in the same allocation. */
+/* A key under one stamp; its bytes follow in the same allocation. Slots of one
+ * key are in one bucket, and at most one of them has an entry. */
 typedef struct slot_t {
     struct slot_t *next; /* in the bucket */
     struct slot_t *newer;
@@ -70,7 +71,8 @@ typedef struct slot_t {
     entry_t *entry;
     asker_t *waiting; /* the longest first; only if led */
     int led;
-    apr_uint64_t hash;
+    apr_uint64_t hash; /* of the key alone */
+    apr_uint64_t stamp;
     apr_size_t key_bytes;
     char key[];
 } slot_t;
@@ -90,6 +92,7 @@ struct dsapi_cache_t {
 struct dsapi_cache_lead_t {
     dsapi_cache_t *cache;
     slot_t *slot; /* NULL: over */
+    apr_uint64_t stamp;
     apr_pool_t *pool;
 };
 
@@ -123,7 +126,8 @@ static const char *put_text(char **pto, const char *s)
 }
 
 /* With one reference, the caller's. */
-static entry_t *entry_make(const dsapi_cache_answer_t *answer)
+static entry_t *entry_make(const dsapi_cache_answer_t *answer,
+                           apr_uint64_t stamp)
 {
     char made[DSAPI_ETAG_SIZE];
     const char *etag = answer->etag;
@@ -147,6 +151,7 @@ static entry_t *entry_make(const dsapi_cache_answer_t *answer)
     entry->stale_until = answer->stale_until;
     entry->pub.made = answer->made;
     entry->pub.fresh_until = answer->fresh_until;
+    entry->pub.stamp = stamp;
     entry->pub.content_type = put_text(&to, answer->content_type);
     entry->pub.etag = put_text(&to, etag);
     entry->pub.headers = put_text(&to, answer->headers);
@@ -242,14 +247,25 @@ static apr_thread_cond_t *cond_of(const dsapi_cache_t *cache,
     return cache->conds[(slot->hash >> 32) % CONDS];
 }
 
+/* The first slot of a key from this one on. */
+static slot_t *same_key(slot_t *slot, const void *key, apr_size_t key_bytes,
+                        apr_uint64_t hash)
+{
+    while (slot && (slot->hash != hash || slot->key_bytes != key_bytes ||
+                    memcmp(slot->key, key, key_bytes) != 0)) {
+        slot = slot->next;
+    }
+    return slot;
+}
+
 static slot_t *find_slot(dsapi_cache_t *cache, const dsapi_cache_ask_t *ask,
                          apr_uint64_t hash)
 {
-    slot_t *slot = *bucket_of(cache, hash);
+    slot_t *slot =
+        same_key(*bucket_of(cache, hash), ask->key, ask->key_bytes, hash);
 
-    while (slot && (slot->hash != hash || slot->key_bytes != ask->key_bytes ||
-                    memcmp(slot->key, ask->key, ask->key_bytes) != 0)) {
-        slot = slot->next;
+    while (slot && slot->stamp != ask->stamp) {
+        slot = same_key(slot->next, ask->key, ask->key_bytes, hash);
     }
     return slot;
 }
@@ -262,6 +278,7 @@ static slot_t *add_slot(dsapi_cache_t *cache, const dsapi_cache_ask_t *ask,
 
     memset(slot, 0, sizeof(*slot));
     slot->hash = hash;
+    slot->stamp = ask->stamp;
     slot->key_bytes = ask->key_bytes;
     memcpy(slot->key, ask->key, ask->key_bytes);
     slot->next = *bucket;
@@ -346,6 +363,28 @@ static int make_room(dsapi_cache_t *cache, apr_size_t bytes, entry_t **pdead)
     return cache->max_bytes - cache->stats.bytes >= bytes;
 }
 
+/* An entry takes the place of those of the same key; not of one that was made
+ * since, whose stamp is the newer one. @return 1: it does */
+static int replace_others(dsapi_cache_t *cache, const slot_t *slot,
+                          const entry_t *entry, entry_t **pdead)
+{
+    slot_t *next = *bucket_of(cache, slot->hash);
+    slot_t *other;
+
+    while ((other = same_key(next, slot->key, slot->key_bytes, slot->hash))) {
+        next = other->next;
+        if (other == slot || !other->entry) {
+            continue;
+        }
+        if (other->entry->pub.made > entry->pub.made) {
+            return 0;
+        }
+        drop_entry(cache, other, pdead);
+        tidy_slot(cache, other);
+    }
+    return 1;
+}
+
 static void store_entry(dsapi_cache_t *cache, slot_t *slot, entry_t *entry)
 {
     add_ref(&entry->refs);
@@ -355,19 +394,32 @@ static void store_entry(dsapi_cache_t *cache, slot_t *slot, entry_t *entry)
     cache->stats.entries++;
 }
 
-static int is_fresh(const entry_t *entry, apr_time_t now)
+apr_time_t dsapi_route_cache_as_of(const dsapi_cache_entry_t *entry,
+                                   const dsapi_cache_ask_t *ask)
+{
+    return ask->stamp && entry->stamp == ask->stamp &&
+                   ask->verified_at > entry->made
+               ? ask->verified_at
+               : entry->made;
+}
+
+static int is_fresh(const entry_t *entry, const dsapi_cache_ask_t *ask)
 {
     const dsapi_cache_entry_t *pub = &entry->pub;
+    apr_time_t as_of = dsapi_route_cache_as_of(pub, ask);
+    apr_interval_time_t life = pub->fresh_until - pub->made;
 
     /* A request is read before it gets here, so that an entry may be younger
      * than the request; but not by more than the entry's life. */
-    return now < pub->fresh_until &&
-           pub->made - now < pub->fresh_until - pub->made;
+    return ask->now < as_of + life && as_of - ask->now < life;
 }
 
-static int is_kept(const entry_t *entry, apr_time_t now)
+static int is_kept(const entry_t *entry, const dsapi_cache_ask_t *ask)
 {
-    return is_fresh(entry, now) || now < entry->stale_until;
+    apr_time_t as_of = dsapi_route_cache_as_of(&entry->pub, ask);
+
+    return is_fresh(entry, ask) ||
+           ask->now < entry->stale_until + (as_of - entry->pub.made);
 }
 
 /* ---- those who ask: all of this under the mutex, too ---- */
@@ -384,14 +436,14 @@ static void join(asker_t *me, dsapi_cache_t *cache,
         slot = add_slot(cache, ask, hash);
     }
     me->slot = slot;
-    if (slot->entry && is_fresh(slot->entry, ask->now)) {
+    if (slot->entry && is_fresh(slot->entry, ask)) {
         me->entry = use_entry(cache, slot);
         me->got = DSAPI_CACHE_HIT;
     }
     else if (!slot->led) {
         slot->led = 1;
         me->got = DSAPI_CACHE_LEAD;
-        if (slot->entry && !is_kept(slot->entry, ask->now)) {
+        if (slot->entry && !is_kept(slot->entry, ask)) {
             drop_entry(cache, slot, pdead);
         }
     }
@@ -488,7 +540,8 @@ static int settle(dsapi_cache_t *cache, slot_t *slot, entry_t *entry,
     apr_size_t cost = cost_of(slot, entry);
 
     drop_entry(cache, slot, pdead);
-    if (cost <= cache->max_bytes / 4) {
+    if (replace_others(cache, slot, entry, pdead) &&
+        cost <= cache->max_bytes / 4) {
         if (!make_room(cache, cost, pdead)) {
             return 0;
         }
@@ -581,7 +634,7 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
     }
     if (me.got == DSAPI_CACHE_LEAD) {
         *plead = apr_palloc(result_pool, sizeof(**plead));
-        **plead = (dsapi_cache_lead_t){cache, me.slot, result_pool};
+        **plead = (dsapi_cache_lead_t){cache, me.slot, ask->stamp, result_pool};
         apr_pool_cleanup_register(result_pool, *plead, give_up,
                                   apr_pool_cleanup_null);
     }
@@ -597,8 +650,11 @@ const dsapi_cache_entry_t *dsapi_route_cache_stale(dsapi_cache_t *cache,
     slot_t *slot;
 
     apr_thread_mutex_lock(cache->mutex);
-    slot = find_slot(cache, ask, hash);
-    if (slot && slot->entry && is_kept(slot->entry, ask->now)) {
+    slot = same_key(*bucket_of(cache, hash), ask->key, ask->key_bytes, hash);
+    while (slot && !slot->entry) {
+        slot = same_key(slot->next, ask->key, ask->key_bytes, hash);
+    }
+    if (slot && is_kept(slot->entry, ask)) {
         entry = use_entry(cache, slot);
         cache->stats.stale++;
     }
@@ -621,7 +677,7 @@ dsapi_route_cache_put(dsapi_cache_lead_t *lead,
 {
     dsapi_cache_t *cache = lead->cache;
     slot_t *slot = end_lead(lead);
-    entry_t *entry = entry_make(answer);
+    entry_t *entry = entry_make(answer, lead->stamp);
     int settled = !slot;
 
     while (!settled) {

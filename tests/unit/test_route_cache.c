@@ -43,7 +43,7 @@ static dsapi_cache_stats_t stats_of(dsapi_cache_t *cache)
 static dsapi_cache_ask_t ask_for(const char *key, apr_time_t now,
                                  apr_interval_time_t wait)
 {
-    dsapi_cache_ask_t ask = {key, strlen(key), now, wait};
+    dsapi_cache_ask_t ask = {key, strlen(key), now, wait, 0, 0};
 
     return ask;
 }
@@ -183,14 +183,14 @@ START_TEST(keys_are_bytes)
     dsapi_cache_t *cache = cache_of(64 * KIB);
 
     for (apr_size_t len = 0; len <= sizeof(bytes); len++) {
-        dsapi_cache_ask_t ask = {bytes, len, T(0), 0};
+        dsapi_cache_ask_t ask = {bytes, len, T(0), 0, 0, 0};
         got_t got = get_ask(cache, &ask);
 
         put(&got, bytes, len);
         leave(&got);
     }
     for (apr_size_t len = 0; len <= sizeof(bytes); len++) {
-        dsapi_cache_ask_t ask = {bytes, len, T(1), 0};
+        dsapi_cache_ask_t ask = {bytes, len, T(1), 0, 0, 0};
         got_t got = get_ask(cache, &ask);
 
         ck_assert_int_eq(got.what, DSAPI_CACHE_HIT);
@@ -669,7 +669,8 @@ static void *APR_THREAD_FUNC churn(apr_thread_t *thread, void *baton)
         char body[600];
         char key =
             (char)('a' + (seed = seed * 1103515245U + 12345) / 65536 % 9);
-        dsapi_cache_ask_t ask = {&key, 1, T(i % 40), i % 500};
+        dsapi_cache_ask_t ask = {
+            &key, 1, T(i % 40), i % 500, (apr_uint64_t)i / 100 % 3, T(i % 50)};
         got_t got = get_ask(crowd->cache, &ask);
 
         memset(body, key, sizeof(body));
@@ -710,8 +711,9 @@ START_TEST(threads_get_along)
                       (apr_uint64_t)THREADS * ROUNDS);
     ck_assert_uint_gt(stats.evicted, 0);
     /* nobody was left to lead for ever */
-    for (const char *key = "abcdefghi"; *key; key++) {
-        dsapi_cache_ask_t ask = {key, 1, T(100), 0};
+    for (int i = 0; i < 27; i++) {
+        dsapi_cache_ask_t ask = {&"abcdefghi"[i / 3], 1, T(100), 0,
+                                 (apr_uint64_t)i % 3, 0};
         got_t got = get_ask(crowd.cache, &ask);
 
         ck_assert_int_eq(got.what, DSAPI_CACHE_LEAD);
@@ -720,8 +722,6 @@ START_TEST(threads_get_along)
     ck_assert_uint_eq(stats_of(crowd.cache).bytes, 0);
 }
 END_TEST
-
-/* ---- validators ---- */
 
 UNIT_SUITE(route_cache, what_was_put_is_had,
            a_body_may_be_empty_and_an_etag_given, keys_are_bytes,
