@@ -18,6 +18,12 @@ const char *mod_dsapi_take_interval(const cmd_parms *cmd,
                                     apr_interval_time_t *pvalue,
                                     const char *value);
 
+/* cache_directives.c: of caching. */
+const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
+
 /* source_directives.c: of a section <DsapiSource>. */
 const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
