@@ -6,7 +6,8 @@
 #include <httpd.h>
 
 /** What they need, where any server declares a source or a cached route that
- *  depends on data: mod_watchdog and a database. @return 1; 0, logged: it has not got it */
+ *  depends on data: mod_watchdog and a database.
+ *  @return 1; 0, logged: they have not got it */
 int mod_dsapi_worker_check(apr_pool_t *ptemp, server_rec *main);
 
 /** Register with mod_watchdog what there is work for.

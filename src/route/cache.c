@@ -1,12 +1,12 @@
 /*
  * The cache of responses: see cache.h.
  *
- * A slot stands for a key and stamp that has an entry, or a leader, or both. One mutex
- * guards the table, the list of use and those who wait. It is held for a
- * lookup in a chain of a few slots, for a copy of a key (not of a body) where
- * a slot is made, and for at most EVICT_MAX removals: microseconds, against
- * the round trip of a query. Hashing, making entries and freeing them are
- * done outside. So one mutex for each part of the table would gain little,
+ * A slot stands for a key and stamp that has an entry, or a leader, or both.
+ * One mutex guards the table, the list of use and those who wait. It is held
+ * for a lookup in a chain of a few slots, for a copy of a key (not of a body)
+ * where a slot is made, and for at most EVICT_MAX removals: microseconds,
+ * against the round trip of a query. Hashing, making entries and freeing them
+ * are done outside. So one mutex for each part of the table would gain little,
  * and make the bound and the order of use inexact.
  *
  * Entries are counted by an atomic of their own: a reader that leaves takes

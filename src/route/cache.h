@@ -19,8 +19,8 @@
  *
  * Where data has versions, an ask bears a stamp: which versions of what the
  * answer depends on are the newest known, read before the answer is computed.
- * An entry is filed under its leader's stamp and lives, beyond its own time, for
- * as long as that is verified to be the newest. Another stamp is another
+ * An entry is filed under its leader's stamp and lives, beyond its own time,
+ * for as long as that is verified to be the newest. Another stamp is another
  * question, with a leader of its own, so that no answer to an earlier one is
  * taken for it; but its entry takes the place of the earlier one's, which until
  * then is there for dsapi_route_cache_stale.
@@ -114,8 +114,8 @@ dsapi_cache_t *dsapi_route_cache_make(apr_size_t max_bytes, apr_pool_t *pool);
  *
  * An entry is fresh before its fresh_until, and not if it was made in the
  * future by more than it lives (the clock was set back). Where its stamp has
- * been verified since, both times of its end are later by as much. One that was waited
- * for is a HIT even if it took longer to make than it lives.
+ * been verified since, both times of its end are later by as much. One that
+ * was waited for is a HIT even if it took longer to make than it lives.
  * @param pentry       out: the entry, if DSAPI_CACHE_HIT; good until
  *                     result_pool ends; else NULL
  * @param plead        out: the duty, if DSAPI_CACHE_LEAD; else NULL. Where
