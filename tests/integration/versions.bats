@@ -109,13 +109,13 @@ CONF
 # everywhere PATH FILTER VALUE: that is what every child of both answers, as
 # far as a dozen connections to each can tell
 everywhere() {
-    local i base
+    local i at
 
-    for base in "$BASE" "$SECOND"; do
+    for at in "$BASE" "$SECOND"; do
         for ((i = 0; i < 12; i++)); do
-            req GET "$base$1"
+            req GET "$at$1"
             [[ $status == 200 && $(json "$2") == "$3" ]] || {
-                echo "$base$1: $status $body, not $3"
+                echo "$at$1: $status $body, not $3"
                 return 1
             }
         done
@@ -125,12 +125,12 @@ everywhere() {
 # warm PATH [CURL ARGUMENT...]: until each of the two children of both httpds
 # has an answer of its own; prints what they were made with
 warm() {
-    local base path=$1
+    local at path=$1
 
     shift
-    for base in "$BASE" "$SECOND"; do
+    for at in "$BASE" "$SECOND"; do
         : >"$BATS_TEST_TMPDIR/made"
-        wait_until 30 two_made "$base$path" "$@" || return 1
+        wait_until 30 two_made "$at$path" "$@" || return 1
         sort -u "$BATS_TEST_TMPDIR/made"
     done
 }
@@ -250,12 +250,12 @@ all_watch() {
 
 # read_on FLOOR FILE: ask until FLOOR.end; never for less than FLOOR says
 read_on() {
-    local base floor sum n=0
+    local at floor sum n=0
 
     while [[ ! -e $1.end ]]; do
-        for base in "$BASE" "$SECOND"; do
+        for at in "$BASE" "$SECOND"; do
             floor=$(<"$1")
-            sum=$(curl -s "$base/v/sum?wait=0.0$((n++ % 9))" | jq .sum)
+            sum=$(curl -s "$at/v/sum?wait=0.0$((n++ % 9))" | jq .sum)
             echo "$sum" >>"$2"
             if [[ $sum -lt $floor ]]; then
                 echo "$sum, when $floor was known"
@@ -401,6 +401,21 @@ $(configuration)"
     [[ $(header Cache-Control) == 'public, max-age=1' ]]
     req GET /v/off
     [[ $status == 200 && -z $(header ETag) && -z $(header Cache-Control) ]]
+}
+
+@test "a virtual host with a database of its own has the time" {
+    local other
+
+    httpd_up third "$(configuration)
+<VirtualHost *>
+    DBDriver pgsql
+    DBDParams \"\${CONNINFO} options=-cwork_mem=8MB\"
+</VirtualHost>"
+    other=http://127.0.0.1:$(<"$DSAPI_DIR/third/port")
+    await_versions
+    req GET "$other/v/sum"
+    [[ $status == 200 && $(header ETag) == \"* ]]
+    httpd_stop third
 }
 
 # ---- while it can't be told ----

@@ -10,7 +10,7 @@
 
 static dsapi_cache_t *a_cache(void)
 {
-    dsapi_cache_t *cache = dsapi_route_cache_make(64 * 1024, g_pool);
+    dsapi_cache_t *cache = dsapi_route_cache_make(65536, g_pool);
 
     ck_assert_ptr_nonnull(cache);
     return cache;
