@@ -85,6 +85,82 @@ CREATE TABLE IF NOT EXISTS dsapi.schedule (
     error    text,                          -- of the tick that is due
     seen_at  timestamptz NOT NULL DEFAULT now()
 );
+-- Versions of stored data: what is under a name (and key) is what it was as
+-- long as its version is the same. A change adds a row, so that changes of one
+-- name never wait for each other, nor lock each other out; a version is the
+-- exclusive or of its rows, which is the same in whatever order they come, and
+-- when they are folded into one.
+CREATE TABLE IF NOT EXISTS dsapi.series_version (
+    xid     xid8   NOT NULL DEFAULT pg_current_xact_id(),
+    name    text   COLLATE "C" NOT NULL             -- 'service/series'
+            CHECK (octet_length(name) BETWEEN 1 AND 1000),
+    key     text[] COLLATE "C" NOT NULL DEFAULT '{}',   -- '{}': all of it
+    version bigint NOT NULL
+            DEFAULT hashtextextended(gen_random_uuid()::text, 0),
+    PRIMARY KEY (xid, name, key)
+) WITH (autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_vacuum_threshold = 200);
+CREATE INDEX IF NOT EXISTS series_version_name
+    ON dsapi.series_version (name, key);
+
+-- Announce, in the transaction that changes them, that the data of a name
+-- (and key) are others from its commit on. Whoever may write the data may say
+-- so (SECURITY DEFINER); once for a transaction, however often it is said.
+CREATE OR REPLACE FUNCTION dsapi.touch(p_name text,
+                                       VARIADIC p_key text[] DEFAULT '{}')
+RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+    -- a row of this xid is of this transaction, or of another server that
+    -- this database was restored from: then the version must change, too
+    INSERT INTO dsapi.series_version (name, key) VALUES (p_name, p_key)
+    ON CONFLICT (xid, name, key) DO UPDATE SET version = excluded.version;
+    SELECT pg_notify('dsapi_version', p_name);
+$$;
+
+-- For tables that are also written by hand:
+--     CREATE TRIGGER touch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
+--         ON … FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('…/…');
+CREATE OR REPLACE FUNCTION dsapi.touch_name()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    PERFORM dsapi.touch(TG_ARGV[0]);
+    RETURN NULL;
+END $$;
+
+-- The versions of those of the names that have changed since an earlier
+-- answer's "seen" ('0': of all that were ever touched); at least one row.
+-- Transactions commit in any order: what that snapshot did not see has an xid
+-- of its xmin or above. surplus: how many rows folding would save.
+CREATE OR REPLACE FUNCTION dsapi.versions(p_names text[], p_since xid8)
+RETURNS TABLE (seen xid8, name text, version bigint, surplus bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT pg_snapshot_xmin(pg_current_snapshot()), c.*
+      FROM (VALUES (1)) AS one
+      LEFT JOIN LATERAL (
+           SELECT v.name, bit_xor(v.version),
+                  count(*) - count(DISTINCT v.key)
+             FROM dsapi.series_version v
+            WHERE v.name IN (SELECT n.name FROM dsapi.series_version n
+                              WHERE n.xid >= p_since
+                                AND n.name = ANY (p_names))
+            GROUP BY v.name) AS c ON true
+$$;
+
+-- Make one row of several. Their versions stay, and nobody waits.
+CREATE OR REPLACE FUNCTION dsapi.fold_versions(p_name text)
+RETURNS void LANGUAGE sql AS $$
+    WITH old AS MATERIALIZED (
+        SELECT ctid FROM dsapi.series_version
+         WHERE name = p_name
+           AND key IN (SELECT key FROM dsapi.series_version
+                        WHERE name = p_name
+                        GROUP BY key HAVING count(*) > 1)
+           FOR UPDATE SKIP LOCKED),
+    gone AS (
+        DELETE FROM dsapi.series_version v USING old WHERE v.ctid = old.ctid
+        RETURNING v.key, v.version)
+    INSERT INTO dsapi.series_version (name, key, version)
+    SELECT p_name, key, bit_xor(version) FROM gone GROUP BY key
+$$;
 
 -- Put a job in the queue; where a live one has the same source and
 -- parameters, that one is the answer. Wakes the workers at commit.
@@ -331,20 +407,25 @@ BEGIN
     END IF;
 END $$;
 
--- End a held job well, in the transaction that stored its data.
+-- End a held job well, in the transaction that stored its data; that its
+-- source's data has changed is announced with it.
 CREATE OR REPLACE FUNCTION dsapi.finish(p_id bigint, p_token uuid,
                                         p_result json)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_source text;
 BEGIN
     UPDATE dsapi.job
        SET state = 'succeeded', result = p_result, error = NULL,
            finished_at = clock_timestamp(),
            lease_token = NULL, lease_until = NULL
-     WHERE id = p_id AND lease_token = p_token;
+     WHERE id = p_id AND lease_token = p_token
+    RETURNING source INTO v_source;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the lease of job % is lost', p_id
               USING ERRCODE = 'DS001';
     END IF;
+    PERFORM dsapi.touch(v_source);
 END $$;
 
 -- A job's errors with one more; the last five are kept.

@@ -419,3 +419,15 @@ BEGIN
       FROM seen LEFT JOIN had USING (name);
 END
 $$;
+
+-- Cached answers are made of these tables and of this file.
+CREATE OR REPLACE TRIGGER touch
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.country
+    FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
+CREATE OR REPLACE TRIGGER touch
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.area
+    FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
+CREATE OR REPLACE TRIGGER touch
+    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.observation
+    FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
+DO $$ BEGIN PERFORM dsapi.touch('foodsecurity/region'); END $$;

@@ -4,19 +4,29 @@
  * A key is everything that an answer depends on: the server (its database),
  * the route, the form, every bound value, the session's values, and, unless
  * the route is public, the user. So one user's answer is never another's.
+ *
+ * Where a route depends on data whose versions are known, its answer lives as
+ * long as they are the newest, and its validator is made of them: the same in
+ * all children and nodes, known without an answer, and weak, since two of them
+ * may have computed it to different bytes.
  */
 #include "httpd/actions.h"
 
 #include <apr_strings.h>
 #include <http_log.h>
 
+#include "httpd/versions.h"
 #include "route/cache.h"
+#include "route/etag.h"
 
 APLOG_USE_MODULE(dsapi);
 
-/* How long behind its end an answer may still be given where the database
- * fails. */
-#define STALE_FOR apr_time_from_sec(3600)
+/* A request's question to the cache. */
+typedef struct question_t {
+    dsapi_cache_ask_t ask;
+    int verified;            /* the versions of its data are the newest */
+    apr_size_t stable_bytes; /* of the key: the same in every process */
+} question_t;
 
 static dsapi_cache_t *cache; /* a child's; NULL: none could be made */
 
@@ -47,24 +57,28 @@ static void put_text(dsapi_buf_t *key, const char *text)
  * that others share. */
 static int is_private(const request_rec *r, const mod_dsapi_route_t *route)
 {
-    return route->cache_scope == MOD_DSAPI_CACHE_PRIVATE ||
-           (route->cache_scope == MOD_DSAPI_CACHE_AUTO &&
+    return route->caching.scope == MOD_DSAPI_CACHE_PRIVATE ||
+           (route->caching.scope == MOD_DSAPI_CACHE_AUTO &&
             (r->user || route->service->session->nelts > 0));
 }
 
-static apr_status_t make_key(dsapi_buf_t *key, dsapi_err_t **perr,
-                             request_rec *r, const mod_dsapi_route_t *route,
-                             const char **values)
+/* The versions are read here: before the answer is computed. */
+static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  const char **values, dsapi_format_e format)
 {
+    dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
     const server_rec *server = r->server;
+    dsapi_version_stamp_t stamp;
     const char **settings;
     apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    dsapi_buf_put(key, (const char *)&server, sizeof(void *));
-    dsapi_buf_put(key, (const char *)&route, sizeof(void *));
+    q->verified = mod_dsapi_versions_read(&stamp, r, route);
+    dsapi_buf_put(key, (const char *)&format, sizeof(format));
     for (int i = 0; i < route->params->nelts; i++) {
         put_text(key, values[i]);
     }
@@ -72,30 +86,75 @@ static apr_status_t make_key(dsapi_buf_t *key, dsapi_err_t **perr,
         put_text(key, settings[i + 1]);
     }
     put_text(key, is_private(r, route) ? r->user : NULL);
+    q->stable_bytes = key->len_bytes;
+    dsapi_buf_put(key, (const char *)&server, sizeof(void *));
+    dsapi_buf_put(key, (const char *)&route, sizeof(void *));
+    q->ask.key = key->data;
+    q->ask.key_bytes = key->len_bytes;
+    q->ask.now = r->request_time;
+    q->ask.wait = mod_dsapi_srv_of(r->server)->db_timeout;
+    q->ask.stamp = stamp.stamp;
+    q->ask.verified_at = stamp.verified_at;
     return APR_SUCCESS;
+}
+
+/* The validator of whatever these versions give; NULL: there may be newer
+ * ones. */
+static const char *version_etag(const request_rec *r,
+                                const mod_dsapi_route_t *route,
+                                const question_t *q)
+{
+    const char *of;
+
+    if (!q->verified) {
+        return NULL;
+    }
+    of = apr_psprintf(r->pool, "%" APR_UINT64_T_HEX_FMT " %s", q->ask.stamp,
+                      route->signature);
+    return apr_pstrcat(
+        r->pool, "W/",
+        dsapi_route_etag_make(of, q->ask.key, q->stable_bytes, r->pool), NULL);
+}
+
+static const char *seconds(const request_rec *r, const char *before,
+                           apr_interval_time_t time)
+{
+    return apr_psprintf(r->pool, "%s%" APR_INT64_T_FMT, before,
+                        (apr_int64_t)apr_time_sec(time));
 }
 
 void mod_dsapi_cache_control(request_rec *r, const mod_dsapi_route_t *route)
 {
     apr_table_setn(r->headers_out, "Cache-Control",
-                   apr_psprintf(r->pool, "%s, max-age=%" APR_INT64_T_FMT,
-                                is_private(r, route) ? "private" : "public",
-                                (apr_int64_t)apr_time_sec(route->cache_for)));
+                   route->cache_control[is_private(r, route)]);
 }
 
-/* What every answer of the route says to caches, and 304 where the client has
- * it already. */
+/* What every answer of the route says to caches. */
+static void say_caching(request_rec *r, const mod_dsapi_route_t *route,
+                        const char *etag)
+{
+    apr_table_setn(r->headers_out, "ETag", etag);
+    mod_dsapi_cache_control(r, route);
+}
+
+static int client_has(const request_rec *r, const char *etag)
+{
+    return dsapi_route_etag_matches(apr_table_get(r->headers_in, "If-None-"
+                                                                 "Match"),
+                                    etag);
+}
+
+/* An entry becomes the answer, or 304 where the client has it already. */
 static void use_entry(mod_dsapi_answer_t *answer, request_rec *r,
                       const mod_dsapi_route_t *route,
-                      const dsapi_cache_entry_t *entry)
+                      const dsapi_cache_entry_t *entry, const question_t *q)
 {
-    apr_int64_t age = apr_time_sec(r->request_time - entry->made);
+    apr_time_t as_of = dsapi_route_cache_as_of(entry, &q->ask);
+    apr_interval_time_t age = r->request_time - as_of;
 
-    apr_table_setn(r->headers_out, "ETag", entry->etag);
-    mod_dsapi_cache_control(r, route);
-    if (age > 0) {
-        apr_table_setn(r->headers_out, "Age",
-                       apr_psprintf(r->pool, "%" APR_INT64_T_FMT, age));
+    say_caching(r, route, entry->etag);
+    if (age >= apr_time_from_sec(1)) {
+        apr_table_setn(r->headers_out, "Age", seconds(r, "", age));
     }
     if (entry->headers) {
         apr_table_setn(r->headers_out, "Link", entry->headers);
@@ -103,40 +162,49 @@ static void use_entry(mod_dsapi_answer_t *answer, request_rec *r,
     answer->type = entry->content_type;
     answer->body = entry->body;
     answer->body_bytes = entry->body_bytes;
-    answer->status =
-        dsapi_route_etag_matches(apr_table_get(r->headers_in, "If-None-Match"),
-                                 entry->etag)
-            ? HTTP_NOT_MODIFIED
-        : route->status ? route->status
-                        : HTTP_OK;
+    answer->status = client_has(r, entry->etag) ? HTTP_NOT_MODIFIED
+                     : route->status            ? route->status
+                                                : HTTP_OK;
+}
+
+/* An entry whose data may have changed: it says so, and how old it is. */
+static void use_unverified(mod_dsapi_answer_t *answer, request_rec *r,
+                           const mod_dsapi_route_t *route,
+                           const dsapi_cache_entry_t *entry,
+                           const question_t *q)
+{
+    apr_interval_time_t life = entry->fresh_until - entry->made;
+    apr_time_t end = dsapi_route_cache_as_of(entry, &q->ask) + life;
+
+    apr_table_setn(r->headers_out, "Age", "0"); /* unless it is more */
+    apr_table_setn(r->headers_out, "Cache-Status",
+                   seconds(r, "mod_dsapi; hit; ttl=", end - q->ask.now));
+    use_entry(answer, r, route, entry, q);
 }
 
 /* An older answer in the place of an error that is the database's. */
 static int use_stale(mod_dsapi_answer_t *answer, request_rec *r,
-                     const mod_dsapi_route_t *route,
-                     const dsapi_cache_ask_t *ask, apr_status_t rv)
+                     const mod_dsapi_route_t *route, const question_t *q,
+                     apr_status_t rv)
 {
     const dsapi_cache_entry_t *entry;
 
     if (rv != DSAPI_EDBDOWN && rv != DSAPI_EBUSY && rv != DSAPI_ETIMEOUT) {
         return 0;
     }
-    entry = dsapi_route_cache_stale(cache, ask, r->pool);
+    entry = dsapi_route_cache_stale(cache, &q->ask, r->pool);
     if (!entry) {
         return 0;
     }
-    apr_table_setn(
-        r->headers_out, "Cache-Status",
-        apr_psprintf(r->pool, "mod_dsapi; hit; ttl=%" APR_INT64_T_FMT,
-                     (apr_int64_t)apr_time_sec(entry->fresh_until - ask->now)));
-    use_entry(answer, r, route, entry);
+    use_unverified(answer, r, route, entry, q);
     return 1;
 }
 
 /* This thread computes the answer, for itself and all who wait. */
 static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                          request_rec *r, const mod_dsapi_route_t *route,
-                         const char **values, dsapi_cache_lead_t *duty)
+                         const char **values, const question_t *q,
+                         dsapi_cache_lead_t *duty)
 {
     dsapi_cache_answer_t made = {0};
     apr_status_t rv;
@@ -154,12 +222,44 @@ static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     made.body_bytes = answer->buf->len_bytes;
     made.content_type = answer->type;
     made.etag = apr_table_get(r->headers_out, "ETag"); /* of @etag */
+    if (!made.etag) {
+        made.etag = version_etag(r, route, q); /* NULL: of the bytes */
+    }
     made.headers = apr_table_get(r->headers_out, "Link");
     made.made = r->request_time;
-    made.fresh_until = made.made + route->cache_for;
-    made.stale_until = made.fresh_until + STALE_FOR;
-    use_entry(answer, r, route, dsapi_route_cache_put(duty, &made));
+    made.fresh_until = made.made + route->caching.life;
+    made.stale_until = made.fresh_until + route->caching.stale;
+    use_entry(answer, r, route, dsapi_route_cache_put(duty, &made), q);
     return APR_SUCCESS;
+}
+
+/* The client has what an answer of these versions would be, and says so by
+ * its validator ("*" does not): no need to make one. */
+static int is_unchanged(mod_dsapi_answer_t *answer, request_rec *r,
+                        const mod_dsapi_route_t *route, const question_t *q)
+{
+    const char *sent = apr_table_get(r->headers_in, "If-None-Match");
+    const char *etag =
+        sent && strchr(sent, '"') ? version_etag(r, route, q) : NULL;
+
+    if (!etag || !client_has(r, etag)) {
+        return 0;
+    }
+    say_caching(r, route, etag);
+    answer->status = HTTP_NOT_MODIFIED;
+    return 1;
+}
+
+static void use_hit(mod_dsapi_answer_t *answer, request_rec *r,
+                    const mod_dsapi_route_t *route,
+                    const dsapi_cache_entry_t *entry, const question_t *q)
+{
+    if (route->nversions > 0 && !q->verified) {
+        use_unverified(answer, r, route, entry, q);
+    }
+    else {
+        use_entry(answer, r, route, entry, q);
+    }
 }
 
 apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
@@ -167,8 +267,7 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
                                     const mod_dsapi_route_t *route,
                                     const char **values)
 {
-    dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
-    dsapi_cache_ask_t ask;
+    question_t q;
     const dsapi_cache_entry_t *entry;
     dsapi_cache_lead_t *duty;
     apr_status_t rv;
@@ -176,21 +275,17 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
     if (!cache) {
         return mod_dsapi_query(answer, perr, r, route, values);
     }
-    dsapi_buf_put(key, (const char *)&answer->format, sizeof(answer->format));
-    rv = make_key(key, perr, r, route, values);
-    if (rv != APR_SUCCESS) {
+    rv = make_question(&q, perr, r, route, values, answer->format);
+    if (rv != APR_SUCCESS || is_unchanged(answer, r, route, &q)) {
         return rv;
     }
-    ask.key = key->data;
-    ask.key_bytes = key->len_bytes;
-    ask.now = r->request_time;
-    ask.wait = mod_dsapi_srv_of(r->server)->db_timeout;
-    switch (dsapi_route_cache_get(&entry, &duty, perr, cache, &ask, r->pool)) {
+    switch (
+        dsapi_route_cache_get(&entry, &duty, perr, cache, &q.ask, r->pool)) {
     case DSAPI_CACHE_HIT:
-        use_entry(answer, r, route, entry);
+        use_hit(answer, r, route, entry, &q);
         return APR_SUCCESS;
     case DSAPI_CACHE_LEAD:
-        rv = lead(answer, perr, r, route, values, duty);
+        rv = lead(answer, perr, r, route, values, &q, duty);
         break;
     case DSAPI_CACHE_FAILED:
         rv = (*perr)->rv;
@@ -199,7 +294,7 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
         rv = mod_dsapi_query(answer, perr, r, route, values);
         break;
     }
-    return rv != APR_SUCCESS && use_stale(answer, r, route, &ask, rv)
+    return rv != APR_SUCCESS && use_stale(answer, r, route, &q, rv)
                ? APR_SUCCESS
                : rv;
 }

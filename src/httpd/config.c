@@ -6,6 +6,7 @@
 
 #include "base/args.h"
 #include "httpd/dbpool.h"
+#include "httpd/versions.h"
 #include "httpd/worker.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -60,8 +61,8 @@ static void settle_defaults(mod_dsapi_srv_t *srv)
 #undef MEMBER
 }
 
-static const mod_dsapi_source_t *find_source(const mod_dsapi_service_t *service,
-                                             const char *name)
+const mod_dsapi_source_t *
+mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name)
 {
     for (int i = 0; i < service->sources->nelts; i++) {
         const mod_dsapi_source_t *source =
@@ -216,7 +217,7 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
         return NULL;
     }
     route->list_index = -1;
-    route->source = find_source(route->service, route->source_name);
+    route->source = mod_dsapi_find_source(route->service, route->source_name);
     if (!route->source) {
         return apr_psprintf(pool,
                             "there is no <DsapiSource %s> in the service '%s'",
@@ -274,20 +275,32 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
         for (int j = 0; j < service->routes->nelts; j++) {
             mod_dsapi_route_t *route =
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
+            const ap_directive_t *where = route->action_directive;
             const char *mistake = settle_route(route, pconf);
 
             make_preamble(route, pconf);
+            if (!mistake) {
+                mistake = mod_dsapi_versions_settle(&where, route, pconf);
+            }
             if (mistake) {
                 ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                             "DSAPI0001: %s, line %d: %s: %s",
-                             route->action_directive->filename,
-                             route->action_directive->line_num,
-                             route->action_directive->directive, mistake);
+                             "DSAPI0001: %s, line %d: %s: %s", where->filename,
+                             where->line_num, where->directive, mistake);
                 ok = 0;
             }
         }
     }
     return ok;
+}
+
+/* Do the requests of two servers go to the same database? */
+static int same_database(apr_pool_t *ptemp, const server_rec *s,
+                         const server_rec *other)
+{
+    const char *a = mod_dsapi_dbd_argument(ptemp, s, "DBDParams");
+    const char *b = mod_dsapi_dbd_argument(ptemp, other, "DBDParams");
+
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -297,11 +310,13 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     int ok = 1;
 
     (void)plog;
+    mod_dsapi_versions_begin(pconf);
     for (server_rec *s = main; s; s = s->next) {
         mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
 
         settle_defaults(srv);
         ok &= mod_dsapi_db_check(ptemp, s);
+        srv->watched = same_database(ptemp, s, main);
         if (s != main && srv->services == first->services) {
             srv->bases = first->bases;
             continue;

@@ -53,7 +53,27 @@ typedef struct mod_dsapi_srv_t {
                                      the main server's */
     _Atomic(void *) gate;         /* a child's: see dbpool.c */
     dsapi_trie_t *bases;          /* NULL before check_config */
+    int watched; /* its database is the one whose versions are known */
 } mod_dsapi_srv_t;
+
+/* DsapiCache, in a service or a route. */
+typedef struct mod_dsapi_caching_t {
+    int set;
+    apr_interval_time_t life;  /* 0: not cached */
+    apr_interval_time_t stale; /* so long behind its end an answer may still be
+                                  given where the database fails */
+    enum {
+        MOD_DSAPI_CACHE_AUTO, /* private where the request has a user */
+        MOD_DSAPI_CACHE_PUBLIC,
+        MOD_DSAPI_CACHE_PRIVATE
+    } scope;
+} mod_dsapi_caching_t;
+
+/* DsapiDependsOn, in a service or a route. */
+typedef struct mod_dsapi_depends_t {
+    ap_directive_t *directive; /* NULL: not set */
+    apr_array_header_t *names; /* of const char *; empty: Off */
+} mod_dsapi_depends_t;
 
 /* A value that SQL reads as current_setting('dsapi.<name>', true). */
 typedef struct mod_dsapi_session_t {
@@ -72,6 +92,8 @@ typedef struct mod_dsapi_service_t {
     apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
     apr_array_header_t *sources; /* of mod_dsapi_source_t * */
     apr_array_header_t *session; /* of mod_dsapi_session_t */
+    mod_dsapi_caching_t caching; /* of its routes that set none */
+    mod_dsapi_depends_t depends;
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
 
@@ -127,13 +149,15 @@ typedef struct mod_dsapi_route_t {
     int write;   /* DsapiWrite; -1: not set */
     dsapi_shape_e shape;
     int shape_set;
-    apr_interval_time_t cache_for; /* DsapiCache; 0: not cached */
-    enum {
-        MOD_DSAPI_CACHE_AUTO, /* private where the request has a user */
-        MOD_DSAPI_CACHE_PUBLIC,
-        MOD_DSAPI_CACHE_PRIVATE
-    } cache_scope;
-    int page_size; /* DsapiPage; 0: the answer is not paged */
+    mod_dsapi_caching_t caching; /* its own; from check_config on, or else
+                                    the service's */
+    mod_dsapi_depends_t depends;
+    const int *versions; /* of what it depends on: indexes (versions.h) */
+    int nversions;
+    const char *cache_control[2]; /* of a cached route: public, private */
+    const char *signature; /* of a cached route: text that changes with what
+                              it is configured to answer */
+    int page_size;         /* DsapiPage; 0: the answer is not paged */
     int page_max;
     int limit_index; /* of :limit and :offset, where it is paged */
     int offset_index;
@@ -188,6 +212,10 @@ mod_dsapi_srv_t *mod_dsapi_srv_of(const server_rec *s);
  */
 int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *main);
+
+/** @return a service's source by its short name; NULL */
+const mod_dsapi_source_t *
+mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name);
 
 /** @return what a server's mod_dbd is told by a directive (DBDriver,
  *  DBDParams): its virtual host's, or else the main server's; NULL */

@@ -250,31 +250,6 @@ static const char *take_db_timeout(const cmd_parms *cmd,
                                                 : mistake;
 }
 
-static const char *set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
-                             const apr_array_header_t *args)
-{
-    const char *scope = args->nelts == 2 ? mod_dsapi_word(args, 1) : "";
-    const char *mistake = mod_dsapi_take_interval(
-        cmd, &section->route->cache_for, mod_dsapi_word(args, 0));
-
-    if (mistake) {
-        return mistake;
-    }
-    if (section->route->cache_for < apr_time_from_sec(1)) {
-        return mod_dsapi_fail(cmd, "takes a second at least");
-    }
-    if (scope && strcmp(scope, "public") == 0) {
-        section->route->cache_scope = MOD_DSAPI_CACHE_PUBLIC;
-    }
-    else if (scope && strcmp(scope, "private") == 0) {
-        section->route->cache_scope = MOD_DSAPI_CACHE_PRIVATE;
-    }
-    else if (!scope || *scope) {
-        return mod_dsapi_fail(cmd, "takes a time, and public or private");
-    }
-    return NULL;
-}
-
 static const char *set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
                             const apr_array_header_t *args)
 {
@@ -637,10 +612,15 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
           "is rows, row, value or none",
           "Shape of the answer (rows|row|value|none; default rows)"),
-    INNER("DsapiCache", IN_ROUTE, 1, 2, set_cache,
-          "takes a time, and public or private",
+    INNER("DsapiCache", IN_SERVICE | IN_ROUTE, 1, 3, mod_dsapi_set_cache,
+          "takes a time, public or private, and stale=time; or Off",
           "Keeps a GET route's answer for a time (1s at least), public or "
-          "private (default: private where the request has a user)"),
+          "private (default: private where the request has a user), and "
+          "stale= how much longer for when the database fails (default 1h); "
+          "in a service: of its routes"),
+    INNER("DsapiDependsOn", IN_SERVICE | IN_ROUTE, 1, 64, mod_dsapi_set_depends,
+          "takes names of data, such as a source's; or Off",
+          "What cached answers are made of: they live until it changes"),
     INNER("DsapiPage", IN_ROUTE, 1, 2, set_page,
           "takes the size of a page and its largest: 50 max=500",
           "Declares :limit and :offset, and links the pages (size of a page, "

@@ -35,6 +35,12 @@ const char *mod_dsapi_add_query_file(cmd_parms *cmd,
 const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,
                                    const char *text);
 
+/* cache_directives.c: of caching. */
+const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
+
 /* source_directives.c: of a section <DsapiSource>. */
 const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);

@@ -105,7 +105,7 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
             break;
         case MOD_DSAPI_QUERY:
         case MOD_DSAPI_NO_ACTION:
-            rv = route->cache_for > 0
+            rv = route->caching.life > 0
                      ? mod_dsapi_cached_query(&answer, &err, r, route, values)
                      : mod_dsapi_query(&answer, &err, r, route, values);
             break;

@@ -10,6 +10,7 @@
 
 #include "base/args.h"
 #include "httpd/directives.h"
+#include "httpd/versions.h"
 #include "source/schedule.h"
 
 /* The arguments of a container, without the '>' at their end; NULL where there
@@ -346,9 +347,7 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     const char *mistake;
     dsapi_err_t *err;
 
-    if (route->cache_for > 0 &&
-        (strcmp(route->method, "GET") != 0 ||
-         route->action != MOD_DSAPI_QUERY || route->write == 1)) {
+    if (route->caching.life > 0 && !mod_dsapi_cacheable(route)) {
         return "DsapiCache goes with GET and SQL that changes nothing";
     }
     mistake = declare_page(cmd, route);

@@ -96,7 +96,7 @@ static apr_status_t begin(stream_t *st)
         }
     }
     mod_dsapi_succeed(answer, r, st->route, st->values, &st->columns, 1);
-    if (st->route->cache_for > 0) {
+    if (st->route->caching.life > 0) {
         mod_dsapi_cache_control(r, st->route);
     }
     if (answer->duty) {

@@ -7,7 +7,9 @@
 #include <mod_watchdog.h>
 
 #include "httpd/config.h"
+#include "httpd/versions.h"
 #include "source/client.h"
+#include "source/watch.h"
 #include "source/worker.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -32,15 +34,22 @@ APLOG_USE_MODULE(dsapi);
 
 #define USER_AGENT "mod_dsapi (Apache httpd"
 
-/* One a child; used by the watchdog's thread only, but for stopping. */
+/* One a child; used by the worker's thread only, but for stopping. */
 static struct {
     dsapi_worker_config_t config;
     server_rec *server;
     apr_pool_t *pool;
     dsapi_worker_t *worker;
     volatile apr_uint32_t stopping;
-    volatile apr_uint32_t alive; /* the thread may be at work */
+    volatile apr_uint32_t alive; /* threads that may be at work */
 } self;
+
+/* One a child, too; used by the watcher's thread only. */
+static struct {
+    dsapi_watch_config_t config;
+    apr_pool_t *pool;
+    dsapi_watch_t *watch;
+} watcher;
 
 static void log_event(void *baton, dsapi_event_e event, const char *source,
                       const char *id, const char *text)
@@ -103,7 +112,7 @@ static void log_event(void *baton, dsapi_event_e event, const char *source,
 }
 
 /* The watchdog's thread enters, comes by, and leaves. */
-static apr_status_t watch(int state, void *data, apr_pool_t *pool)
+static apr_status_t work(int state, void *data, apr_pool_t *pool)
 {
     (void)data;
     (void)pool;
@@ -115,7 +124,7 @@ static apr_status_t watch(int state, void *data, apr_pool_t *pool)
             ap_log_error(APLOG_MARK, APLOG_CRIT, 0, self.server,
                          "DSAPI0013: worker: the HTTP client cannot start; no "
                          "jobs are taken");
-            apr_atomic_set32(&self.alive, 0);
+            apr_atomic_dec32(&self.alive);
         }
     }
     else if (!self.worker) {
@@ -126,10 +135,57 @@ static apr_status_t watch(int state, void *data, apr_pool_t *pool)
         dsapi_worker_stop(self.worker, STOP_BUDGET);
         self.worker = NULL;
         apr_pool_destroy(self.pool);
-        apr_atomic_set32(&self.alive, 0);
+        apr_atomic_dec32(&self.alive);
     }
     else {
         dsapi_worker_turn(self.worker, TURN_BUDGET);
+    }
+    return APR_SUCCESS;
+}
+
+static void log_watch(void *baton, dsapi_watch_event_e event, const char *text)
+{
+    server_rec *s = baton;
+
+    switch (event) {
+    case DSAPI_WATCH_CONNECTED:
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "DSAPI0035: data versions: connected to the database");
+        break;
+    case DSAPI_WATCH_LOST:
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "DSAPI0036: data versions are not known, and cached "
+                     "answers live for their time only: no database: %s",
+                     text);
+        break;
+    case DSAPI_WATCH_SQL:
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DSAPI0037: data versions: %s", text);
+        break;
+    }
+}
+
+/* As work; the watcher's thread. */
+static apr_status_t watch_versions(int state, void *data, apr_pool_t *pool)
+{
+    (void)data;
+    (void)pool;
+    if (state == AP_WATCHDOG_STATE_STARTING) {
+        apr_pool_create(&watcher.pool, NULL);
+        apr_pool_tag(watcher.pool, "mod_dsapi_watch");
+        watcher.watch = dsapi_watch_make(&watcher.config, watcher.pool);
+    }
+    else if (!watcher.watch) {
+        return APR_SUCCESS;
+    }
+    else if (state == AP_WATCHDOG_STATE_STOPPING ||
+             apr_atomic_read32(&self.stopping)) {
+        watcher.watch = NULL;
+        apr_pool_destroy(watcher.pool);
+        apr_atomic_dec32(&self.alive);
+    }
+    else {
+        dsapi_watch_turn(watcher.watch, TURN_BUDGET);
     }
     return APR_SUCCESS;
 }
@@ -189,15 +245,27 @@ static const char *user_agent(apr_pool_t *p, const server_rec *main)
                : USER_AGENT ")";
 }
 
+/* Of the connections that are not requests'; NULL: there is none. */
+static const char *conninfo_of(apr_pool_t *p, const server_rec *main)
+{
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(main);
+
+    return srv->worker_database ? srv->worker_database
+                                : mod_dsapi_dbd_argument(p, main, "DBDParams");
+}
+
+/* Does it take jobs? */
+static int works(apr_pool_t *p, server_rec *main)
+{
+    return mod_dsapi_srv_of(main)->worker && all_sources(p, main)->nelts > 0;
+}
+
 static void fill_config(apr_pool_t *p, server_rec *main,
                         const apr_array_header_t *sources)
 {
     const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(main);
 
-    self.server = main;
-    self.config.conninfo = srv->worker_database
-                               ? srv->worker_database
-                               : mod_dsapi_dbd_argument(p, main, "DBDParams");
+    self.config.conninfo = conninfo_of(p, main);
     self.config.sources = sources;
     self.config.user_agent = user_agent(p, main);
     self.config.concurrency = srv->concurrency;
@@ -211,57 +279,72 @@ static void fill_config(apr_pool_t *p, server_rec *main,
 
 int mod_dsapi_worker_check(apr_pool_t *ptemp, server_rec *main)
 {
-    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(main);
-
-    if (!srv->worker || all_sources(ptemp, main)->nelts == 0) {
+    if (!works(ptemp, main) && mod_dsapi_versions_names()->nelts == 0) {
         return 1;
     }
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main,
-                     "DSAPI0014: <DsapiSource> needs mod_watchdog: load it, or "
-                     "set DsapiWorker Off");
+                     "DSAPI0014: <DsapiSource> and DsapiDependsOn need "
+                     "mod_watchdog: load it, or set DsapiWorker Off and take "
+                     "DsapiDependsOn away");
         return 0;
     }
-    if (!srv->worker_database &&
-        !mod_dsapi_dbd_argument(ptemp, main, "DBDParams")) {
+    if (!conninfo_of(ptemp, main)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main,
-                     "DSAPI0015: <DsapiSource> needs a database: set DBDParams "
-                     "outside <VirtualHost>, or DsapiWorkerDatabase");
+                     "DSAPI0015: <DsapiSource> and DsapiDependsOn need a "
+                     "database: set DBDParams outside <VirtualHost>, or "
+                     "DsapiWorkerDatabase");
         return 0;
     }
     return 1;
 }
 
-int mod_dsapi_worker_post_config(apr_pool_t *pconf, server_rec *main)
+/* A thread of each child that comes by. @return OK, or not, logged */
+static int set_watchdog(apr_pool_t *pconf, server_rec *main, const char *name,
+                        ap_watchdog_callback_fn_t *callback)
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    const apr_array_header_t *sources = all_sources(pconf, main);
     ap_watchdog_t *watchdog;
-    apr_status_t rv;
+    apr_status_t rv = get_instance(&watchdog, name, 0, 0, pconf);
 
-    memset(&self, 0, sizeof(self)); /* what an earlier configuration left */
-    if (sources->nelts == 0 || !mod_dsapi_srv_of(main)->worker) {
-        return OK;
-    }
-    fill_config(pconf, main, sources);
-    rv = get_instance(&watchdog, "_dsapi_worker_", 0, 0, pconf);
     if (rv == APR_SUCCESS) {
-        rv = register_callback(watchdog, TURN_EVERY, NULL, watch);
+        rv = register_callback(watchdog, TURN_EVERY, NULL, callback);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main,
-                     "DSAPI0016: worker: mod_watchdog would not take it");
+                     "DSAPI0016: mod_watchdog would not take %s", name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
 }
 
-/* Before a child ends. Its end does not wait for the watchdog's thread, and
+int mod_dsapi_worker_post_config(apr_pool_t *pconf, server_rec *main)
+{
+    int rv = OK;
+
+    memset(&self, 0, sizeof(self)); /* what an earlier configuration left */
+    memset(&watcher, 0, sizeof(watcher));
+    self.server = main;
+    if (works(pconf, main)) {
+        fill_config(pconf, main, all_sources(pconf, main));
+        rv = set_watchdog(pconf, main, "_dsapi_worker_", work);
+    }
+    if (rv == OK && mod_dsapi_versions_names()->nelts > 0) {
+        watcher.config.conninfo = conninfo_of(pconf, main);
+        watcher.config.prepare = mod_dsapi_srv_of(main)->db_prepare;
+        watcher.config.event = log_watch;
+        watcher.config.baton = main;
+        rv = set_watchdog(pconf, main, "_dsapi_versions_", watch_versions);
+    }
+    return rv;
+}
+
+/* Before a child ends. Its end does not wait for the watchdog's threads, and
  * would leave the jobs to their leases. */
-static apr_status_t await_worker(void *data)
+static apr_status_t await_threads(void *data)
 {
     apr_time_t until = apr_time_now() + END_WAIT;
 
@@ -270,7 +353,7 @@ static apr_status_t await_worker(void *data)
     while (apr_atomic_read32(&self.alive) && apr_time_now() < until) {
         apr_sleep(apr_time_from_msec(10));
     }
-    if (!apr_atomic_read32(&self.alive)) {
+    if (!apr_atomic_read32(&self.alive) && self.config.sources) {
         dsapi_client_global_cleanup();
     }
     return APR_SUCCESS;
@@ -279,9 +362,16 @@ static apr_status_t await_worker(void *data)
 void mod_dsapi_worker_child_init(apr_pool_t *pchild)
 {
     apr_atomic_set32(&self.stopping, 0);
-    if (self.config.sources && dsapi_client_global_init() == APR_SUCCESS) {
-        apr_atomic_set32(&self.alive, 1);
-        apr_pool_pre_cleanup_register(pchild, NULL, await_worker);
+    if (self.config.sources) {
+        dsapi_client_global_init(); /* where not, the worker cannot be made */
+        apr_atomic_inc32(&self.alive);
+    }
+    if (watcher.config.conninfo) {
+        watcher.config.versions = mod_dsapi_versions_child_init();
+        apr_atomic_inc32(&self.alive);
+    }
+    if (apr_atomic_read32(&self.alive)) {
+        apr_pool_pre_cleanup_register(pchild, NULL, await_threads);
     }
 }
 

@@ -1,12 +1,12 @@
 /*
  * The cache of responses: see cache.h.
  *
- * A slot stands for a key that has an entry, or a leader, or both. One mutex
- * guards the table, the list of use and those who wait. It is held for a
- * lookup in a chain of a few slots, for a copy of a key (not of a body) where
- * a slot is made, and for at most EVICT_MAX removals: microseconds, against
- * the round trip of a query. Hashing, making entries and freeing them are
- * done outside. So one mutex for each part of the table would gain little,
+ * A slot stands for a key and stamp that has an entry, or a leader, or both.
+ * One mutex guards the table, the list of use and those who wait. It is held
+ * for a lookup in a chain of a few slots, for a copy of a key (not of a body)
+ * where a slot is made, and for at most EVICT_MAX removals: microseconds,
+ * against the round trip of a query. Hashing, making entries and freeing them
+ * are done outside. So one mutex for each part of the table would gain little,
  * and make the bound and the order of use inexact.
  *
  * Entries are counted by an atomic of their own: a reader that leaves takes
@@ -14,9 +14,7 @@
  */
 #include "route/cache.h"
 
-#include <apr_escape.h>
 #include <apr_general.h>
-#include <apr_sha1.h>
 #include <apr_siphash.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
@@ -25,9 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ETAG_SIZE       35 /* two quotes, 32 digits, NUL */
-#define ETAG_BYTES      16 /* of the digest */
-#define SHA1_CHUNK      (1U << 30)
+#include "route/etag.h"
+
 #define CONDS           32
 #define EVICT_MAX       64 /* removals in one turn of the mutex */
 #define BUCKETS_MIN     64
@@ -65,7 +62,8 @@ typedef struct asker_t {
     failure_t *failure; /* if DSAPI_CACHE_FAILED, referenced */
 } asker_t;
 
-/* A key; its bytes follow in the same allocation. */
+/* A key under one stamp; its bytes follow in the same allocation. Slots of one
+ * key are in one bucket, and at most one of them has an entry. */
 typedef struct slot_t {
     struct slot_t *next; /* in the bucket */
     struct slot_t *newer;
@@ -73,7 +71,8 @@ typedef struct slot_t {
     entry_t *entry;
     asker_t *waiting; /* the longest first; only if led */
     int led;
-    apr_uint64_t hash;
+    apr_uint64_t hash; /* of the key alone */
+    apr_uint64_t stamp;
     apr_size_t key_bytes;
     char key[];
 } slot_t;
@@ -93,6 +92,7 @@ struct dsapi_cache_t {
 struct dsapi_cache_lead_t {
     dsapi_cache_t *cache;
     slot_t *slot; /* NULL: over */
+    apr_uint64_t stamp;
     apr_pool_t *pool;
 };
 
@@ -106,31 +106,6 @@ static void *must_malloc(apr_size_t bytes)
         abort();
     }
     return mem;
-}
-
-static void etag_text(char *text, const char *content_type, const char *body,
-                      apr_size_t body_bytes)
-{
-    unsigned char digest[APR_SHA1_DIGESTSIZE];
-    apr_sha1_ctx_t sha;
-
-    apr_sha1_init(&sha);
-    /* with its NUL: no type and body run into another type and body */
-    apr_sha1_update_binary(&sha, (const unsigned char *)content_type,
-                           (unsigned int)strlen(content_type) + 1);
-    while (body_bytes) {
-        apr_size_t n = body_bytes < SHA1_CHUNK ? body_bytes : SHA1_CHUNK;
-
-        apr_sha1_update_binary(&sha, (const unsigned char *)body,
-                               (unsigned int)n);
-        body += n;
-        body_bytes -= n;
-    }
-    apr_sha1_final(digest, &sha);
-    text[0] = '"';
-    apr_escape_hex(text + 1, digest, ETAG_BYTES, 0, NULL);
-    text[ETAG_SIZE - 2] = '"';
-    text[ETAG_SIZE - 1] = '\0';
 }
 
 static apr_size_t size_of(const char *s)
@@ -151,16 +126,18 @@ static const char *put_text(char **pto, const char *s)
 }
 
 /* With one reference, the caller's. */
-static entry_t *entry_make(const dsapi_cache_answer_t *answer)
+static entry_t *entry_make(const dsapi_cache_answer_t *answer,
+                           apr_uint64_t stamp)
 {
-    char made[ETAG_SIZE];
+    char made[DSAPI_ETAG_SIZE];
     const char *etag = answer->etag;
     apr_size_t bytes;
     entry_t *entry;
     char *to;
 
     if (!etag) {
-        etag_text(made, answer->content_type, answer->body, answer->body_bytes);
+        dsapi_route_etag_text(made, answer->content_type, answer->body,
+                              answer->body_bytes);
         etag = made;
     }
     bytes = sizeof(*entry) + answer->body_bytes +
@@ -174,6 +151,7 @@ static entry_t *entry_make(const dsapi_cache_answer_t *answer)
     entry->stale_until = answer->stale_until;
     entry->pub.made = answer->made;
     entry->pub.fresh_until = answer->fresh_until;
+    entry->pub.stamp = stamp;
     entry->pub.content_type = put_text(&to, answer->content_type);
     entry->pub.etag = put_text(&to, etag);
     entry->pub.headers = put_text(&to, answer->headers);
@@ -269,14 +247,25 @@ static apr_thread_cond_t *cond_of(const dsapi_cache_t *cache,
     return cache->conds[(slot->hash >> 32) % CONDS];
 }
 
+/* The first slot of a key from this one on. */
+static slot_t *same_key(slot_t *slot, const void *key, apr_size_t key_bytes,
+                        apr_uint64_t hash)
+{
+    while (slot && (slot->hash != hash || slot->key_bytes != key_bytes ||
+                    memcmp(slot->key, key, key_bytes) != 0)) {
+        slot = slot->next;
+    }
+    return slot;
+}
+
 static slot_t *find_slot(dsapi_cache_t *cache, const dsapi_cache_ask_t *ask,
                          apr_uint64_t hash)
 {
-    slot_t *slot = *bucket_of(cache, hash);
+    slot_t *slot =
+        same_key(*bucket_of(cache, hash), ask->key, ask->key_bytes, hash);
 
-    while (slot && (slot->hash != hash || slot->key_bytes != ask->key_bytes ||
-                    memcmp(slot->key, ask->key, ask->key_bytes) != 0)) {
-        slot = slot->next;
+    while (slot && slot->stamp != ask->stamp) {
+        slot = same_key(slot->next, ask->key, ask->key_bytes, hash);
     }
     return slot;
 }
@@ -289,6 +278,7 @@ static slot_t *add_slot(dsapi_cache_t *cache, const dsapi_cache_ask_t *ask,
 
     memset(slot, 0, sizeof(*slot));
     slot->hash = hash;
+    slot->stamp = ask->stamp;
     slot->key_bytes = ask->key_bytes;
     memcpy(slot->key, ask->key, ask->key_bytes);
     slot->next = *bucket;
@@ -373,6 +363,28 @@ static int make_room(dsapi_cache_t *cache, apr_size_t bytes, entry_t **pdead)
     return cache->max_bytes - cache->stats.bytes >= bytes;
 }
 
+/* An entry takes the place of those of the same key; not of one that was made
+ * since, whose stamp is the newer one. @return 1: it does */
+static int replace_others(dsapi_cache_t *cache, const slot_t *slot,
+                          const entry_t *entry, entry_t **pdead)
+{
+    slot_t *next = *bucket_of(cache, slot->hash);
+    slot_t *other;
+
+    while ((other = same_key(next, slot->key, slot->key_bytes, slot->hash))) {
+        next = other->next;
+        if (other == slot || !other->entry) {
+            continue;
+        }
+        if (other->entry->pub.made > entry->pub.made) {
+            return 0;
+        }
+        drop_entry(cache, other, pdead);
+        tidy_slot(cache, other);
+    }
+    return 1;
+}
+
 static void store_entry(dsapi_cache_t *cache, slot_t *slot, entry_t *entry)
 {
     add_ref(&entry->refs);
@@ -382,19 +394,32 @@ static void store_entry(dsapi_cache_t *cache, slot_t *slot, entry_t *entry)
     cache->stats.entries++;
 }
 
-static int is_fresh(const entry_t *entry, apr_time_t now)
+apr_time_t dsapi_route_cache_as_of(const dsapi_cache_entry_t *entry,
+                                   const dsapi_cache_ask_t *ask)
+{
+    return ask->stamp && entry->stamp == ask->stamp &&
+                   ask->verified_at > entry->made
+               ? ask->verified_at
+               : entry->made;
+}
+
+static int is_fresh(const entry_t *entry, const dsapi_cache_ask_t *ask)
 {
     const dsapi_cache_entry_t *pub = &entry->pub;
+    apr_time_t as_of = dsapi_route_cache_as_of(pub, ask);
+    apr_interval_time_t life = pub->fresh_until - pub->made;
 
     /* A request is read before it gets here, so that an entry may be younger
      * than the request; but not by more than the entry's life. */
-    return now < pub->fresh_until &&
-           pub->made - now < pub->fresh_until - pub->made;
+    return ask->now < as_of + life && as_of - ask->now < life;
 }
 
-static int is_kept(const entry_t *entry, apr_time_t now)
+static int is_kept(const entry_t *entry, const dsapi_cache_ask_t *ask)
 {
-    return is_fresh(entry, now) || now < entry->stale_until;
+    apr_time_t as_of = dsapi_route_cache_as_of(&entry->pub, ask);
+
+    return is_fresh(entry, ask) ||
+           ask->now < entry->stale_until + (as_of - entry->pub.made);
 }
 
 /* ---- those who ask: all of this under the mutex, too ---- */
@@ -411,14 +436,14 @@ static void join(asker_t *me, dsapi_cache_t *cache,
         slot = add_slot(cache, ask, hash);
     }
     me->slot = slot;
-    if (slot->entry && is_fresh(slot->entry, ask->now)) {
+    if (slot->entry && is_fresh(slot->entry, ask)) {
         me->entry = use_entry(cache, slot);
         me->got = DSAPI_CACHE_HIT;
     }
     else if (!slot->led) {
         slot->led = 1;
         me->got = DSAPI_CACHE_LEAD;
-        if (slot->entry && !is_kept(slot->entry, ask->now)) {
+        if (slot->entry && !is_kept(slot->entry, ask)) {
             drop_entry(cache, slot, pdead);
         }
     }
@@ -515,7 +540,8 @@ static int settle(dsapi_cache_t *cache, slot_t *slot, entry_t *entry,
     apr_size_t cost = cost_of(slot, entry);
 
     drop_entry(cache, slot, pdead);
-    if (cost <= cache->max_bytes / 4) {
+    if (replace_others(cache, slot, entry, pdead) &&
+        cost <= cache->max_bytes / 4) {
         if (!make_room(cache, cost, pdead)) {
             return 0;
         }
@@ -608,7 +634,7 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
     }
     if (me.got == DSAPI_CACHE_LEAD) {
         *plead = apr_palloc(result_pool, sizeof(**plead));
-        **plead = (dsapi_cache_lead_t){cache, me.slot, result_pool};
+        **plead = (dsapi_cache_lead_t){cache, me.slot, ask->stamp, result_pool};
         apr_pool_cleanup_register(result_pool, *plead, give_up,
                                   apr_pool_cleanup_null);
     }
@@ -624,8 +650,11 @@ const dsapi_cache_entry_t *dsapi_route_cache_stale(dsapi_cache_t *cache,
     slot_t *slot;
 
     apr_thread_mutex_lock(cache->mutex);
-    slot = find_slot(cache, ask, hash);
-    if (slot && slot->entry && is_kept(slot->entry, ask->now)) {
+    slot = same_key(*bucket_of(cache, hash), ask->key, ask->key_bytes, hash);
+    while (slot && !slot->entry) {
+        slot = same_key(slot->next, ask->key, ask->key_bytes, hash);
+    }
+    if (slot && is_kept(slot->entry, ask)) {
         entry = use_entry(cache, slot);
         cache->stats.stale++;
     }
@@ -648,7 +677,7 @@ dsapi_route_cache_put(dsapi_cache_lead_t *lead,
 {
     dsapi_cache_t *cache = lead->cache;
     slot_t *slot = end_lead(lead);
-    entry_t *entry = entry_make(answer);
+    entry_t *entry = entry_make(answer, lead->stamp);
     int settled = !slot;
 
     while (!settled) {
@@ -699,99 +728,4 @@ void dsapi_route_cache_stats(dsapi_cache_stats_t *pstats, dsapi_cache_t *cache)
     apr_thread_mutex_lock(cache->mutex);
     *pstats = cache->stats;
     apr_thread_mutex_unlock(cache->mutex);
-}
-
-/* ---- validators ---- */
-
-const char *dsapi_route_etag_make(const char *content_type, const char *body,
-                                  apr_size_t body_bytes, apr_pool_t *pool)
-{
-    char *text = apr_palloc(pool, ETAG_SIZE);
-
-    etag_text(text, content_type, body, body_bytes);
-    return text;
-}
-
-/* What stands between the quotes of an entity-tag, weak or strong, and where
- * it goes on; NULL: there is none. */
-static const char *opaque_tag(const char **pend, apr_size_t *plen,
-                              const char *s)
-{
-    const char *tag;
-
-    if (s[0] == 'W' && s[1] == '/') {
-        s += 2;
-    }
-    if (*s != '"') {
-        return NULL;
-    }
-    tag = ++s;
-    while ((unsigned char)*s > ' ' && *s != '"' && *s != 0x7f) {
-        s++;
-    }
-    if (*s != '"') {
-        return NULL;
-    }
-    *plen = (apr_size_t)(s - tag);
-    *pend = s + 1;
-    return tag;
-}
-
-/* Is what a client sent our tag, or our tag and a suffix of compression? */
-static int is_same_tag(const char *sent, apr_size_t sent_len, const char *ours,
-                       apr_size_t our_len)
-{
-    static const char *const ends[] = {"", "-gzip", "-br", "-zstd"};
-
-    if (sent_len < our_len || memcmp(sent, ours, our_len) != 0) {
-        return 0;
-    }
-    sent += our_len;
-    sent_len -= our_len;
-    for (apr_size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (sent_len == strlen(ends[i]) &&
-            memcmp(sent, ends[i], sent_len) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int dsapi_route_etag_matches(const char *if_none_match, const char *etag)
-{
-    const char *s = if_none_match;
-    const char *ours = NULL;
-    const char *end;
-    apr_size_t our_len = 0;
-
-    if (!s) {
-        return 0;
-    }
-    s += strspn(s, " \t");
-    if (*s == '*') {
-        return s[1 + strspn(s + 1, " \t")] == '\0';
-    }
-    if (etag) {
-        ours = opaque_tag(&end, &our_len, etag);
-    }
-    if (!ours) {
-        return 0;
-    }
-    for (;;) {
-        const char *tag;
-        apr_size_t len;
-
-        s += strspn(s, " \t,");
-        tag = opaque_tag(&end, &len, s);
-        if (!tag) {
-            return 0;
-        }
-        s = end + strspn(end, " \t");
-        if (*s && *s != ',') {
-            return 0;
-        }
-        if (is_same_tag(tag, len, ours, our_len)) {
-            return 1;
-        }
-    }
 }

@@ -17,6 +17,14 @@
  * if each of them tried in its turn, a database that is down would meet all of
  * them, one time-out after the other. The next request after them tries again.
  *
+ * Where data has versions, an ask bears a stamp: which versions of what the
+ * answer depends on are the newest known, read before the answer is computed.
+ * An entry is filed under its leader's stamp and lives, beyond its own time,
+ * for as long as that is verified to be the newest. Another stamp is another
+ * question, with a leader of its own, so that no answer to an earlier one is
+ * taken for it; but its entry takes the place of the earlier one's, which until
+ * then is there for dsapi_route_cache_stale.
+ *
  * The database is not all that can end a leader. One that stops for a reason
  * of its own gives its place to the one that has waited longest.
  */
@@ -41,6 +49,7 @@ typedef struct dsapi_cache_entry_t {
     const char *headers;    /* as the caller gave them (Link); NULL: none */
     apr_time_t made;        /* Age is now less this */
     apr_time_t fresh_until; /* from then on it is stale */
+    apr_uint64_t stamp;     /* that it was asked for with */
 } dsapi_cache_entry_t;
 
 /** What a leader hands in; everything is borrowed for the call. */
@@ -61,6 +70,9 @@ typedef struct dsapi_cache_ask_t {
     apr_size_t key_bytes;
     apr_time_t now;
     apr_interval_time_t wait; /* longest wait for a leader; <= 0: none */
+    apr_uint64_t stamp;       /* of versions; 0: there are none */
+    apr_time_t verified_at;   /* when the stamp was the newest one: now, or
+                                 earlier where that can't be told */
 } dsapi_cache_ask_t;
 
 typedef enum dsapi_cache_got_t {
@@ -101,8 +113,9 @@ dsapi_cache_t *dsapi_route_cache_make(apr_size_t max_bytes, apr_pool_t *pool);
  * clock is set back meanwhile and the leader never ends).
  *
  * An entry is fresh before its fresh_until, and not if it was made in the
- * future by more than it lives (the clock was set back). One that was waited
- * for is a HIT even if it took longer to make than it lives.
+ * future by more than it lives (the clock was set back). Where its stamp has
+ * been verified since, both times of its end are later by as much. One that
+ * was waited for is a HIT even if it took longer to make than it lives.
  * @param pentry       out: the entry, if DSAPI_CACHE_HIT; good until
  *                     result_pool ends; else NULL
  * @param plead        out: the duty, if DSAPI_CACHE_LEAD; else NULL. Where
@@ -122,7 +135,16 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
                                         apr_pool_t *result_pool);
 
 /**
- * Get an entry whatever its age, as long as it is kept: for stale-if-error,
+ * When was an entry right for certain? Its age is now less this.
+ * @param entry  got by this ask
+ * @return when it was made, or a later time when its stamp was verified
+ */
+apr_time_t dsapi_route_cache_as_of(const dsapi_cache_entry_t *entry,
+                                   const dsapi_cache_ask_t *ask);
+
+/**
+ * Get an entry whatever its age and stamp, as long as it is kept: for
+ * stale-if-error,
  * by anyone who can't compute an answer (and a leader before it says so).
  * @return the entry, good until result_pool ends (fresh if one has come
  *         meanwhile); NULL: there is none, or its stale_until has come
@@ -162,26 +184,5 @@ void dsapi_route_cache_decline(dsapi_cache_lead_t *lead);
 
 /** Read the numbers, all of one moment. Any thread. */
 void dsapi_route_cache_stats(dsapi_cache_stats_t *pstats, dsapi_cache_t *cache);
-
-/**
- * Make a strong validator: equal for equal content types and bodies, and
- * different for others (128 bits of their SHA-1).
- * @return quoted lower-case hex, in pool
- */
-const char *dsapi_route_etag_make(const char *content_type, const char *body,
-                                  apr_size_t body_bytes, apr_pool_t *pool);
-
-/**
- * Does If-None-Match name this validator (RFC 9110 13.1.2: weak comparison)?
- * A suffix that mod_deflate and its like put on it ("x-gzip", "x-br",
- * "x-zstd" for "x") is seen through. From where the list breaks its grammar,
- * it names nothing.
- * @param if_none_match  the value of the header, all its lines joined by
- *                       commas; NULL: none was sent
- * @param etag           of the response there is; NULL: it has none, and
- *                       only "*" matches
- * @return 1: answer 304; or 0
- */
-int dsapi_route_etag_matches(const char *if_none_match, const char *etag);
 
 #endif

@@ -93,12 +93,13 @@ void dsapi_job_abort(dsapi_job_t *job);
  *  the store's result is {"unchanged":true}. */
 void dsapi_job_take(dsapi_job_t *job, const dsapi_response_t *resp);
 
-/** Append to a batch the calls that end a job well, in the transaction that stores. */
+/** Append to a batch the calls that end a job well, in the transaction that
+ *  stores. */
 void dsapi_job_put_finish(dsapi_link_t *link, const dsapi_job_t *job,
                           apr_pool_t *pool);
 
-/** Append to a batch the calls that end an attempt badly; the last one gives column fail
- *  (see dsapi_queue_fail). */
+/** Append to a batch the calls that end an attempt badly; the last one gives
+ *  column fail (see dsapi_queue_fail). */
 void dsapi_job_put_fail(dsapi_link_t *link, const dsapi_job_t *job,
                         apr_pool_t *pool);
 

@@ -80,7 +80,7 @@ made() {
     req GET /c/n/a
     expect 200
     first=$(made)
-    [[ $(header Cache-Control) == 'private, max-age=60' ]] # of a session
+    [[ $(header Cache-Control) == 'private, max-age=60, stale-if-error=3600' ]]
     [[ $(header ETag) =~ ^\"[0-9a-f]{32}\"$ ]]
     req GET /c/n/a
     [[ $(made) == "$first" ]]
@@ -97,7 +97,7 @@ made() {
     etag=$(header ETag)
     req GET /c/n/etag -H "If-None-Match: $etag"
     [[ $status == 304 && ! -s $RES/body && $(header ETag) == "$etag" ]]
-    [[ $(header Cache-Control) == 'private, max-age=60' ]]
+    [[ $(header Cache-Control) == 'private, max-age=60, stale-if-error=3600' ]]
     req GET /c/n/etag -H "If-None-Match: \"x\", W/$etag"
     [[ $status == 304 ]]
     req GET /c/n/etag -H "If-None-Match: \"x\""
@@ -133,14 +133,14 @@ made() {
 
     req GET /c/who -u ann:a
     ann=$(made)
-    [[ $(header Cache-Control) == 'private, max-age=60' ]]
+    [[ $(header Cache-Control) == 'private, max-age=60, stale-if-error=3600' ]]
     req GET /c/who -u bob:b
     [[ $(made) != "$ann" ]]
     req GET /c/who -u ann:a
     [[ $(made) == "$ann" ]]
     req GET /c/all -u ann:a
     ann=$(made)
-    [[ $(header Cache-Control) == 'public, max-age=60' ]]
+    [[ $(header Cache-Control) == 'public, max-age=60, stale-if-error=3600' ]]
     req GET /c/all -u bob:b
     [[ $(made) == "$ann" ]]
     req GET /c/all

@@ -122,6 +122,21 @@ accepted() {
 2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiService w "/w">\nDsapiQuery "SELECT 1"\n</DsapiService>
 2 ~ DsapiParam: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
 2 ~ DsapiDBWait: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiDBWait 1s\n</DsapiService>
+2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60\n</DsapiService>
+2 ~ DsapiCache: takes a second at least ~ <DsapiService w "/w">\nDsapiCache 20ms\n</DsapiService>
+2 ~ DsapiCache: takes a time, then public or private, and stale=time; 'shared' is not known ~ <DsapiService w "/w">\nDsapiCache 60s shared\n</DsapiService>
+2 ~ DsapiCache: takes .*'steal' is not known ~ <DsapiService w "/w">\nDsapiCache 60s steal=1h\n</DsapiService>
+2 ~ DsapiCache: takes stale= a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60s stale=1\n</DsapiService>
+2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache Off public\n</DsapiService>
+1 ~ DsapiCache: belongs into <DsapiService> or <DsapiRoute> ~ DsapiCache 60s
+1 ~ DsapiDependsOn: belongs into <DsapiService> or <DsapiRoute> ~ DsapiDependsOn a/b
+2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
+2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
+2 ~ DsapiDependsOn: '/a' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn x /a\n</DsapiService>
+2 ~ DsapiDependsOn: 'a b' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn "a b"\n</DsapiService>
+3 ~ DsapiDependsOn: there is no <DsapiSource nn> in the service 'w'; .* in full: w/nn ~ <DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiDependsOn nn\nDsapiCache 5s\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+2 ~ DsapiDependsOn: there is no <DsapiSource nn> in the service 'w' ~ <DsapiService w "/w">\nDsapiDependsOn nn\nDsapiCache 5s\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+4 ~ DsapiDependsOn: goes with DsapiCache, which the route has not got ~ <DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\nDsapiDependsOn w/n\n</DsapiRoute>\n</DsapiService>
 END
     [[ $cases -ge 35 ]]
 }

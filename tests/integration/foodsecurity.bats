@@ -24,11 +24,17 @@ setup() {
 
 # ---- the queue ----
 
-# fetch ISO3 QUERY: ask for it, await its end: it succeeded
+# fetch ISO3 QUERY: ask for it, await its end: it succeeded; and every child
+# knows that the data has changed
 fetch() {
+    local job
+
     req POST "$S/fetch/$1?$2"
     expect 202
-    await_job "$(header Location)" succeeded
+    job=$(header Location)
+    await_job "$job" succeeded
+    await_versions
+    req GET "$job"
 }
 
 # await_job URL STATE: until the job has ended: as STATE

@@ -238,6 +238,7 @@ unblock() {
 
 @test "PostgreSQL stops during the fetch, and comes back" {
     claim_log 'DSAPI0005: worker: no database: '
+    claim_log 'DSAPI0036'
     ask_held
     pg_stop
     wait_until 10 logged httpd 'DSAPI0005: worker: no database: '
@@ -253,6 +254,7 @@ unblock() {
     local blocker
 
     claim_log 'DSAPI0005: worker: no database: '
+    claim_log 'DSAPI0036'
     ask_held
     block
     release
@@ -266,6 +268,7 @@ unblock() {
 
 @test "httpd starts without PostgreSQL, and takes jobs when it comes" {
     claim_log 'DSAPI0005: worker: no database: '
+    claim_log 'DSAPI0036'
     claim_log "AH00629: Can't connect to pgsql: "
     claim_log 'AH00633: failed to initialise'
     claim_log 'AH00636: child init failed!'

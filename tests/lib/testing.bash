@@ -358,6 +358,26 @@ sql_super() {
     srv_psql_super "$DSAPI_DIR/pg" -d dsapi "$@" -c "$statement"
 }
 
+# await_versions: until every child that watches data versions knows what has
+# been committed by now: it has asked since, and asked again after the answer
+await_versions() {
+    local round since
+
+    for round in 1 2; do
+        since=$(sql 'SELECT clock_timestamp()')
+        wait_until 20 versions_read "$since" || {
+            echo "round $round"
+            return 1
+        }
+    done
+}
+
+versions_read() {
+    [[ $(sql "SELECT bool_and(query_start > '$1') FROM pg_stat_activity
+        WHERE query LIKE '%FROM dsapi.versions(%'
+          AND pid <> pg_backend_pid()") == t ]]
+}
+
 # stub METHOD /_stub/… [JSON]: ask the stand-in; prints its answer
 stub() {
     local -a data=()

@@ -1,0 +1,166 @@
+/* What cached routes depend on: see versions.h. */
+#include "httpd/versions.h"
+
+#include <apr_strings.h>
+
+#include "route/etag.h"
+
+/* Of the present configuration. */
+static apr_array_header_t *names;
+
+/* The child's; NULL: nothing depends on any. */
+static dsapi_versions_t *known;
+
+void mod_dsapi_versions_begin(apr_pool_t *pconf)
+{
+    names = apr_array_make(pconf, 8, sizeof(const char *));
+}
+
+const apr_array_header_t *mod_dsapi_versions_names(void)
+{
+    return names;
+}
+
+static int index_of(const char *name)
+{
+    for (int i = 0; i < names->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(names, i, const char *), name) == 0) {
+            return i;
+        }
+    }
+    APR_ARRAY_PUSH(names, const char *) = name;
+    return names->nelts - 1;
+}
+
+int mod_dsapi_cacheable(const mod_dsapi_route_t *route)
+{
+    return strcmp(route->method, "GET") == 0 &&
+           route->action == MOD_DSAPI_QUERY && route->write != 1;
+}
+
+/* What a validator is of besides values and versions: all that makes another
+ * answer of them. */
+static const char *signature_of(const mod_dsapi_route_t *route,
+                                apr_pool_t *pool)
+{
+    const apr_array_header_t *session = route->service->session;
+    const char *text = apr_psprintf(
+        pool, "%s %s\n%d %d %d\n%s\n", route->service->name, route->path,
+        (int)route->shape, route->status, route->page_size,
+        route->content_type ? route->content_type : "");
+
+    for (int i = 0; i < route->params->nelts; i++) {
+        const dsapi_param_t *param =
+            APR_ARRAY_IDX(route->params, i, const dsapi_param_t *);
+
+        text = apr_pstrcat(pool, text, param->name, " ",
+                           dsapi_base_type_name(param->type, pool), "\n", NULL);
+    }
+    for (int i = 0; i < session->nelts; i++) {
+        text = apr_pstrcat(pool, text,
+                           APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
+                           "\n", NULL);
+    }
+    for (int i = 0; i < route->texts->nelts; i++) {
+        text = apr_pstrcat(pool, text,
+                           APR_ARRAY_IDX(route->texts, i, mod_dsapi_text_t).sql,
+                           ";\n", NULL);
+    }
+    return dsapi_route_etag_make("", text, strlen(text), pool);
+}
+
+/* Cache-Control; for how long a client may use what it has where we fail is
+ * said, too (RFC 5861). */
+static const char *cache_control(const char *scope,
+                                 const mod_dsapi_caching_t *caching,
+                                 apr_pool_t *pool)
+{
+    apr_int64_t stale = apr_time_sec(caching->stale);
+    const char *text =
+        apr_psprintf(pool, "%s, max-age=%" APR_INT64_T_FMT, scope,
+                     (apr_int64_t)apr_time_sec(caching->life));
+
+    return stale == 0
+               ? text
+               : apr_psprintf(pool, "%s, stale-if-error=%" APR_INT64_T_FMT,
+                              text, stale);
+}
+
+const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
+                                      mod_dsapi_route_t *route,
+                                      apr_pool_t *pool)
+{
+    const mod_dsapi_service_t *service = route->service;
+    const mod_dsapi_depends_t *depends =
+        route->depends.directive ? &route->depends : &service->depends;
+    int *indexes;
+
+    if (!route->caching.set && mod_dsapi_cacheable(route)) {
+        route->caching = service->caching;
+    }
+    if (route->caching.life == 0) {
+        if (route->depends.directive && route->depends.names->nelts > 0) {
+            *pwhere = route->depends.directive;
+            return "goes with DsapiCache, which the route has not got";
+        }
+        return NULL;
+    }
+    route->signature = signature_of(route, pool);
+    route->cache_control[0] = cache_control("public", &route->caching, pool);
+    route->cache_control[1] = cache_control("private", &route->caching, pool);
+    if (!depends->directive) {
+        return NULL;
+    }
+    indexes =
+        apr_palloc(pool, sizeof(int) * ((apr_size_t)depends->names->nelts + 1));
+    for (int i = 0; i < depends->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(depends->names, i, const char *);
+
+        if (!strchr(name, '/')) {
+            const mod_dsapi_source_t *source =
+                mod_dsapi_find_source(service, name);
+
+            if (!source) {
+                *pwhere = depends->directive;
+                return apr_psprintf(pool,
+                                    "there is no <DsapiSource %s> in the "
+                                    "service '%s'; what SQL announces with "
+                                    "dsapi.touch is named in full: %s/%s",
+                                    name, service->name, service->name, name);
+            }
+            name = source->core.name;
+        }
+        indexes[i] = index_of(name);
+    }
+    route->versions = indexes;
+    route->nversions = depends->names->nelts;
+    return NULL;
+}
+
+dsapi_versions_t *mod_dsapi_versions_child_init(void)
+{
+    apr_pool_t *pool;
+
+    known = NULL;
+    if (names->nelts > 0) {
+        /* never destroyed: the watcher may be the last to go */
+        apr_pool_create(&pool, NULL);
+        apr_pool_tag(pool, "mod_dsapi_versions");
+        known = dsapi_versions_make(names, pool);
+    }
+    return known;
+}
+
+int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
+                            const mod_dsapi_route_t *route)
+{
+    apr_time_t now = apr_time_now();
+
+    *pstamp = (dsapi_version_stamp_t){0};
+    if (!known || route->nversions == 0 ||
+        !mod_dsapi_srv_of(r->server)->watched) {
+        return 0;
+    }
+    dsapi_versions_read(pstamp, known, route->versions, route->nversions, now);
+    return pstamp->stamp != 0 && pstamp->verified_at == now;
+}

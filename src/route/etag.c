@@ -1,0 +1,127 @@
+/* Entity tags: see etag.h. */
+#include "route/etag.h"
+
+#include <apr_escape.h>
+#include <apr_sha1.h>
+#include <string.h>
+
+#define ETAG_BYTES 16 /* of the digest */
+#define SHA1_CHUNK (1U << 30)
+
+void dsapi_route_etag_text(char *text, const char *content_type,
+                           const char *body, apr_size_t body_bytes)
+{
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    apr_sha1_ctx_t sha;
+
+    apr_sha1_init(&sha);
+    /* with its NUL: no type and body run into another type and body */
+    apr_sha1_update_binary(&sha, (const unsigned char *)content_type,
+                           (unsigned int)strlen(content_type) + 1);
+    while (body_bytes) {
+        apr_size_t n = body_bytes < SHA1_CHUNK ? body_bytes : SHA1_CHUNK;
+
+        apr_sha1_update_binary(&sha, (const unsigned char *)body,
+                               (unsigned int)n);
+        body += n;
+        body_bytes -= n;
+    }
+    apr_sha1_final(digest, &sha);
+    text[0] = '"';
+    apr_escape_hex(text + 1, digest, ETAG_BYTES, 0, NULL);
+    text[DSAPI_ETAG_SIZE - 2] = '"';
+    text[DSAPI_ETAG_SIZE - 1] = '\0';
+}
+
+const char *dsapi_route_etag_make(const char *content_type, const char *body,
+                                  apr_size_t body_bytes, apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, DSAPI_ETAG_SIZE);
+
+    dsapi_route_etag_text(text, content_type, body, body_bytes);
+    return text;
+}
+
+/* What stands between the quotes of an entity-tag, weak or strong, and where
+ * it goes on; NULL: there is none. */
+static const char *opaque_tag(const char **pend, apr_size_t *plen,
+                              const char *s)
+{
+    const char *tag;
+
+    if (s[0] == 'W' && s[1] == '/') {
+        s += 2;
+    }
+    if (*s != '"') {
+        return NULL;
+    }
+    tag = ++s;
+    while ((unsigned char)*s > ' ' && *s != '"' && *s != 0x7f) {
+        s++;
+    }
+    if (*s != '"') {
+        return NULL;
+    }
+    *plen = (apr_size_t)(s - tag);
+    *pend = s + 1;
+    return tag;
+}
+
+/* Is what a client sent our tag, or our tag and a suffix of compression? */
+static int is_same_tag(const char *sent, apr_size_t sent_len, const char *ours,
+                       apr_size_t our_len)
+{
+    static const char *const ends[] = {"", "-gzip", "-br", "-zstd"};
+
+    if (sent_len < our_len || memcmp(sent, ours, our_len) != 0) {
+        return 0;
+    }
+    sent += our_len;
+    sent_len -= our_len;
+    for (apr_size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (sent_len == strlen(ends[i]) &&
+            memcmp(sent, ends[i], sent_len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int dsapi_route_etag_matches(const char *if_none_match, const char *etag)
+{
+    const char *s = if_none_match;
+    const char *ours = NULL;
+    const char *end;
+    apr_size_t our_len = 0;
+
+    if (!s) {
+        return 0;
+    }
+    s += strspn(s, " \t");
+    if (*s == '*') {
+        return s[1 + strspn(s + 1, " \t")] == '\0';
+    }
+    if (etag) {
+        ours = opaque_tag(&end, &our_len, etag);
+    }
+    if (!ours) {
+        return 0;
+    }
+    for (;;) {
+        const char *tag;
+        apr_size_t len;
+
+        s += strspn(s, " \t,");
+        tag = opaque_tag(&end, &len, s);
+        if (!tag) {
+            return 0;
+        }
+        s = end + strspn(end, " \t");
+        if (*s && *s != ',') {
+            return 0;
+        }
+        if (is_same_tag(tag, len, ours, our_len)) {
+            return 1;
+        }
+    }
+}

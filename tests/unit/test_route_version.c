@@ -1,0 +1,86 @@
+/* route/version: what a child knows of data versions. */
+#include "route/version.h"
+
+#include "unit/unit.h"
+
+#define T(s) apr_time_from_sec(1000 + (s))
+
+static dsapi_versions_t *table_of(const char *a, const char *b)
+{
+    apr_array_header_t *names = apr_array_make(g_pool, 2, sizeof(char *));
+
+    APR_ARRAY_PUSH(names, const char *) = a;
+    APR_ARRAY_PUSH(names, const char *) = b;
+    return dsapi_versions_make(names, g_pool);
+}
+
+static dsapi_version_stamp_t stamp_of(const dsapi_versions_t *table, int first,
+                                      int n, apr_time_t now)
+{
+    static const int indexes[] = {0, 1, 0};
+    dsapi_version_stamp_t stamp;
+
+    dsapi_versions_read(&stamp, table, indexes + first, n, now);
+    return stamp;
+}
+
+START_TEST(names_have_indexes)
+{
+    dsapi_versions_t *table = table_of("s/a", "s/b");
+
+    ck_assert_int_eq(dsapi_versions_index(table, "s/a"), 0);
+    ck_assert_int_eq(dsapi_versions_index(table, "s/b"), 1);
+    ck_assert_int_eq(dsapi_versions_index(table, "s/"), -1);
+    ck_assert_int_eq(dsapi_versions_names(table)->nelts, 2);
+}
+END_TEST
+
+START_TEST(a_stamp_is_of_all_its_versions)
+{
+    dsapi_versions_t *table = table_of("s/a", "s/b");
+    apr_uint64_t one;
+    apr_uint64_t both;
+
+    dsapi_versions_checked(table, T(0));
+    ck_assert(stamp_of(table, 0, 1, T(0)).stamp == 0);
+    dsapi_versions_set(table, 0, 5);
+    one = stamp_of(table, 0, 1, T(0)).stamp;
+    ck_assert(one != 0);
+    /* one of them has none */
+    ck_assert(stamp_of(table, 0, 2, T(0)).stamp == 0);
+    ck_assert(stamp_of(table, 0, 2, T(0)).verified_at == 0);
+    dsapi_versions_set(table, 1, 5);
+    both = stamp_of(table, 0, 2, T(0)).stamp;
+    ck_assert(both != 0 && both != one);
+    ck_assert(stamp_of(table, 1, 1, T(0)).stamp == one);
+    /* each counts, and where it stands */
+    dsapi_versions_set(table, 1, 6);
+    ck_assert(stamp_of(table, 0, 2, T(0)).stamp != both);
+    ck_assert(stamp_of(table, 0, 2, T(0)).stamp !=
+              stamp_of(table, 1, 2, T(0)).stamp);
+    dsapi_versions_set(table, 1, 5);
+    ck_assert(stamp_of(table, 0, 2, T(0)).stamp == both);
+    dsapi_versions_set(table, 0, 0);
+    ck_assert(stamp_of(table, 0, 1, T(0)).stamp == 0);
+}
+END_TEST
+
+START_TEST(a_check_is_trusted_for_a_while)
+{
+    dsapi_versions_t *table = table_of("s/a", "s/b");
+
+    dsapi_versions_set(table, 0, 5);
+    ck_assert(stamp_of(table, 0, 1, T(0)).verified_at == 0);
+    dsapi_versions_checked(table, T(0));
+    ck_assert(stamp_of(table, 0, 1, T(0)).verified_at == T(0));
+    ck_assert(stamp_of(table, 0, 1, T(2) - 1).verified_at == T(2) - 1);
+    ck_assert(stamp_of(table, 0, 1, T(2)).verified_at == T(0));
+    ck_assert(stamp_of(table, 0, 1, T(9000)).verified_at == T(0));
+    /* the clock was set back */
+    ck_assert(stamp_of(table, 0, 1, T(-1)).verified_at == 0);
+    ck_assert(stamp_of(table, 0, 1, T(-1)).stamp != 0);
+}
+END_TEST
+
+UNIT_SUITE(route_version, names_have_indexes, a_stamp_is_of_all_its_versions,
+           a_check_is_trusted_for_a_while)
