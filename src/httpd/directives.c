@@ -650,11 +650,11 @@ const command_rec mod_dsapi_commands[] = {
           "takes one JSON text in single quotes",
           "Body of DsapiFetch POST, whose strings \":name\" stand for "
           "parameters (default: all of them)"),
-    INNER("DsapiAllowHost", IN_SOURCE, 1, 64, mod_dsapi_add_hosts,
+    INNER("DsapiAllowHost", IN_SOURCE | REPEATABLE, 1, 64, mod_dsapi_add_hosts,
           "takes host names and addresses",
           "Hosts that may be asked, and have private addresses (default: the "
           "URL's host)"),
-    INNER("DsapiExpect", IN_SOURCE, 1, 64, mod_dsapi_add_expect,
+    INNER("DsapiExpect", IN_SOURCE | REPEATABLE, 1, 64, mod_dsapi_add_expect,
           "takes status=200,404 type=application/json pointer=/body",
           "Which answers are good, and which part is :body (default: 2xx, "
           "JSON, the whole)"),
