@@ -193,9 +193,9 @@ static const char *add_param(cmd_parms *cmd, mod_dsapi_section_t *section,
 
 /* SQL */
 
-/* A route has one action; several queries are one. */
-static const char *take_action(const cmd_parms *cmd, mod_dsapi_route_t *route,
-                               mod_dsapi_action_e action)
+const char *mod_dsapi_take_action(const cmd_parms *cmd,
+                                  mod_dsapi_route_t *route,
+                                  mod_dsapi_action_e action)
 {
     if (route->action != MOD_DSAPI_NO_ACTION &&
         !(route->action == MOD_DSAPI_QUERY && action == MOD_DSAPI_QUERY)) {
@@ -215,7 +215,8 @@ static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
         return mod_dsapi_fail(cmd, "the SQL is not UTF-8; save it so");
     }
     if (section->route) {
-        const char *mistake = take_action(cmd, section->route, MOD_DSAPI_QUERY);
+        const char *mistake =
+            mod_dsapi_take_action(cmd, section->route, MOD_DSAPI_QUERY);
 
         if (mistake) {
             return mistake;
@@ -489,7 +490,7 @@ static const char *set_job_action(const cmd_parms *cmd,
                                   mod_dsapi_action_e action)
 {
     mod_dsapi_route_t *route = section->route;
-    const char *mistake = take_action(cmd, route, action);
+    const char *mistake = mod_dsapi_take_action(cmd, route, action);
 
     if (mistake) {
         return mistake;
@@ -763,6 +764,9 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiJob", IN_ROUTE | REPEATABLE, 1, 64, set_job,
           "takes a source and name=:param ...",
           "Shows the newest job of a source"),
+    INNER("DsapiTime", IN_ROUTE | REPEATABLE, 0, 2, mod_dsapi_set_time,
+          "takes zones, or tz=:param and at=:param",
+          "Shows the time in a zone, or the zones (default tz=:tz at=:at)"),
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
           "takes [GET] \"https://host/{param}\"",
           "URL template of an upstream"),

@@ -18,6 +18,16 @@ const char *mod_dsapi_take_interval(const cmd_parms *cmd,
                                     apr_interval_time_t *pvalue,
                                     const char *value);
 
+/** A route has one action; several queries are one. @return NULL, or the
+ *  refusal */
+const char *mod_dsapi_take_action(const cmd_parms *cmd,
+                                  mod_dsapi_route_t *route,
+                                  mod_dsapi_action_e action);
+
+/* time.c: DsapiTime. */
+const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
+
 /* source_directives.c: of a section <DsapiSource>. */
 const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);

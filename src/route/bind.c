@@ -24,7 +24,7 @@ typedef struct bind_t {
     apr_pool_t *pool;
 } bind_t;
 
-static const char *in_name(dsapi_in_e in)
+const char *dsapi_route_in_name(dsapi_in_e in)
 {
     static const char *const names[] = {"query", "path", "query", "header",
                                         "body"};
@@ -34,8 +34,8 @@ static const char *in_name(dsapi_in_e in)
 
 static void refuse(bind_t *b, const dsapi_param_t *param, const char *why)
 {
-    dsapi_fail_field(b->perr, b->pool, in_name(param->in), param->name, "%s",
-                     why);
+    dsapi_fail_field(b->perr, b->pool, dsapi_route_in_name(param->in),
+                     param->name, "%s", why);
 }
 
 /* One value of a path, a query, a form or a header. */
@@ -99,7 +99,7 @@ static void refuse_unknown(bind_t *b, dsapi_in_e in, const char *name)
     if (!b->known[in]) { /* once: a client may send any number of names */
         b->known[in] = known_names(b, in);
     }
-    dsapi_fail_field(b->perr, b->pool, in_name(in), name,
+    dsapi_fail_field(b->perr, b->pool, dsapi_route_in_name(in), name,
                      "is not known here; known: %s", b->known[in]);
 }
 
