@@ -151,7 +151,8 @@ static apr_int64_t day_in_year(const dsapi_rule_day_t *rule, int year)
     }
     first = dsapi_base_day_of(year, rule->month, 1);
     weekday = (int)((first % 7 + 7 + 4) % 7); /* day 0 was a Thursday */
-    day = first + (rule->day - weekday + 7) % 7 + (rule->week - 1) * 7;
+    day = first + (rule->day - weekday + 7) % 7;
+    day += APR_INT64_C(7) * (rule->week - 1);
     if (rule->week == 5 &&
         day >= (rule->month == 12
                     ? dsapi_base_day_of(year + 1, 1, 1)

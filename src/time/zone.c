@@ -55,7 +55,7 @@ static int read_header(counts_t *counts, const unsigned char *p,
     if (end - p < HEADER_BYTES || memcmp(p, "TZif", 4) != 0 || p[4] < '2') {
         return 0;
     }
-    for (int i = 0; i < 6; i++) {
+    for (apr_size_t i = 0; i < 6; i++) {
         n[i] = (apr_size_t)number_at(p + COUNTS_AT + 4 * i, 4);
         if (n[i] > COUNT_MAX) {
             return 0;

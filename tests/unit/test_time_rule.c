@@ -91,7 +91,7 @@ START_TEST(rules_hold_before_1970)
         dsapi_rule_t rule;
 
         dsapi_time_rule_parse(&rule, rules[i], g_pool);
-        for (apr_int64_t t = -2208988800; t < 86400 * 400; t += 9973) {
+        for (apr_int64_t t = -2208988800; t < 34560000; t += 9973) {
             ck_assert_ptr_eq(dsapi_time_rule_at(&rule, t),
                              dsapi_time_rule_at(&rule, t + again));
             ck_assert_ptr_eq(dsapi_time_rule_at(&rule, t - 6 * again),
@@ -150,7 +150,7 @@ START_TEST(daylight_may_last_the_whole_year)
         const dsapi_clock_t *clock = dsapi_time_rule_at(&rule, at[i]);
 
         ck_assert_str_eq(clock->abbreviation, "EDT");
-        ck_assert_int_eq(clock->offset_s, -4 * 3600);
+        ck_assert_int_eq(clock->offset_s, -14400);
         ck_assert_int_eq(clock->dst, 1);
     }
 }

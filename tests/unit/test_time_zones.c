@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "unit/pg.h"
 #include "unit/unit.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -23,8 +24,7 @@ static dsapi_zones_t *load(const char *folder)
 
 static void run(const char *command)
 {
-    ck_assert_int_eq(
-        system(apr_psprintf(g_pool, "cd %s && %s", g_folder, command)), 0);
+    run_shell(apr_psprintf(g_pool, "cd %s && %s", g_folder, command));
 }
 
 static void make_folder(const char *command)
