@@ -305,15 +305,60 @@ static const dsapi_zone_name_t *find_path(const dsapi_zones_t *zones,
               : NULL;
 }
 
+/* Is a zone's file the same as these bytes? */
+static int has_bytes(const dsapi_zones_t *zones, const dsapi_zone_name_t *zone,
+                     const char *bytes, apr_size_t len,
+                     apr_pool_t *scratch_pool)
+{
+    char *have;
+    apr_size_t have_len;
+
+    return read_file(
+               &have, &have_len,
+               apr_pstrcat(scratch_pool, zones->folder, "/", zone->name, NULL),
+               scratch_pool) == APR_SUCCESS &&
+           have_len == len && memcmp(have, bytes, len) == 0;
+}
+
+/* The zone that a file is a copy of: this one if it is (or there is no file),
+ * else the first. */
+static const dsapi_zone_name_t *find_copy(const dsapi_zones_t *zones,
+                                          const char *path,
+                                          const dsapi_zone_name_t *likely,
+                                          apr_pool_t *scratch_pool)
+{
+    const dsapi_zone_name_t *found = NULL;
+    apr_pool_t *pool;
+    char *bytes;
+    apr_size_t len;
+
+    if (read_file(&bytes, &len, path, scratch_pool) != APR_SUCCESS ||
+        (likely && has_bytes(zones, likely, bytes, len, scratch_pool))) {
+        return likely;
+    }
+    apr_pool_create(&pool, scratch_pool);
+    for (int i = 0; i < zones->names->nelts && !found; i++) {
+        const dsapi_zone_name_t *zone =
+            APR_ARRAY_IDX(zones->names, i, const dsapi_zone_name_t *);
+
+        apr_pool_clear(pool);
+        if (has_bytes(zones, zone, bytes, len, pool)) {
+            found = zone;
+        }
+    }
+    apr_pool_destroy(pool);
+    return found;
+}
+
 const dsapi_zone_name_t *dsapi_time_zones_local(const dsapi_zones_t *zones,
                                                 const char *tz, const char *etc,
                                                 apr_pool_t *scratch_pool)
 {
-    const char *link = apr_pstrcat(scratch_pool, etc, "/localtime", NULL);
+    const char *local = apr_pstrcat(scratch_pool, etc, "/localtime", NULL);
     const char *file = apr_pstrcat(scratch_pool, etc, "/timezone", NULL);
     char target[PATH_MAX];
     ssize_t n;
-    char *text;
+    char *name = NULL;
     apr_size_t len;
 
     if (tz) {
@@ -322,16 +367,24 @@ const dsapi_zone_name_t *dsapi_time_zones_local(const dsapi_zones_t *zones,
                           : dsapi_time_zones_find(zones, *tz ? tz : "UTC",
                                                   scratch_pool);
     }
-    n = readlink(link, target, sizeof(target) - 1);
+    n = readlink(local, target, sizeof(target) - 1);
     if (n > 0) {
+        const dsapi_zone_name_t *zone;
+
         target[n] = '\0';
-        return find_path(zones, target, scratch_pool);
+        zone = find_path(zones, target, scratch_pool);
+        if (zone) {
+            return zone;
+        }
     }
-    if (read_file(&text, &len, file, scratch_pool) == APR_SUCCESS) {
-        text[strcspn(text, " \t\r\n")] = '\0';
-        return dsapi_time_zones_find(zones, text, scratch_pool);
+    if (read_file(&name, &len, file, scratch_pool) == APR_SUCCESS) {
+        name[strcspn(name, " \t\r\n")] = '\0';
     }
-    return access(link, F_OK) == 0
-               ? NULL
-               : dsapi_time_zones_find(zones, "UTC", scratch_pool);
+    else if (access(local, F_OK) != 0) {
+        name = apr_pstrdup(scratch_pool, "UTC");
+    }
+    return find_copy(zones, local,
+                     name ? dsapi_time_zones_find(zones, name, scratch_pool)
+                          : NULL,
+                     scratch_pool);
 }

@@ -56,9 +56,10 @@ const char *dsapi_time_zones_nearest(const dsapi_zones_t *zones,
 /**
  * The zone of this machine, as the C library finds it.
  * @param tz   the environment's TZ; NULL: not set
- * @param etc  the folder ("/etc") of localtime, a link into the database,
- *             and timezone, a file with a name, for where that is no link;
- *             without both it is UTC
+ * @param etc  the folder ("/etc") of localtime, a link into the database or
+ *             a copy of one of its files, and timezone, a file with a name,
+ *             which tells files with the same content apart, and counts where
+ *             there is no localtime; without both it is UTC
  * @return NULL: what these name is no zone of the database
  */
 const dsapi_zone_name_t *dsapi_time_zones_local(const dsapi_zones_t *zones,

@@ -5,7 +5,6 @@
 #include "time/zone.h"
 
 #include <apr_strings.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "time/zones.h"
@@ -256,18 +255,23 @@ START_TEST(no_byte_leads_astray)
 }
 END_TEST
 
+/* One leap second, in the file's second block and in the count of them. */
 START_TEST(files_with_leap_seconds_are_refused)
 {
-    const char *path = FOLDER "/right/UTC";
-    FILE *file = fopen(path, "rb");
-    char bytes[4096];
-    size_t len;
+    const apr_size_t second = 54; /* the header of that block */
+    const apr_size_t footer = 117;
+    apr_size_t len;
+    const char *whole = whole_file(&len);
+    char *leap = apr_pcalloc(g_pool, len + 12);
     dsapi_zone_t *zone;
 
-    ck_assert_msg(file != NULL, "there is no %s", path);
-    len = fread(bytes, 1, sizeof(bytes), file);
-    fclose(file);
-    ck_assert_int_eq(dsapi_time_zone_parse(&zone, bytes, len, g_pool),
+    ck_assert_int_eq(whole[footer], '\n');
+    memcpy(leap, whole, footer);
+    memcpy(leap + footer + 12, whole + footer, len - footer);
+    ck_assert_int_eq(dsapi_time_zone_parse(&zone, leap, len + 12, g_pool),
+                     DSAPI_ESYNTAX); /* not where it belongs */
+    leap[second + 31] = 1;
+    ck_assert_int_eq(dsapi_time_zone_parse(&zone, leap, len + 12, g_pool),
                      DSAPI_ESYNTAX);
 }
 END_TEST
