@@ -124,12 +124,13 @@ static int has_header(const apr_array_header_t *headers, const char *name)
  * what is posted, and by what we know the answer that is stored. */
 static const apr_array_header_t *make_headers(const dsapi_job_t *job)
 {
-    unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
-    char trace[DSAPI_TRACE_SIZE];
     apr_array_header_t *headers =
         apr_array_copy(job->pool, job->source->headers);
 
     if (job->trace) {
+        unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
+        char trace[DSAPI_TRACE_SIZE];
+
         apr_generate_random_bytes(random, sizeof(random));
         dsapi_base_trace(trace, job->trace, random);
         APR_ARRAY_PUSH(headers, const char *) =
