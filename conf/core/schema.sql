@@ -472,6 +472,14 @@ RETURNS SETOF bigint LANGUAGE sql AS $$
     SELECT id FROM given, (SELECT pg_notify('dsapi_job', '')) AS n
 $$;
 
+-- Microseconds until the next lease runs out, if nobody extends it; NULL: there
+-- is none.
+CREATE OR REPLACE FUNCTION dsapi.lost_in() RETURNS bigint LANGUAGE sql AS $$
+    SELECT (extract(epoch FROM min(lease_until) - clock_timestamp())
+            * 1000000)::bigint
+      FROM dsapi.job WHERE state = 'running'
+$$;
+
 -- Jobs whose worker is gone: back into the queue, or failed where that was
 -- the last attempt. The answer is how many. A job that is held is not lost.
 CREATE OR REPLACE FUNCTION dsapi.reap() RETURNS integer LANGUAGE sql AS $$
