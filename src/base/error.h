@@ -37,6 +37,14 @@ typedef struct dsapi_field_err_t {
     const char *message;
 } dsapi_field_err_t;
 
+/** What the database said of an error: names and values, for a client that may
+ *  see the table. */
+typedef struct dsapi_said_t {
+    const char *message;
+    const char *detail; /* NULL: none */
+    const char *hint;   /* NULL: none */
+} dsapi_said_t;
+
 /** An error. Every string lives in the pool it was made from. */
 typedef struct dsapi_err_t {
     apr_status_t rv;      /* one of DSAPI_E* */
@@ -48,6 +56,11 @@ typedef struct dsapi_err_t {
     int http;             /* a status that rv does not name; 0: rv's */
     int retry_after_s;    /* seconds; 0: no Retry-After */
     apr_array_header_t *fields; /* of dsapi_field_err_t; NULL: none */
+    const dsapi_said_t *said;   /* NULL: it is not the database's */
+    int dialect; /* a resource's (PostgREST): message (detail), details and hint
+                    are told besides */
+    const char *details; /* JSON; NULL: null */
+    const char *hint;    /* NULL: null */
 } dsapi_err_t;
 
 /** What a status code means over HTTP. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
 #include "db/again.h"
 #include "db/pq.h"
 #include "db/sqlstate.h"
@@ -300,6 +301,26 @@ static apr_status_t leave_standby(dsapi_db_t *db, dsapi_err_t *err)
     return err->rv;
 }
 
+static const char *field_of(const PGresult *error, int field, apr_pool_t *pool)
+{
+    const char *text = PQresultErrorField(error, field);
+
+    return text && dsapi_base_utf8_valid(text, strlen(text))
+               ? apr_pstrdup(pool, text)
+               : NULL;
+}
+
+/* What the server said of an error. @return NULL: nothing that can be read */
+static const dsapi_said_t *said_by(const PGresult *error, apr_pool_t *pool)
+{
+    dsapi_said_t *said = apr_palloc(pool, sizeof(*said));
+
+    said->message = field_of(error, PG_DIAG_MESSAGE_PRIMARY, pool);
+    said->detail = field_of(error, PG_DIAG_MESSAGE_DETAIL, pool);
+    said->hint = field_of(error, PG_DIAG_MESSAGE_HINT, pool);
+    return said->message ? said : NULL;
+}
+
 /* The end of a batch: its rows or its error go to the caller. */
 static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
                               dsapi_db_t *db, apr_pool_t *pool)
@@ -317,6 +338,7 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
         rv = dsapi_db_error(perr, PQresultErrorField(error, PG_DIAG_SQLSTATE),
                             message ? message : PQresultErrorMessage(error),
                             pool);
+        (*perr)->said = said_by(error, pool);
         PQclear(error);
         PQclear(res);
         if (db->prepare && dsapi_db_stale(*perr)) {

@@ -92,6 +92,14 @@ static dsapi_buf_t *problem_json(const request_rec *r, int http,
     if (err->fields) {
         write_fields(&w, err);
     }
+    if (err->dialect) {
+        const char *details = err->details ? err->details : "null";
+
+        dsapi_json_member(&w, "message", err->detail);
+        dsapi_json_key(&w, "details");
+        dsapi_json_raw(&w, details, strlen(details));
+        dsapi_json_member(&w, "hint", err->hint);
+    }
     dsapi_json_end_object(&w);
     dsapi_buf_putc(buf, '\n');
     return buf;

@@ -1,0 +1,105 @@
+/* src/resource/problem.h: errors as PostgREST tells them. */
+#include "resource/problem.h"
+
+#include "db/sqlstate.h"
+#include "unit/ast.h"
+#include "unit/unit.h"
+
+static const dsapi_said_t said = {"the message", "the \"detail\"", "the hint"};
+
+static dsapi_err_t *of_state(const char *sqlstate)
+{
+    dsapi_err_t *err;
+
+    dsapi_db_error(&err, sqlstate, "the message", g_pool);
+    err->said = &said;
+    dsapi_resource_problem(err, g_pool);
+    return err;
+}
+
+START_TEST(a_mistake_of_the_client_is_told_in_full)
+{
+    static const struct {
+        const char *state;
+        int http;
+    } rows[] = {{"22P02", 400}, {"23505", 409}, {"23503", 409}, {"23502", 400},
+                {"23514", 400}, {"42883", 404}, {"42P01", 404}, {"42703", 400},
+                {"42501", 403}, {"25006", 405}, {"0L000", 403}, {"P0001", 400}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dsapi_err_t *err = of_state(rows[i].state);
+
+        ck_assert_int_eq(err->http, rows[i].http);
+        ck_assert_int_eq(err->rv, dsapi_status_of_http(rows[i].http));
+        ck_assert_str_eq(err->code, rows[i].state);
+        ck_assert_str_eq(err->detail, "the message");
+        ck_assert_str_eq(err->details, "\"the \\\"detail\\\"\"");
+        ck_assert_str_eq(err->hint, "the hint");
+    }
+}
+END_TEST
+
+START_TEST(a_mistake_of_ours_is_told_to_the_log)
+{
+    static const char *const rows[] = {"XX000", "42P17", "21000", "38000",
+                                       "P0003"};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dsapi_err_t *err = of_state(rows[i]);
+
+        ck_assert_int_eq(err->http, 500);
+        ck_assert_str_eq(err->code, rows[i]);
+        ck_assert_str_eq(err->detail, "the service made a mistake");
+        ck_assert_ptr_null(err->details);
+        ck_assert_ptr_nonnull(strstr(err->internal, "the message"));
+    }
+}
+END_TEST
+
+START_TEST(what_may_be_tried_again_keeps_its_status)
+{
+    static const struct {
+        const char *state;
+        apr_status_t rv;
+    } rows[] = {{"40001", DSAPI_EBUSY},    {"53300", DSAPI_EBUSY},
+                {"57014", DSAPI_ETIMEOUT}, {"57P01", DSAPI_EDBDOWN},
+                {"08006", DSAPI_EDBDOWN},  {"28P01", DSAPI_EDBDOWN},
+                {"55P03", DSAPI_EBUSY}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dsapi_err_t *err = of_state(rows[i].state);
+
+        ck_assert_int_eq(err->rv, rows[i].rv);
+        ck_assert_int_eq(err->http, 0);
+        ck_assert_str_eq(err->code, rows[i].state);
+        ck_assert_str_ne(err->detail, "the message");
+        ck_assert_ptr_null(err->details);
+    }
+    ck_assert_int_eq(of_state("PT418")->http, 418);
+    ck_assert_str_eq(of_state("PT418")->detail, "the message");
+}
+END_TEST
+
+START_TEST(errors_of_the_dialect_stay_and_others_join)
+{
+    dsapi_err_t *err;
+
+    ck_assert_int_eq(
+        dsapi_resource_fail(&err, g_pool, 406, "PGRST116", "a %s", "b"),
+        err->rv);
+    dsapi_resource_details(err, g_pool, "%d rows", 2);
+    dsapi_resource_hint(err, g_pool, "try %d", 1);
+    dsapi_resource_problem(err, g_pool);
+    ck_assert_str_eq(ast_error(err), "PGRST116: a b; \"2 rows\"; try 1");
+    ck_assert_int_eq(err->http, 406);
+    dsapi_fail(&err, g_pool, DSAPI_EMEDIA, "unsupported-type", "no");
+    dsapi_resource_problem(err, g_pool);
+    ck_assert_str_eq(ast_error(err), "unsupported-type: no");
+    ck_assert_int_eq(err->rv, DSAPI_EMEDIA);
+}
+END_TEST
+
+UNIT_SUITE(resource_problem, a_mistake_of_the_client_is_told_in_full,
+           a_mistake_of_ours_is_told_to_the_log,
+           what_may_be_tried_again_keeps_its_status,
+           errors_of_the_dialect_stay_and_others_join)
