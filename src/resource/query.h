@@ -27,6 +27,9 @@ typedef struct dsapi_res_step_t {
 typedef struct dsapi_res_field_t {
     const char *name;
     apr_array_header_t *path; /* of dsapi_res_step_t; NULL: none */
+    const struct dsapi_column_t
+        *column; /* once resolved (resolve.h); NULL: "*",
+                                            or a condition's resource */
 } dsapi_res_field_t;
 
 /** Operators of filters, in the order of the table in filter.c. */
@@ -75,6 +78,8 @@ typedef struct dsapi_res_cond_t {
     const char *language;      /* of a text search; NULL: none */
     const char *value;         /* of is: "NULL", "NOT NULL", "TRUE", ... */
     apr_array_header_t *items; /* of const char *: what in has */
+    const struct dsapi_res_node_t *node; /* once resolved: the field is this
+                                            embedded resource */
 } dsapi_res_cond_t;
 
 /** A term of order=. */
@@ -83,6 +88,7 @@ typedef struct dsapi_res_order_t {
     dsapi_res_field_t field;
     const char *direction; /* " ASC", " DESC"; NULL: not said */
     const char *nulls;     /* " NULLS FIRST", " NULLS LAST"; NULL */
+    const struct dsapi_res_node_t *node; /* once resolved: the relation */
 } dsapi_res_order_t;
 
 /** What is selected at one place: a field or an embedded resource. */
@@ -107,6 +113,12 @@ typedef struct dsapi_res_node_t {
     apr_array_header_t *order; /* of dsapi_res_order_t */
     apr_int64_t limit;         /* -1: none */
     apr_int64_t offset;        /* 0: none */
+    /* once resolved */
+    const struct dsapi_entity_t *entity;
+    const struct dsapi_relation_t *relation; /* to its parent; NULL: the root */
+    int number;                              /* from 0: names it in SQL */
+    int needed;  /* which rows its parent has depends on it */
+    int grouped; /* some item is an aggregate */
 } dsapi_res_node_t;
 
 typedef struct dsapi_res_query_t {

@@ -423,14 +423,27 @@ static void plan_object(planner_t *planner, const node_t *node)
     dsapi_buf_putc(literal, '}');
 }
 
+static dsapi_plan_t *make_plan(const node_t *root, const unsigned *oids,
+                               int ncolumns, apr_pool_t *pool)
+{
+    dsapi_plan_t *plan = apr_pcalloc(pool, sizeof(*plan));
+    planner_t planner = {plan, oids, dsapi_buf_make(256, pool), pool};
+    apr_size_t n = (apr_size_t)ncolumns + 1;
+
+    plan->columns = apr_palloc(pool, n * sizeof(*plan->columns));
+    plan->forms = apr_palloc(pool, n * sizeof(*plan->forms));
+    plan->literals = apr_palloc(pool, n * sizeof(*plan->literals));
+    plan->lens_bytes = apr_palloc(pool, n * sizeof(*plan->lens_bytes));
+    plan_object(&planner, root);
+    end_literal(&planner);
+    return plan;
+}
+
 apr_status_t dsapi_route_plan(dsapi_plan_t **pplan, dsapi_err_t **perr,
                               const char *const *names,
                               const unsigned *column_types, int ncolumns,
                               apr_pool_t *pool)
 {
-    dsapi_plan_t *plan = apr_pcalloc(pool, sizeof(*plan));
-    planner_t planner = {plan, column_types, dsapi_buf_make(256, pool), pool};
-    apr_size_t n = (apr_size_t)ncolumns + 1;
     node_t *root = make_node("", -1, pool);
 
     *pplan = NULL;
@@ -443,14 +456,26 @@ apr_status_t dsapi_route_plan(dsapi_plan_t **pplan, dsapi_err_t **perr,
                               names[i]);
         }
     }
-    plan->columns = apr_palloc(pool, n * sizeof(*plan->columns));
-    plan->forms = apr_palloc(pool, n * sizeof(*plan->forms));
-    plan->literals = apr_palloc(pool, n * sizeof(*plan->literals));
-    plan->lens_bytes = apr_palloc(pool, n * sizeof(*plan->lens_bytes));
-    plan_object(&planner, root);
-    end_literal(&planner);
-    *pplan = plan;
+    *pplan = make_plan(root, column_types, ncolumns, pool);
     return APR_SUCCESS;
+}
+
+dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, apr_pool_t *pool)
+{
+    int n = dsapi_rows_columns(rows);
+    unsigned *oids = apr_palloc(pool, sizeof(*oids) * ((apr_size_t)n + 1));
+    node_t *root = make_node("", -1, pool);
+
+    for (int i = 0; i < n; i++) {
+        const char *name = dsapi_rows_name(rows, i);
+
+        oids[i] = dsapi_rows_type(rows, i);
+        if (strncmp(name, DSAPI_ROUTE_HIDDEN, strlen(DSAPI_ROUTE_HIDDEN)) !=
+            0) {
+            APR_ARRAY_PUSH(root->children, node_t *) = make_node(name, i, pool);
+        }
+    }
+    return make_plan(root, oids, n, pool);
 }
 
 void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,

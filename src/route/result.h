@@ -44,6 +44,17 @@ apr_status_t dsapi_route_plan(dsapi_plan_t **pplan, dsapi_err_t **perr,
 apr_status_t dsapi_route_plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,
                                    const dsapi_rows_t *rows, apr_pool_t *pool);
 
+/** In a flat plan columns whose names begin so are left out. */
+#define DSAPI_ROUTE_HIDDEN "@dsapi."
+
+/**
+ * Plan the shape of the rows of a statement whose columns have any names: each
+ * is a member, dots or not, and also one that there is twice.
+ * @param rows  as in dsapi_route_plan_rows
+ * @return the plan, in pool
+ */
+dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, apr_pool_t *pool);
+
 /** Append one row as a JSON object. */
 void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,
                            dsapi_cell_fn cell, const void *baton, int row);

@@ -11,6 +11,7 @@ struct dsapi_table_t {
     dsapi_buf_t *buf;
     dsapi_buf_t *cell;  /* CSV: one value as JSON */
     dsapi_plan_t *plan; /* JSON and NDJSON; NULL before the first rows */
+    int flat;
     int begun;
     int filled; /* a row has been written */
     apr_pool_t *pool;
@@ -33,6 +34,18 @@ dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
     return table;
 }
 
+void dsapi_route_table_flat(dsapi_table_t *table)
+{
+    table->flat = 1;
+}
+
+static int is_hidden(const dsapi_table_t *table, const char *name)
+{
+    return table->flat ? strncmp(name, DSAPI_ROUTE_HIDDEN,
+                                 strlen(DSAPI_ROUTE_HIDDEN)) == 0
+                       : *name == '@';
+}
+
 static void put_names(dsapi_table_t *table, const dsapi_rows_t *rows)
 {
     int first = 1;
@@ -40,7 +53,7 @@ static void put_names(dsapi_table_t *table, const dsapi_rows_t *rows)
     for (int i = 0; i < dsapi_rows_columns(rows); i++) {
         const char *name = dsapi_rows_name(rows, i);
 
-        if (*name != '@') {
+        if (!is_hidden(table, name)) {
             if (!first) {
                 dsapi_buf_putc(table->buf, ',');
             }
@@ -90,7 +103,7 @@ static void put_record(dsapi_table_t *table, const dsapi_rows_t *rows, int row)
         apr_size_t len = 0;
         const char *text;
 
-        if (*dsapi_rows_name(rows, i) == '@') {
+        if (is_hidden(table, dsapi_rows_name(rows, i))) {
             continue;
         }
         if (!first) {
@@ -130,6 +143,10 @@ static apr_status_t begin(dsapi_table_t *table, dsapi_err_t **perr,
     }
     if (table->format == DSAPI_FORMAT_JSON) {
         dsapi_buf_putc(table->buf, '[');
+    }
+    if (table->flat) {
+        table->plan = dsapi_route_plan_flat(rows, table->pool);
+        return APR_SUCCESS;
     }
     return dsapi_route_plan_rows(&table->plan, perr, rows, table->pool);
 }

@@ -22,6 +22,10 @@ typedef struct dsapi_table_t dsapi_table_t;
 dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
                                       apr_pool_t *pool);
 
+/** Have every column be one of the table's by its own name, dots or not (see
+ *  dsapi_route_plan_flat). Before the first rows. */
+void dsapi_route_table_flat(dsapi_table_t *table);
+
 /**
  * Append rows. Columns named "@..." are left out. In CSV a name with dots is
  * the column's name, NULL an empty field, a boolean true or false, a

@@ -1,0 +1,92 @@
+/*
+ * SQL of a query that has been resolved. Its names are the catalogue's, quoted;
+ * every value is bound, with no type of its own, so that PostgreSQL reads it as
+ * what it is compared with.
+ */
+#ifndef DSAPI_RESOURCE_BUILD_H
+#define DSAPI_RESOURCE_BUILD_H
+
+#include "db/db.h"
+#include "json/buf.h"
+#include "resource/catalog.h"
+#include "resource/query.h"
+
+/** SQL under way. */
+typedef struct dsapi_build_t {
+    dsapi_buf_t *text;
+    apr_array_header_t *values; /* of const char *: $1, $2, ... */
+    apr_int64_t max_rows;       /* of what is embedded; -1: as many as there
+                                   are */
+    apr_pool_t *pool;
+} dsapi_build_t;
+
+/** Begin a statement. */
+void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
+                      apr_pool_t *pool);
+
+/** Append SQL. @param ...  of const char *, ended by NULL */
+void dsapi_build_put(dsapi_build_t *build, ...) __attribute__((sentinel));
+
+/** Append a quoted name. */
+void dsapi_build_name(dsapi_build_t *build, const char *name);
+
+/** Append $n. @param value  borrowed by the statement */
+void dsapi_build_value(dsapi_build_t *build, const char *value);
+
+/** Append a number as a value. */
+void dsapi_build_number(dsapi_build_t *build, apr_int64_t value);
+
+/** Append "schema"."table". */
+void dsapi_build_table(dsapi_build_t *build, const dsapi_entity_t *entity);
+
+/** Append a node's conditions, each behind " WHERE " or " AND ".
+ *  @param word  the first's
+ *  @return the next one's */
+const char *dsapi_build_where(dsapi_build_t *build,
+                              const dsapi_res_node_t *node, const char *word);
+
+/**
+ * Append what a node shows: its items, with commas between.
+ * @return " GROUP BY ..." of them, where one is an aggregate; else ""
+ */
+const char *dsapi_build_items(dsapi_build_t *build,
+                              const dsapi_res_node_t *node);
+
+/** @return of const char *: what the columns are called that a node shows */
+apr_array_header_t *dsapi_build_names(const dsapi_build_t *build,
+                                      const dsapi_res_node_t *node);
+
+/** How SQL calls a node's table ("t"), what is joined for it ("e") and the
+ *  table between ("j"). @return the letter and the node's number */
+const char *dsapi_build_label(const dsapi_build_t *build,
+                              const dsapi_res_node_t *node, const char *letter);
+
+/** Append a column and the path into it. */
+void dsapi_build_field(dsapi_build_t *build, const dsapi_res_node_t *node,
+                       const dsapi_res_field_t *field);
+
+/** Append a path. */
+void dsapi_build_path(dsapi_build_t *build, const apr_array_header_t *path);
+
+/** Append a column as an expression of its node's. */
+void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
+                        const dsapi_column_t *column);
+
+/* join.c */
+
+/** Append the joins of what a node embeds.
+ *  @param needed  only of those on which its rows depend */
+void dsapi_build_joins(dsapi_build_t *build, const dsapi_res_node_t *node,
+                       int needed);
+
+/** Append " ORDER BY ...", where there is an order. */
+void dsapi_build_order(dsapi_build_t *build, const dsapi_res_node_t *node);
+
+/** Append LIMIT and OFFSET. @param limit  -1: none */
+void dsapi_build_limit(dsapi_build_t *build, apr_int64_t limit,
+                       apr_int64_t offset);
+
+/** Make a call of what has been built. */
+void dsapi_build_end(dsapi_call_t *pcall, dsapi_build_t *build);
+
+#endif

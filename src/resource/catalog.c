@@ -1,0 +1,349 @@
+/* The catalogue: see catalog.h. */
+#include "resource/catalog.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/args.h"
+#include "base/type.h"
+#include "json/value.h"
+
+/*
+ * A document for each table of the list $1. A value's type has no length, so
+ * that one which is too long is refused and not cut off; a domain over a
+ * built-in type is that type, whose rules the table then checks.
+ */
+static const char catalog_sql[] =
+    "SELECT l.i, pg_catalog.json_build_object("
+    "'oid', c.oid::text, 'schema', n.nspname, 'table', c.relname, "
+    "'comment', pg_catalog.obj_description(c.oid, 'pg_class'), "
+    "'is_table', c.relkind IN ('r', 'p'), "
+    "'changes', CASE WHEN c.relkind IN ('r', 'p') THEN 28 "
+    "WHEN c.relkind = 'm' THEN 0 "
+    "ELSE pg_catalog.pg_relation_is_updatable(c.oid, true) END, "
+    "'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
+    "'name', a.attname, "
+    "'expected', pg_catalog.format_type(a.atttypid, a.atttypmod), "
+    "'type', CASE b.typname WHEN 'bpchar' THEN 'bpchar' WHEN 'bit' THEN "
+    "'bit varying' ELSE pg_catalog.format_type(CASE WHEN b.typnamespace = "
+    "'pg_catalog'::regnamespace THEN b.oid ELSE a.atttypid END, NULL) END, "
+    "'is_json', b.typname IN ('json', 'jsonb'), "
+    "'is_tsvector', b.typname = 'tsvector', "
+    "'def', CASE WHEN a.attidentity <> '' THEN pg_catalog.format("
+    "'pg_catalog.nextval(%L)', pg_catalog.pg_get_serial_sequence("
+    "c.oid::regclass::text, a.attname)) WHEN a.attgenerated <> '' THEN NULL "
+    "WHEN d.adbin IS NULL THEN t.typdefault "
+    "ELSE pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, "
+    "'comment', pg_catalog.col_description(c.oid, a.attnum), "
+    "'nullable', NOT (a.attnotnull OR t.typnotnull), "
+    "'generated', a.attgenerated <> '' OR a.attidentity = 'a') "
+    "ORDER BY a.attnum) FROM pg_catalog.pg_attribute a "
+    "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+    "JOIN LATERAL (WITH RECURSIVE r AS (SELECT t.oid, t.typname, "
+    "t.typnamespace, t.typbasetype UNION ALL SELECT u.oid, u.typname, "
+    "u.typnamespace, u.typbasetype FROM r JOIN pg_catalog.pg_type u "
+    "ON u.oid = r.typbasetype) SELECT * FROM r WHERE typbasetype = 0) b "
+    "ON true LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND "
+    "d.adnum = a.attnum "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), "
+    "'computed', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
+    "'name', p.proname, 'type', pg_catalog.format_type(p.prorettype, NULL), "
+    "'is_json', p.prorettype IN ('json'::regtype, 'jsonb'::regtype), "
+    "'is_tsvector', p.prorettype = 'tsvector'::regtype)) "
+    "FROM pg_catalog.pg_proc p WHERE p.pronamespace = c.relnamespace AND "
+    "p.pronargs = 1 AND p.proargtypes[0] = c.reltype AND p.prokind = 'f' AND "
+    "NOT p.proretset), "
+    "'keys', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
+    "'name', k.conname, 'type', k.contype, 'target', k.confrelid::text, "
+    "'cols', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "
+    "pg_catalog.unnest(k.conkey) WITH ORDINALITY u (n, o) "
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND "
+    "a.attnum = u.n), "
+    "'refs', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "
+    "pg_catalog.unnest(k.confkey) WITH ORDINALITY u (n, o) "
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND "
+    "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k "
+    "WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f'))) "
+    "FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY l (t, i) "
+    "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(l.t) "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY l.i";
+
+void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
+                        apr_pool_t *pool)
+{
+    apr_array_header_t *tables =
+        apr_array_make(pool, specs->nelts, sizeof(const char *));
+    const char **values = apr_palloc(pool, sizeof(*values));
+
+    for (int i = 0; i < specs->nelts; i++) {
+        APR_ARRAY_PUSH(tables, const char *) =
+            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->table;
+    }
+    values[0] = dsapi_base_array_literal(tables, pool);
+    pcall->sql = dsapi_sql_literal(catalog_sql, 1, pool);
+    pcall->types = NULL;
+    pcall->values = values;
+}
+
+/* Reading the documents; what is not there reads as null. */
+
+static dsapi_json_slice_t member(const dsapi_json_slice_t *object,
+                                 const char *name, apr_pool_t *pool)
+{
+    dsapi_json_slice_t value = {"null", 4, DSAPI_JSON_NULL};
+
+    dsapi_json_find(&value, object, apr_pstrcat(pool, "/", name, NULL), pool);
+    return value;
+}
+
+static const char *text_of(const dsapi_json_slice_t *object, const char *name,
+                           apr_pool_t *pool)
+{
+    dsapi_json_slice_t value = member(object, name, pool);
+
+    return value.kind == DSAPI_JSON_NULL ? NULL : dsapi_json_text(&value, pool);
+}
+
+static int is_true(const dsapi_json_slice_t *object, const char *name,
+                   apr_pool_t *pool)
+{
+    return member(object, name, pool).kind == DSAPI_JSON_TRUE;
+}
+
+static apr_array_header_t *texts_of(const dsapi_json_slice_t *object,
+                                    const char *name, apr_pool_t *pool)
+{
+    apr_array_header_t *texts = apr_array_make(pool, 2, sizeof(const char *));
+    dsapi_json_slice_t list = member(object, name, pool);
+    dsapi_json_slice_t item;
+    dsapi_json_iter_t iter = {NULL};
+
+    while (dsapi_json_next_item(&item, &iter, &list)) {
+        APR_ARRAY_PUSH(texts, const char *) = dsapi_json_text(&item, pool);
+    }
+    return texts;
+}
+
+/* The client's name of a column. @return NULL: it is not shown */
+static const char *shown_name(const dsapi_res_spec_t *spec, const char *sql)
+{
+    for (int i = 0; spec->columns && i < spec->columns->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(spec->columns, i, dsapi_arg_t);
+
+        if (strcmp(arg->value, sql) == 0) {
+            return arg->key ? arg->key : arg->value;
+        }
+    }
+    return spec->columns ? NULL : sql;
+}
+
+static void take_column(dsapi_entity_t *entity,
+                        const dsapi_json_slice_t *object, const char *function,
+                        apr_pool_t *pool)
+{
+    const char *sql = text_of(object, "name", pool);
+    const char *name = shown_name(entity->spec, sql);
+    dsapi_column_t *column;
+
+    if (!name || (function && dsapi_catalog_column(entity, name))) {
+        return;
+    }
+    column = apr_array_push(entity->columns);
+    memset(column, 0, sizeof(*column));
+    column->name = name;
+    column->sql = sql;
+    column->function = function;
+    column->type = text_of(object, "type", pool);
+    column->expected = text_of(object, "expected", pool);
+    column->def = text_of(object, "def", pool);
+    column->comment = text_of(object, "comment", pool);
+    column->is_json = is_true(object, "is_json", pool);
+    column->is_tsvector = is_true(object, "is_tsvector", pool);
+    column->nullable = is_true(object, "nullable", pool);
+    column->generated = function || is_true(object, "generated", pool);
+}
+
+/* Are these the same names, in whatever order? */
+static int same_names(const apr_array_header_t *a, const apr_array_header_t *b)
+{
+    int found = 0;
+
+    for (int i = 0; i < a->nelts; i++) {
+        for (int j = 0; j < b->nelts; j++) {
+            found += strcmp(APR_ARRAY_IDX(a, i, const char *),
+                            APR_ARRAY_IDX(b, j, const char *)) == 0;
+        }
+    }
+    return found == a->nelts && a->nelts == b->nelts;
+}
+
+static void take_keys(dsapi_entity_t *entity, const dsapi_json_slice_t *list,
+                      apr_pool_t *pool)
+{
+    apr_array_header_t *uniques = apr_array_make(pool, 2, sizeof(void *));
+    dsapi_json_slice_t key;
+    dsapi_json_iter_t iter = {NULL};
+
+    entity->pk = apr_array_make(pool, 1, sizeof(const char *));
+    entity->fks = apr_array_make(pool, 2, sizeof(dsapi_fk_t));
+    while (dsapi_json_next_item(&key, &iter, list)) {
+        const char *type = text_of(&key, "type", pool);
+        apr_array_header_t *cols = texts_of(&key, "cols", pool);
+        char kind = type ? *type : '\0';
+
+        if (kind == 'f') {
+            dsapi_fk_t *fk = apr_array_push(entity->fks);
+
+            fk->name = text_of(&key, "name", pool);
+            fk->target = text_of(&key, "target", pool);
+            fk->cols = cols;
+            fk->refs = texts_of(&key, "refs", pool);
+            continue;
+        }
+        APR_ARRAY_PUSH(uniques, apr_array_header_t *) = cols;
+        if (kind == 'p') {
+            entity->pk = cols;
+        }
+    }
+    for (int i = 0; i < entity->fks->nelts; i++) {
+        dsapi_fk_t *fk = &APR_ARRAY_IDX(entity->fks, i, dsapi_fk_t);
+
+        fk->unique = 0;
+        for (int j = 0; j < uniques->nelts; j++) {
+            fk->unique |= same_names(
+                fk->cols, APR_ARRAY_IDX(uniques, j, apr_array_header_t *));
+        }
+    }
+}
+
+/* The column of DsapiKey, or the primary key's only one. */
+static const dsapi_column_t *key_of(const dsapi_entity_t *entity)
+{
+    if (entity->spec->key) {
+        return dsapi_catalog_column(entity, entity->spec->key);
+    }
+    for (int i = 0; entity->pk->nelts == 1 && i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (strcmp(column->sql, APR_ARRAY_IDX(entity->pk, 0, const char *)) ==
+            0) {
+            return column;
+        }
+    }
+    return NULL;
+}
+
+/* The columns in the order of DsapiColumns. */
+static apr_array_header_t *arranged(const dsapi_entity_t *entity,
+                                    apr_pool_t *pool)
+{
+    const apr_array_header_t *args = entity->spec->columns;
+    apr_array_header_t *columns =
+        apr_array_make(pool, args->nelts, sizeof(dsapi_column_t));
+
+    for (int i = 0; i < args->nelts; i++) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
+        const dsapi_column_t *column =
+            dsapi_catalog_column(entity, arg->key ? arg->key : arg->value);
+
+        if (column) {
+            APR_ARRAY_PUSH(columns, dsapi_column_t) = *column;
+        }
+    }
+    return columns;
+}
+
+static void take_columns(dsapi_entity_t *entity, const dsapi_json_slice_t *doc,
+                         apr_pool_t *pool)
+{
+    dsapi_json_slice_t stored = member(doc, "columns", pool);
+    dsapi_json_slice_t computed = member(doc, "computed", pool);
+    dsapi_json_slice_t item;
+    dsapi_json_iter_t iter = {NULL};
+
+    entity->columns = apr_array_make(pool, 16, sizeof(dsapi_column_t));
+    while (dsapi_json_next_item(&item, &iter, &stored)) {
+        take_column(entity, &item, NULL, pool);
+    }
+    iter.next = NULL;
+    while (dsapi_json_next_item(&item, &iter, &computed)) {
+        take_column(entity, &item, entity->schema, pool);
+    }
+    entity->whole = !entity->spec->columns;
+    if (!entity->whole) {
+        entity->columns = arranged(entity, pool);
+    }
+}
+
+static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
+                        const dsapi_json_slice_t *doc, apr_pool_t *pool)
+{
+    dsapi_json_slice_t keys = member(doc, "keys", pool);
+    apr_int64_t changes = apr_atoi64(text_of(doc, "changes", pool));
+
+    entity->spec = spec;
+    entity->oid = text_of(doc, "oid", pool);
+    entity->schema = text_of(doc, "schema", pool);
+    entity->table = text_of(doc, "table", pool);
+    entity->comment = text_of(doc, "comment", pool);
+    entity->is_table = is_true(doc, "is_table", pool);
+    entity->insertable = (changes & 8) != 0; /* 1 << CMD_INSERT */
+    entity->updatable = (changes & 4) != 0;
+    entity->deletable = (changes & 16) != 0;
+    take_columns(entity, doc, pool);
+    take_keys(entity, &keys, pool);
+    entity->key = key_of(entity);
+}
+
+dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
+                                    const dsapi_rows_t *rows, apr_pool_t *pool)
+{
+    dsapi_catalog_t *catalog = apr_pcalloc(pool, sizeof(*catalog));
+
+    catalog->entities =
+        apr_array_make(pool, specs->nelts, sizeof(dsapi_entity_t));
+    for (int i = 0; i < dsapi_rows_count(rows); i++) {
+        apr_int64_t at = apr_atoi64(dsapi_rows_value(NULL, rows, i, 0)) - 1;
+        const char *text =
+            apr_pstrdup(pool, dsapi_rows_value(NULL, rows, i, 1));
+        dsapi_json_slice_t doc;
+
+        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) ==
+            APR_SUCCESS) {
+            take_entity(apr_array_push(catalog->entities),
+                        APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *),
+                        &doc, pool);
+        }
+    }
+    return catalog;
+}
+
+const dsapi_entity_t *dsapi_catalog_find(const dsapi_catalog_t *catalog,
+                                         const char *name)
+{
+    for (int i = 0; i < catalog->entities->nelts; i++) {
+        const dsapi_entity_t *entity =
+            &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t);
+
+        if (strcmp(entity->spec->name, name) == 0) {
+            return entity;
+        }
+    }
+    return NULL;
+}
+
+const dsapi_column_t *dsapi_catalog_column(const dsapi_entity_t *entity,
+                                           const char *name)
+{
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (strcmp(column->name, name) == 0) {
+            return column;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,99 @@
+/*
+ * What PostgreSQL's catalogue says of the tables of a service's resources:
+ * columns, types, keys, foreign keys, comments. Read in one query, read-only
+ * afterwards, any thread. A table that is not a resource is not in it, so that
+ * nothing is shown that no configuration names.
+ */
+#ifndef DSAPI_RESOURCE_CATALOG_H
+#define DSAPI_RESOURCE_CATALOG_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "base/error.h"
+#include "db/db.h"
+
+/** A resource as it is configured; borrowed by the catalogue. */
+typedef struct dsapi_res_spec_t {
+    const char *name;
+    const char *table;           /* as SQL writes it: visits."Property" */
+    apr_array_header_t *columns; /* of dsapi_arg_t: the client's name (key;
+                                    NULL: the same) and SQL's; NULL: all */
+    const char *key;             /* of {base}/{resource}/{key}, the client's
+                                    name; NULL: the primary key */
+    int embeddable;              /* others may show it in theirs */
+} dsapi_res_spec_t;
+
+typedef struct dsapi_column_t {
+    const char *name;     /* the client's */
+    const char *sql;      /* SQL's */
+    const char *function; /* its schema: it is computed; NULL: it is stored */
+    const char *type;     /* what a value of it is cast to */
+    const char *expected; /* its type as people write it */
+    const char *def;      /* SQL of its default; NULL: none */
+    const char *comment;  /* NULL: none */
+    int is_json;          /* json or jsonb */
+    int is_tsvector;
+    int nullable;
+    int generated; /* nobody gives it a value */
+} dsapi_column_t;
+
+/** A foreign key. */
+typedef struct dsapi_fk_t {
+    const char *name;
+    const char *target;       /* the OID of the other table */
+    apr_array_header_t *cols; /* of const char *: SQL names */
+    apr_array_header_t *refs; /* theirs in the other table */
+    int unique;               /* no two rows have the same */
+} dsapi_fk_t;
+
+/** A table, and the resource that shows it. */
+typedef struct dsapi_entity_t {
+    const dsapi_res_spec_t *spec;
+    const char *oid;
+    const char *schema;
+    const char *table;
+    const char *comment; /* NULL: none */
+    int is_table;        /* not a view */
+    int insertable;
+    int updatable;
+    int deletable;
+    apr_array_header_t *columns; /* of dsapi_column_t: those shown */
+    int whole;                   /* they are all the table has, by their own
+                                    names */
+    apr_array_header_t *pk;      /* of const char *: SQL names */
+    apr_array_header_t *fks;     /* of dsapi_fk_t */
+    const dsapi_column_t *key;   /* NULL: there is none, or of more than one
+                                    column */
+} dsapi_entity_t;
+
+typedef struct dsapi_catalog_t {
+    apr_array_header_t *entities; /* of dsapi_entity_t */
+} dsapi_catalog_t;
+
+/**
+ * The query that reads it: one row a table that is there.
+ * @param pcall  out: refers to pool
+ * @param specs  of dsapi_res_spec_t *
+ */
+void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
+                        apr_pool_t *pool);
+
+/**
+ * Take what the query gave.
+ * @param specs  of dsapi_res_spec_t *, as above
+ * @param pool   owns the catalogue
+ * @return the catalogue
+ */
+dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
+                                    const dsapi_rows_t *rows, apr_pool_t *pool);
+
+/** @return the table of a resource; NULL: there is none */
+const dsapi_entity_t *dsapi_catalog_find(const dsapi_catalog_t *catalog,
+                                         const char *name);
+
+/** @return a column by the client's name; NULL: there is none */
+const dsapi_column_t *dsapi_catalog_column(const dsapi_entity_t *entity,
+                                           const char *name);
+
+#endif

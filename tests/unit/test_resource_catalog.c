@@ -1,0 +1,114 @@
+/* src/resource/catalog.h: what PostgreSQL says of tables. */
+#include "resource/catalog.h"
+
+#include <apr_strings.h>
+
+#include "unit/shop.h"
+#include "unit/unit.h"
+
+static const char *column_text(const dsapi_entity_t *entity, const char *name)
+{
+    const dsapi_column_t *c = dsapi_catalog_column(entity, name);
+
+    ck_assert_ptr_nonnull(c);
+    return apr_psprintf(g_pool, "%s %s(%s)%s%s%s%s%s", c->sql, c->type,
+                        c->expected ? c->expected : "",
+                        c->nullable ? " null" : "", c->is_json ? " json" : "",
+                        c->generated ? " generated" : "", c->def ? " =" : "",
+                        c->def ? c->def : "");
+}
+
+START_TEST(tables_and_columns)
+{
+    static const char *const columns[][2] = {
+        {"id", "id integer(integer) =pg_catalog.nextval('s.item_id_seq')"},
+        {"name", "name text(text) ='none'::text"},
+        {"code", "code character varying(character varying(5)) null"},
+        {"price", "price numeric(s.price) null =1.5"},
+        {"mood", "mood s.mood(s.mood) null"},
+        {"data", "data jsonb(jsonb) null json"},
+        {"tags", "tags text[](text[]) null"},
+        {"twice", "twice integer(integer) null generated"},
+        {"loud", "loud text() generated"}};
+    shop_t *shop = shop_open();
+    const dsapi_entity_t *item = dsapi_catalog_find(shop->catalog, "items");
+
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        ck_assert_str_eq(column_text(item, columns[i][0]), columns[i][1]);
+    }
+    ck_assert_ptr_null(dsapi_catalog_column(item, "ctid"));
+    ck_assert_str_eq(dsapi_catalog_column(item, "loud")->function, "s");
+    ck_assert_str_eq(dsapi_catalog_column(item, "name")->comment, "what it is");
+    ck_assert_str_eq(item->schema, "s");
+    ck_assert_str_eq(item->table, "item");
+    ck_assert_str_eq(item->comment, "things");
+    ck_assert(item->is_table && item->insertable && item->updatable &&
+              item->deletable && item->whole);
+    ck_assert_str_eq(item->key->name, "id");
+    ck_assert_int_eq(item->fks->nelts, 2);
+    ck_assert(!APR_ARRAY_IDX(item->fks, 0, dsapi_fk_t).unique);
+    ck_assert_ptr_null(dsapi_catalog_find(shop->catalog, "missing"));
+    ck_assert_ptr_null(dsapi_catalog_find(shop->catalog, "nosuch"));
+}
+END_TEST
+
+START_TEST(views_and_keys)
+{
+    shop_t *shop = shop_open();
+    const dsapi_entity_t *view = dsapi_catalog_find(shop->catalog, "cheap");
+    const dsapi_entity_t *middle = dsapi_catalog_find(shop->catalog, "item_"
+                                                                     "labels");
+    const dsapi_entity_t *detail = dsapi_catalog_find(shop->catalog, "details");
+
+    ck_assert(!view->is_table && view->insertable && view->deletable);
+    ck_assert_int_eq(view->pk->nelts, 0);
+    ck_assert_ptr_null(view->key);
+    ck_assert_int_eq(middle->pk->nelts, 2);
+    ck_assert_ptr_null(middle->key);
+    ck_assert(APR_ARRAY_IDX(detail->fks, 0, dsapi_fk_t).unique);
+}
+END_TEST
+
+START_TEST(configured_names_and_keys)
+{
+    shop_t *shop = shop_open();
+    const dsapi_entity_t *renamed = dsapi_catalog_find(shop->catalog, "rename"
+                                                                      "d");
+
+    ck_assert(!renamed->whole);
+    ck_assert_int_eq(renamed->columns->nelts, 4);
+    ck_assert_str_eq(dsapi_catalog_column(renamed, "title")->sql, "name");
+    ck_assert_str_eq(dsapi_catalog_column(renamed, "odd")->sql, "Odd \"name.x");
+    ck_assert_ptr_null(dsapi_catalog_column(renamed, "price"));
+    ck_assert_str_eq(renamed->key->sql, "id");
+    for (int i = 0; i < shop->specs->nelts; i++) {
+        dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(shop->specs, i, dsapi_res_spec_t *);
+
+        if (strcmp(spec->name, "renamed") == 0) {
+            spec->key = "title";
+        }
+    }
+    shop_read(shop);
+    ck_assert_str_eq(dsapi_catalog_find(shop->catalog, "renamed")->key->sql,
+                     "name");
+}
+END_TEST
+
+START_TEST(a_changed_table_is_read_anew)
+{
+    shop_t *shop = shop_open();
+
+    pg_value(shop->pg, "ALTER TABLE s.label ADD more int");
+    ck_assert_ptr_null(
+        dsapi_catalog_column(dsapi_catalog_find(shop->catalog, "labels"), "mor"
+                                                                          "e"));
+    shop_read(shop);
+    ck_assert_ptr_nonnull(
+        dsapi_catalog_column(dsapi_catalog_find(shop->catalog, "labels"), "mor"
+                                                                          "e"));
+}
+END_TEST
+
+UNIT_SUITE(resource_catalog, tables_and_columns, views_and_keys,
+           configured_names_and_keys, a_changed_table_is_read_anew)

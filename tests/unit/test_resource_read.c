@@ -1,0 +1,96 @@
+/* src/resource/read.h: pages, counts, plans. */
+#include "resource/read.h"
+
+#include <apr_strings.h>
+
+#include "unit/shop.h"
+#include "unit/unit.h"
+
+static const char *read_rows(const shop_t *shop, const char *query,
+                             dsapi_res_reading_t reading, const char **ptotal)
+{
+    dsapi_err_t *err;
+    dsapi_res_query_t *parsed = shop_query(&err, shop, "items", query);
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+    const char *total;
+
+    ck_assert_ptr_nonnull(parsed);
+    dsapi_resource_read(&call, parsed, &reading, g_pool);
+    ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
+    total = dsapi_rows_get(rows, DSAPI_RES_TOTAL);
+    *ptotal = total ? total : "none";
+    return shop_rows(rows);
+}
+
+START_TEST(pages_and_totals)
+{
+    shop_t *shop = shop_open();
+    dsapi_res_reading_t page = {2, 0, -1, 0, -1};
+    const char *total;
+
+    ck_assert_str_eq(read_rows(shop, "select=id", page, &total), "[{\"id\":1},{"
+                                                                 "\"id\":2}]");
+    ck_assert_str_eq(total, "none");
+    page.offset = 2;
+    page.count = 1;
+    ck_assert_str_eq(read_rows(shop, "select=id", page, &total), "[{\"id\":3}"
+                                                                 "]");
+    ck_assert_str_eq(total, "3");
+    page.offset = 0;
+    ck_assert_str_eq(read_rows(shop, "select=id&order=id.desc&name=not.eq.bee",
+                               page, &total),
+                     "[{\"id\":3},{\"id\":1}]");
+    ck_assert_str_eq(total, "2");
+    page.count_max = 1;
+    read_rows(shop, "select=id", page, &total);
+    ck_assert_str_eq(total, "1");
+    page.count_max = -1;
+    read_rows(shop, "select=id,maker!inner(id)", page, &total);
+    ck_assert_str_eq(total, "2");
+    read_rows(shop, "select=maker,count()", page, &total);
+    ck_assert_str_eq(total, "2");
+    page.limit = 0;
+    ck_assert_str_eq(read_rows(shop, "select=id", page, &total), "[]");
+}
+END_TEST
+
+START_TEST(what_is_embedded_has_a_bound)
+{
+    shop_t *shop = shop_open();
+    dsapi_res_reading_t bound = {-1, 0, 1, 0, -1};
+    const char *total;
+
+    ck_assert_str_eq(read_rows(shop,
+                               "select=labels(id)&id=eq.1&labels.order=id",
+                               bound, &total),
+                     "[{\"labels\":[{\"id\":1}]}]");
+    ck_assert_str_eq(read_rows(shop, "select=labels(id)&id=eq.1&labels.limit=9",
+                               bound, &total),
+                     "[{\"labels\":[{\"id\":1}]}]");
+}
+END_TEST
+
+START_TEST(counts_and_plans)
+{
+    shop_t *shop = shop_open();
+    dsapi_res_reading_t reading = {2, 1, -1, 0, -1};
+    dsapi_err_t *err;
+    dsapi_res_query_t *query =
+        shop_query(&err, shop, "items", "name=not.eq.bee&select=labels(id)");
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+
+    dsapi_resource_count(&call, query, &reading, g_pool);
+    ck_assert_ptr_null(strstr(call.sql->text, "LATERAL"));
+    ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
+    ck_assert_str_eq(dsapi_rows_value(NULL, rows, 0, 0), "2");
+    ck_assert_int_eq(dsapi_resource_planned(rows, g_pool), -1);
+    dsapi_resource_explain(&call, query, g_pool);
+    ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
+    ck_assert_int_ge(dsapi_resource_planned(rows, g_pool), 1);
+}
+END_TEST
+
+UNIT_SUITE(resource_read, pages_and_totals, what_is_embedded_has_a_bound,
+           counts_and_plans)
