@@ -15,6 +15,7 @@
 #include "httpd/handlers.h"
 #include "httpd/manage.h"
 #include "httpd/request.h"
+#include "httpd/resource.h"
 #include "httpd/respond.h"
 #include "httpd/worker.h"
 
@@ -33,6 +34,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     mod_dsapi_db_child_init(pchild, s);
     mod_dsapi_cache_child_init(pchild, s);
+    mod_dsapi_catalog_child_init(pchild);
     mod_dsapi_worker_child_init(pchild);
 }
 

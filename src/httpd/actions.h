@@ -13,6 +13,18 @@
 #include "route/accept.h"
 #include "route/cache.h"
 
+/** A list whose rows are written one by one, each with all its columns. */
+typedef struct mod_dsapi_listing_t {
+    apr_int64_t limit; /* rows of the page, one less than were asked for; -1:
+                          there are no pages */
+    void (*begin)(void *baton); /* sets the headers of an answer that is sent
+                                   while rows still come */
+    void *baton;
+    apr_int64_t total; /* out: what the first row said (resource/read.h); -1 */
+    apr_int64_t nrows; /* out: of the page, where the answer is whole */
+    int more;          /* out: another page follows */
+} mod_dsapi_listing_t;
+
 /** What is to be sent; headers are in r->headers_out. */
 typedef struct mod_dsapi_answer_t {
     int status;
@@ -20,9 +32,10 @@ typedef struct mod_dsapi_answer_t {
     dsapi_buf_t *buf; /* empty at first */
     const char *body; /* NULL: what is in buf */
     apr_size_t body_bytes;
-    dsapi_format_e format;    /* of rows */
-    dsapi_cache_lead_t *duty; /* declined by a stream; NULL: none */
-    int sent;                 /* nothing is left to be done */
+    dsapi_format_e format;        /* of rows */
+    dsapi_cache_lead_t *duty;     /* declined by a stream; NULL: none */
+    mod_dsapi_listing_t *listing; /* of a resource; NULL: of a route */
+    int sent;                     /* nothing is left to be done */
 } mod_dsapi_answer_t;
 
 /** An array of calls, in pool, whose first is left for the preamble. */
@@ -127,6 +140,14 @@ apr_status_t mod_dsapi_enqueue(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
 apr_status_t mod_dsapi_show_job(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route,
                                 const char **values);
+
+/** RFC 8288: link a page's neighbours. @param more  another page follows */
+void mod_dsapi_link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
+                          int more);
+
+/** Answer a request for a resource. @return as a handler */
+int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
+                       const dsapi_match_t *match);
 
 /** DsapiTime; as mod_dsapi_query. */
 apr_status_t mod_dsapi_show_time(mod_dsapi_answer_t *answer, dsapi_err_t **perr,

@@ -177,6 +177,19 @@ static const mod_dsapi_route_t *job_route(const mod_dsapi_service_t *service,
     return NULL;
 }
 
+/* A text as a literal of SQL. */
+static const char *literal(const char *text, apr_pool_t *pool)
+{
+    const char *quoted = "'";
+
+    for (const char *quote; (quote = strchr(text, '\'')); text = quote + 1) {
+        quoted = apr_pstrcat(
+            pool, quoted,
+            apr_pstrmemdup(pool, text, (apr_size_t)(quote - text)), "''", NULL);
+    }
+    return apr_pstrcat(pool, quoted, text, "'", NULL);
+}
+
 /* What every batch of a route begins with: the settings of its transaction.
  * $1 is statement_timeout, then come the session's values. A stream has none,
  * since that would count the time that its client takes, too: we count, and
@@ -190,7 +203,9 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
                            ? !route->write
                            : route->action != MOD_DSAPI_ENQUEUE &&
                                  strcmp(route->method, "GET") == 0;
-    route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
+    route->streams = route->read_only &&
+                     (route->action == MOD_DSAPI_QUERY ||
+                      route->action == MOD_DSAPI_RESOURCE) &&
                      route->shape == DSAPI_SHAPE_ROWS &&
                      route->status != HTTP_NO_CONTENT;
     if (route->read_only) {
@@ -202,6 +217,11 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
         text = apr_psprintf(pool, "%s, set_config('dsapi.%s', $%d, true)", text,
                             APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
                             i + 2);
+    }
+    if (route->resource && route->service->role) {
+        text =
+            apr_pstrcat(pool, text, ", set_config('role', ",
+                        literal(route->service->role, pool), ", true)", NULL);
     }
     route->preamble = dsapi_sql_literal(text, session->nelts + 1, pool);
 }
@@ -259,6 +279,32 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     return mistake;
 }
 
+static void log_mistake(const server_rec *s, const ap_directive_t *where,
+                        const char *mistake)
+{
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "DSAPI0001: %s, line %d: %s: %s",
+                 where->filename, where->line_num, where->directive, mistake);
+}
+
+/* Declares the routes of a service's resources. @return 1: all is well */
+static int check_resources(apr_pool_t *pconf, const server_rec *s,
+                           const mod_dsapi_service_t *service)
+{
+    int ok = 1;
+
+    for (int i = 0; i < service->resources->nelts; i++) {
+        mod_dsapi_resource_t *resource =
+            APR_ARRAY_IDX(service->resources, i, mod_dsapi_resource_t *);
+        const char *mistake = mod_dsapi_resource_settle(resource, pconf);
+
+        if (mistake) {
+            log_mistake(s, resource->directive, mistake);
+            ok = 0;
+        }
+    }
+    return ok;
+}
+
 /* Settles the services that a server declares itself. */
 static int check_services(apr_pool_t *pconf, server_rec *s,
                           mod_dsapi_srv_t *srv)
@@ -277,6 +323,7 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
             APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *)
                 ->core.proxy = srv->proxy;
         }
+        ok &= check_resources(pconf, s, service);
         for (int j = 0; j < service->routes->nelts; j++) {
             mod_dsapi_route_t *route =
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
@@ -288,9 +335,7 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
                 mistake = mod_dsapi_versions_settle(&where, route, pconf);
             }
             if (mistake) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                             "DSAPI0001: %s, line %d: %s: %s", where->filename,
-                             where->line_num, where->directive, mistake);
+                log_mistake(s, where, mistake);
                 ok = 0;
             }
         }

@@ -12,6 +12,7 @@
 
 #include <ap_expr.h>
 
+#include "resource/catalog.h"
 #include "route/match.h"
 #include "route/param.h"
 #include "route/result.h"
@@ -87,12 +88,16 @@ typedef struct mod_dsapi_service_t {
     const char *title;
     const char *description;
     const char *version;
-    apr_off_t max_body_bytes;    /* -1: not set */
-    dsapi_trie_t *trie;          /* of mod_dsapi_route_t * */
-    apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
-    apr_array_header_t *sources; /* of mod_dsapi_source_t * */
-    apr_array_header_t *session; /* of mod_dsapi_session_t */
-    mod_dsapi_caching_t caching; /* of its routes that set none */
+    apr_off_t max_body_bytes;      /* -1: not set */
+    dsapi_trie_t *trie;            /* of mod_dsapi_route_t * */
+    apr_array_header_t *routes;    /* of mod_dsapi_route_t * */
+    apr_array_header_t *sources;   /* of mod_dsapi_source_t * */
+    apr_array_header_t *session;   /* of mod_dsapi_session_t */
+    apr_array_header_t *resources; /* of mod_dsapi_resource_t * */
+    apr_array_header_t *specs;     /* of dsapi_res_spec_t *: theirs */
+    const char *role;              /* DsapiRole: who resources' SQL runs as;
+                                      NULL: who connects */
+    mod_dsapi_caching_t caching;   /* of its routes that set none */
     mod_dsapi_depends_t depends;
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
@@ -123,12 +128,40 @@ typedef struct mod_dsapi_text_t {
     ap_directive_t *directive;
 } mod_dsapi_text_t;
 
+/* What a resource allows (DsapiAllow). */
+#define MOD_DSAPI_LIST     1
+#define MOD_DSAPI_READ     2
+#define MOD_DSAPI_CREATE   4
+#define MOD_DSAPI_UPDATE   8
+#define MOD_DSAPI_DELETE   16
+#define MOD_DSAPI_ROLLBACK 32
+
+/* DsapiNested: a list of another resource's, below each row of this one. */
+typedef struct mod_dsapi_nested_t {
+    const char *name;   /* of the other */
+    const char *column; /* of the other, which has this one's key */
+    const struct mod_dsapi_resource_t *resource;
+} mod_dsapi_nested_t;
+
+typedef struct mod_dsapi_resource_t {
+    dsapi_res_spec_t spec;
+    const mod_dsapi_service_t *service;
+    int allow;
+    apr_int64_t page_size;      /* rows of a list unless limit= says; -1: all */
+    apr_int64_t page_max;       /* rows of a list at most; -1: all */
+    apr_array_header_t *nested; /* of mod_dsapi_nested_t */
+    apr_interval_time_t db_timeout; /* -1: the server's */
+    apr_off_t max_body_bytes;       /* -1: the service's */
+    ap_directive_t *directive;
+} mod_dsapi_resource_t;
+
 typedef enum mod_dsapi_action_e {
     MOD_DSAPI_NO_ACTION,
     MOD_DSAPI_QUERY,
     MOD_DSAPI_ENQUEUE,
     MOD_DSAPI_JOB,
-    MOD_DSAPI_TIME
+    MOD_DSAPI_TIME,
+    MOD_DSAPI_RESOURCE
 } mod_dsapi_action_e;
 
 /* The most jobs that one request puts into the queue. */
@@ -169,9 +202,11 @@ typedef struct mod_dsapi_route_t {
     const char *summary;
     const char *description;
     const char *tag;
-    const char *source_name;       /* of DsapiEnqueue and DsapiJob */
-    apr_array_header_t *mapping;   /* of dsapi_arg_t: name=:param */
-    struct mod_dsapi_time_t *time; /* of DsapiTime: see time.c */
+    const char *source_name;              /* of DsapiEnqueue and DsapiJob */
+    apr_array_header_t *mapping;          /* of dsapi_arg_t: name=:param */
+    struct mod_dsapi_time_t *time;        /* of DsapiTime: see time.c */
+    const mod_dsapi_resource_t *resource; /* of MOD_DSAPI_RESOURCE */
+    const mod_dsapi_nested_t *nested;     /* its list below another's row */
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
                                        route's parameter; -1: none */
@@ -187,7 +222,8 @@ typedef enum mod_dsapi_kind_e {
     MOD_DSAPI_TOP = 1,
     MOD_DSAPI_IN_SERVICE = 2,
     MOD_DSAPI_IN_ROUTE = 4,
-    MOD_DSAPI_IN_SOURCE = 8
+    MOD_DSAPI_IN_SOURCE = 8,
+    MOD_DSAPI_IN_RESOURCE = 16
 } mod_dsapi_kind_e;
 
 typedef struct mod_dsapi_section_t {
@@ -195,6 +231,7 @@ typedef struct mod_dsapi_section_t {
     mod_dsapi_service_t *service;
     mod_dsapi_route_t *route;
     mod_dsapi_source_t *source;
+    mod_dsapi_resource_t *resource;
 } mod_dsapi_section_t;
 
 /** The directives, for the module record. */
@@ -218,6 +255,13 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 /** @return a service's source by its short name; NULL */
 const mod_dsapi_source_t *
 mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name);
+
+/**
+ * Declare the routes of a resource, when all sections have been read.
+ * @return what is wrong, in pool; NULL: nothing
+ */
+const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
+                                      apr_pool_t *pool);
 
 /** @return what a server's mod_dbd is told by a directive (DBDriver,
  *  DBDParams): its virtual host's, or else the main server's; NULL */

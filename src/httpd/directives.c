@@ -33,12 +33,15 @@ static const char *place_names(int where)
         return "<DsapiRoute>";
     case MOD_DSAPI_IN_SOURCE:
         return "<DsapiSource>";
+    case MOD_DSAPI_IN_RESOURCE:
+        return "<DsapiResource>";
     case MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE:
         return "<DsapiRoute> or <DsapiSource>";
     case MOD_DSAPI_IN_SERVICE | MOD_DSAPI_IN_ROUTE:
         return "<DsapiService> or <DsapiRoute>";
     default:
-        return "<DsapiService>, <DsapiRoute> or <DsapiSource>";
+        return "<DsapiService>, <DsapiRoute>, <DsapiSource> or "
+               "<DsapiResource>";
     }
 }
 
@@ -336,7 +339,8 @@ static const char *set_write(cmd_parms *cmd, mod_dsapi_section_t *section,
 static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args)
 {
-    apr_off_t *pvalue = section->route ? &section->route->max_body_bytes
+    apr_off_t *pvalue = section->route      ? &section->route->max_body_bytes
+                        : section->resource ? &section->resource->max_body_bytes
                         : section->source
                             ? &section->source->core.max_body_bytes
                             : &section->service->max_body_bytes;
@@ -408,9 +412,12 @@ static const char *set_db_timeout(cmd_parms *cmd, void *mconfig,
         return take_db_timeout(cmd, &section->source->core.store_timeout,
                                value);
     }
+    if (section->resource) {
+        return take_db_timeout(cmd, &section->resource->db_timeout, value);
+    }
     if (section->service) {
-        return mod_dsapi_fail(cmd, "belongs into <DsapiRoute> or "
-                                   "<DsapiSource>, or "
+        return mod_dsapi_fail(cmd, "belongs into <DsapiRoute>, "
+                                   "<DsapiSource> or <DsapiResource>, or "
                                    "outside <DsapiService>");
     }
     return take_db_timeout(cmd, &mod_dsapi_srv_of(cmd->server)->db_timeout,
@@ -535,9 +542,10 @@ static const char *set_proxy(cmd_parms *cmd, void *mconfig, const char *value)
         ((void *)&((inner_t){(where), (min), (max), (set), (usage)})), \
         RSRC_CONF, help)
 
-#define IN_SERVICE MOD_DSAPI_IN_SERVICE
-#define IN_ROUTE   MOD_DSAPI_IN_ROUTE
-#define IN_SOURCE  MOD_DSAPI_IN_SOURCE
+#define IN_SERVICE  MOD_DSAPI_IN_SERVICE
+#define IN_ROUTE    MOD_DSAPI_IN_ROUTE
+#define IN_SOURCE   MOD_DSAPI_IN_SOURCE
+#define IN_RESOURCE MOD_DSAPI_IN_RESOURCE
 
 const command_rec mod_dsapi_commands[] = {
     AP_INIT_RAW_ARGS("<DsapiService", mod_dsapi_open_service, NULL, RSRC_CONF,
@@ -546,6 +554,8 @@ const command_rec mod_dsapi_commands[] = {
                      "A route of a service: a method and a path"),
     AP_INIT_RAW_ARGS("<DsapiSource", mod_dsapi_open_source, NULL, RSRC_CONF,
                      "A source of a service: an upstream JSON API"),
+    AP_INIT_RAW_ARGS("<DsapiResource", mod_dsapi_open_resource, NULL, RSRC_CONF,
+                     "A resource of a service: a name and a table or view"),
     AP_INIT_RAW_ARGS("<DsapiSQL", mod_dsapi_read_sql, NULL,
                      RSRC_CONF | EXEC_ON_READ, "SQL, verbatim"),
     AP_INIT_RAW_ARGS("DsapiSQL", mod_dsapi_add_verbatim, NULL, RSRC_CONF,
@@ -633,8 +643,8 @@ const command_rec mod_dsapi_commands[] = {
           "Status of success (default 200; 204 for none, 202 for jobs)"),
     INNER("DsapiWrite", IN_ROUTE, 1, 1, set_write, "is On or Off",
           "Whether a GET route may change data (default Off)"),
-    INNER("DsapiMaxBody", IN_SERVICE | IN_ROUTE | IN_SOURCE, 1, 1, set_max_body,
-          "takes a size, such as 10M",
+    INNER("DsapiMaxBody", IN_SERVICE | IN_ROUTE | IN_SOURCE | IN_RESOURCE, 1, 1,
+          set_max_body, "takes a size, such as 10M",
           "Largest body: of a request (default 10M), of an upstream's answer "
           "(default 32M)"),
     INNER("DsapiEnqueue", IN_ROUTE | REPEATABLE, 1, 64, mod_dsapi_set_enqueue,
@@ -646,6 +656,25 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiTime", IN_ROUTE | REPEATABLE, 0, 2, mod_dsapi_set_time,
           "takes zones, or tz=:param and at=:param",
           "Shows the time in a zone, or the zones (default tz=:tz at=:at)"),
+    INNER("DsapiRole", IN_SERVICE, 1, 1, mod_dsapi_set_role,
+          "takes the name of a role of PostgreSQL's",
+          "Role that the SQL of resources runs as (default: who connects)"),
+    INNER("DsapiAllow", IN_RESOURCE, 1, 6, mod_dsapi_set_allow,
+          "takes some of list read create update delete rollback",
+          "What a resource allows (default: list read)"),
+    INNER("DsapiColumns", IN_RESOURCE, 1, 1000, mod_dsapi_set_columns,
+          "takes names of columns, or name=\"SQL's name\"",
+          "Columns that a resource shows and takes (default: all)"),
+    INNER("DsapiKey", IN_RESOURCE, 1, 1, mod_dsapi_set_key,
+          "takes the name of a column",
+          "Column by which one row is read (default: the primary key)"),
+    INNER("DsapiPageSize", IN_RESOURCE, 1, 2, mod_dsapi_set_page_size,
+          "takes a number of rows and the most, or none: 100 max=1000",
+          "Rows of a list unless limit= says, and at most (default 100 "
+          "max=1000)"),
+    INNER("DsapiNested", IN_RESOURCE | REPEATABLE, 2, 2, mod_dsapi_add_nested,
+          "takes a resource and its column that refers to this one",
+          "A list of another resource's rows below each row of this one"),
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
           "takes [GET|POST] \"https://host/{param}\"",
           "Method and URL template of an upstream"),

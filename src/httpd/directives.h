@@ -8,6 +8,24 @@
 #include "base/args.h"
 #include "httpd/config.h"
 
+/* sections.c: what its containers share with others'. */
+
+/** Split a container's arguments, of which none is key=value.
+ *  @return NULL: *pargs (of dsapi_arg_t); else the mistake, and *pargs is
+ *          NULL */
+const char *mod_dsapi_section_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                   const char *args);
+
+/** Read what stands in a container, into inner. @return NULL, or the mistake */
+const char *mod_dsapi_read_section(cmd_parms *cmd, mod_dsapi_section_t *inner);
+
+/** @return 1: a name that URLs, files and the queue show: letters, digits, '_',
+ *  '-', '.' */
+int mod_dsapi_is_word(const char *s);
+
+/** @return "<X> belongs right" */
+const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right);
+
 /** @return "DsapiX: text", the refusal of the directive at hand */
 const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text);
 
@@ -40,6 +58,23 @@ const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
+
+/* resource_directives.c: of a section <DsapiResource>. */
+const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
+                                    const char *args);
+const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_set_columns(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
+const char *mod_dsapi_set_key(cmd_parms *cmd, mod_dsapi_section_t *section,
+                              const apr_array_header_t *args);
+const char *mod_dsapi_set_page_size(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_add_nested(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+const char *mod_dsapi_set_role(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
 
 /* time.c: DsapiTime. */
 const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,

@@ -107,6 +107,7 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
             rv = mod_dsapi_show_time(&answer, &err, r, route, values);
             break;
         case MOD_DSAPI_QUERY:
+        case MOD_DSAPI_RESOURCE:
         case MOD_DSAPI_NO_ACTION:
             rv = route->caching.life > 0
                      ? mod_dsapi_cached_query(&answer, &err, r, route, values)
@@ -152,7 +153,11 @@ int mod_dsapi_handler(request_rec *r)
         return mod_dsapi_send_problem(r, err);
     }
     if (match.value) {
-        return run_route(r, match.value, &match);
+        const mod_dsapi_route_t *route = match.value;
+
+        return route->action == MOD_DSAPI_RESOURCE
+                   ? mod_dsapi_resource(r, route, &match)
+                   : run_route(r, route, &match);
     }
     if (r->method_number == M_OPTIONS) {
         apr_table_setn(r->headers_out, "Allow", match.allow);

@@ -163,8 +163,8 @@ static const char *other_args(request_rec *r)
 }
 
 /* RFC 8288: first, prev and next, as far as there are such pages. */
-static void link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
-                       int more)
+void mod_dsapi_link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
+                          int more)
 {
     const char *page = apr_psprintf(
         r->pool, "<%s?%slimit=%" APR_INT64_T_FMT "&offset=",
@@ -190,8 +190,8 @@ void mod_dsapi_succeed(mod_dsapi_answer_t *answer, request_rec *r,
                        const mod_dsapi_columns_t *columns, int more)
 {
     if (route->page_size > 0) {
-        link_pages(r, apr_atoi64(values[route->limit_index]),
-                   apr_atoi64(values[route->offset_index]), more);
+        mod_dsapi_link_pages(r, apr_atoi64(values[route->limit_index]),
+                             apr_atoi64(values[route->offset_index]), more);
     }
     if (columns->location) {
         apr_table_setn(r->headers_out, "Location", columns->location);

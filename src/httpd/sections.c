@@ -15,8 +15,8 @@
 
 /* The arguments of a container, without the '>' at their end; NULL where there
  * is a mistake. */
-static const char *section_args(apr_array_header_t **pargs, cmd_parms *cmd,
-                                const char *args)
+const char *mod_dsapi_section_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                   const char *args)
 {
     const char *end = ap_strrchr_c(args, '>');
     apr_array_header_t *words;
@@ -59,7 +59,7 @@ static ap_directive_t *foreign_directive(const ap_directive_t *section)
 
 /* Reads what stands in a container. Mistakes in it are told at their line;
  * afterwards cmd->directive is the container again. */
-static const char *read_section(cmd_parms *cmd, mod_dsapi_section_t *inner)
+const char *mod_dsapi_read_section(cmd_parms *cmd, mod_dsapi_section_t *inner)
 {
     ap_directive_t *self = cmd->directive;
     ap_conf_vector_t *vector = ap_create_per_dir_config(cmd->pool);
@@ -89,7 +89,7 @@ static mod_dsapi_place_t place_of(const cmd_parms *cmd)
 }
 
 /* A word of names that URLs, files and the queue show. */
-static int is_word(const char *s)
+int mod_dsapi_is_word(const char *s)
 {
     for (const char *p = s; *p; p++) {
         if (!(apr_isalnum(*p) || (p > s && strchr("_-.", *p)))) {
@@ -99,7 +99,7 @@ static int is_word(const char *s)
     return *s != '\0';
 }
 
-static const char *wrong_place(const cmd_parms *cmd, const char *right)
+const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right)
 {
     return apr_pstrcat(cmd->pool, cmd->cmd->name, "> belongs ", right, NULL);
 }
@@ -135,25 +135,45 @@ static const char *known_service(mod_dsapi_service_t **pservice, cmd_parms *cmd,
     return NULL;
 }
 
+static mod_dsapi_service_t *make_service(const cmd_parms *cmd, const char *name,
+                                         const char *base)
+{
+    mod_dsapi_service_t *s = apr_pcalloc(cmd->pool, sizeof(*s));
+
+    s->name = name;
+    s->base = base;
+    s->max_body_bytes = -1;
+    s->trie = dsapi_route_trie_make(cmd->pool);
+    s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
+    s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
+    s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
+    s->resources = apr_array_make(cmd->pool, 4, sizeof(void *));
+    s->specs = apr_array_make(cmd->pool, 4, sizeof(void *));
+    s->place = place_of(cmd);
+    APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
+                   mod_dsapi_service_t *) = s;
+    return s;
+}
+
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
                                    const char *args)
 {
     const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {MOD_DSAPI_IN_SERVICE, NULL, NULL, NULL};
+    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_SERVICE};
     apr_array_header_t *words;
     apr_array_header_t *names;
     dsapi_err_t *err;
     const char *name;
     const char *base;
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
     if (!words) {
         return mistake;
     }
     if (outer->kind != MOD_DSAPI_TOP ||
         ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE)) {
-        return wrong_place(cmd, "outside other sections, or into "
-                                "<VirtualHost>");
+        return mod_dsapi_wrong_place(cmd, "outside other sections, or into "
+                                          "<VirtualHost>");
     }
     if (words->nelts != 2) {
         return "<DsapiService> takes a name and a base: <DsapiService "
@@ -161,7 +181,7 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
     }
     name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
     base = APR_ARRAY_IDX(words, 1, dsapi_arg_t).value;
-    if (!is_word(name)) {
+    if (!mod_dsapi_is_word(name)) {
         return apr_psprintf(cmd->pool,
                             "<DsapiService>: the name \"%s\" is "
                             "not letters, digits, '-', '_', '.'",
@@ -181,21 +201,9 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
         return mistake;
     }
     if (!inner.service) {
-        mod_dsapi_service_t *s = apr_pcalloc(cmd->pool, sizeof(*s));
-
-        s->name = name;
-        s->base = base;
-        s->max_body_bytes = -1;
-        s->trie = dsapi_route_trie_make(cmd->pool);
-        s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
-        s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
-        s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
-        s->place = place_of(cmd);
-        APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
-                       mod_dsapi_service_t *) = s;
-        inner.service = s;
+        inner.service = make_service(cmd, name, base);
     }
-    return read_section(cmd, &inner);
+    return mod_dsapi_read_section(cmd, &inner);
 }
 
 /* Route */
@@ -385,18 +393,18 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
 {
     static const char methods[] = " GET POST PUT PATCH DELETE ";
     const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {MOD_DSAPI_IN_ROUTE, outer->service, NULL,
-                                 NULL};
+    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_ROUTE,
+                                 .service = outer->service};
     mod_dsapi_route_t *route = apr_pcalloc(cmd->pool, sizeof(*route));
     apr_array_header_t *words;
     dsapi_err_t *err;
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
     if (!words) {
         return mistake;
     }
     if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return wrong_place(cmd, "into <DsapiService>");
+        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 2) {
         return "<DsapiRoute> takes a method and a path: <DsapiRoute GET "
@@ -428,7 +436,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     route->db_timeout = -1;
     route->max_body_bytes = -1;
     inner.route = route;
-    mistake = read_section(cmd, &inner);
+    mistake = mod_dsapi_read_section(cmd, &inner);
     return mistake ? mistake : close_route(cmd, route, outer->service);
 }
 
@@ -615,20 +623,20 @@ const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
                                   const char *args)
 {
     const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {MOD_DSAPI_IN_SOURCE, outer->service, NULL,
-                                 NULL};
+    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_SOURCE,
+                                 .service = outer->service};
     apr_array_header_t *words;
     const char *name;
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
     if (!words) {
         return mistake;
     }
     if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return wrong_place(cmd, "into <DsapiService>");
+        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 1 ||
-        !is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
+        !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
         return "<DsapiSource> takes a name of letters, digits, '-', '_', '.'";
     }
     name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
@@ -644,7 +652,7 @@ const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
         }
     }
     inner.source = make_source(cmd, name, outer->service);
-    mistake = read_section(cmd, &inner);
+    mistake = mod_dsapi_read_section(cmd, &inner);
     return mistake ? mistake : close_source(cmd, inner.source, outer->service);
 }
 
@@ -681,7 +689,7 @@ const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args)
     ap_directive_t *directive = apr_pcalloc(cmd->pool, sizeof(*directive));
     apr_array_header_t *words;
     dsapi_buf_t *text = dsapi_buf_make(4096, cmd->temp_pool);
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
     char *line;
 
     if (!words) {

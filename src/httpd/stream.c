@@ -20,6 +20,7 @@
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
 #include "httpd/request.h"
+#include "resource/read.h"
 #include "route/table.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -81,6 +82,24 @@ static apr_status_t send_portion(stream_t *st)
                                                            : rv;
 }
 
+/* The headers of an answer. @param whole  its rows have been counted */
+static void succeed(stream_t *st, int whole)
+{
+    mod_dsapi_listing_t *listing = st->answer->listing;
+    int more = !whole || (st->limit >= 0 && st->nrows > st->limit);
+
+    if (!listing) {
+        mod_dsapi_succeed(st->answer, st->r, st->route, st->values,
+                          &st->columns, more);
+        return;
+    }
+    listing->more = more;
+    listing->nrows = more && whole ? st->limit : st->nrows;
+    if (!whole) {
+        listing->begin(listing->baton);
+    }
+}
+
 /* The answer is not to be had whole: from here on it is sent. It is unknown
  * whether another page follows; one without rows does no harm. */
 static apr_status_t begin(stream_t *st)
@@ -95,7 +114,7 @@ static apr_status_t begin(stream_t *st)
             return rv;
         }
     }
-    mod_dsapi_succeed(answer, r, st->route, st->values, &st->columns, 1);
+    succeed(st, 0);
     if (st->route->caching.life > 0) {
         mod_dsapi_cache_control(r, st->route);
     }
@@ -116,7 +135,12 @@ static apr_status_t take_row(void *baton, const dsapi_rows_t *rows)
     int n = dsapi_rows_count(rows);
     apr_status_t rv;
 
-    if (n > 0 && st->nrows == 0) {
+    if (n > 0 && st->nrows == 0 && st->answer->listing) {
+        const char *total = dsapi_rows_get(rows, DSAPI_RES_TOTAL);
+
+        st->answer->listing->total = total ? apr_atoi64(total) : -1;
+    }
+    else if (n > 0 && st->nrows == 0) {
         mod_dsapi_read_columns(&st->columns, st->r, rows);
     }
     st->nrows += n;
@@ -207,6 +231,10 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
     for (int runs = 0; rv == DSAPI_EBUSY && runs < DSAPI_DB_RUNS_MAX; runs++) {
         buf->len_bytes = 0;
         st->table = dsapi_route_table_make(st->answer->format, buf, pool);
+        if (st->answer->listing) {
+            dsapi_route_table_flat(st->table);
+            st->answer->listing->total = -1;
+        }
         st->nrows = 0;
         memset(&st->columns, 0, sizeof(st->columns));
         rv = dsapi_db_stream(perr, loan->db, st->batch, take_row, st, pool);
@@ -230,8 +258,9 @@ apr_status_t mod_dsapi_stream(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     dsapi_batch_t batch;
     apr_status_t rv = mod_dsapi_make_batch(&batch, perr, r, route, calls);
 
-    st.limit =
-        route->page_size > 0 ? apr_atoi64(values[route->limit_index]) : -1;
+    st.limit = answer->listing        ? answer->listing->limit
+               : route->page_size > 0 ? apr_atoi64(values[route->limit_index])
+                                      : -1;
     st.hold_bytes = (apr_size_t)mod_dsapi_srv_of(r->server)->buffer_bytes;
     if (rv != APR_SUCCESS) {
         return rv;
@@ -244,8 +273,7 @@ apr_status_t mod_dsapi_stream(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
         return APR_SUCCESS;
     }
     if (rv == APR_SUCCESS) {
-        mod_dsapi_succeed(answer, r, route, values, &st.columns,
-                          st.limit >= 0 && st.nrows > st.limit);
+        succeed(&st, 1);
     }
     return rv;
 }

@@ -20,7 +20,8 @@ apr_status_t dsapi_resource_range(dsapi_res_query_t *query, dsapi_err_t **perr,
  * @param lower   the first row's number
  * @param nrows   how many there are
  * @param total   of all; -1: unknown
- * @return the value of Content-Range: first and last row, and the total; stars for what is unknown
+ * @return the value of Content-Range: the first and the last row and the
+ *         total, or stars for what is unknown
  */
 const char *dsapi_resource_content_range(apr_int64_t lower, apr_int64_t nrows,
                                          apr_int64_t total, apr_pool_t *pool);

@@ -95,6 +95,20 @@ static int quality(const char *accept, const char *type)
     return q;
 }
 
+int dsapi_route_accepts(const char *accept, const char *type)
+{
+    for (const char *p = accept; p;) {
+        range_t range;
+
+        p = next_range(&range, p);
+        if (precision(&range, type) == 3) {
+            return range.q > 0 && range.q >= quality(accept, "application/"
+                                                             "json");
+        }
+    }
+    return 0;
+}
+
 int dsapi_route_accept(const char *accept, int table)
 {
     static const struct {

@@ -118,7 +118,7 @@ accepted() {
 2 ~ DsapiMaxBody: takes a size.*above 0 ~ <DsapiService w "/w">\nDsapiMaxBody 0\n</DsapiService>
 2 ~ DsapiMaxBody: takes a size ~ <DsapiService w "/w">\nDsapiMaxBody 99999999999999999999G\n</DsapiService>
 2 ~ DsapiSession: takes name="expression"; .*no digit first ~ <DsapiService w "/w">\nDsapiSession 1x=y\n</DsapiService>
-2 ~ DsapiDBTimeout: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
+2 ~ DsapiDBTimeout: belongs into <DsapiRoute>, <DsapiSource> or <DsapiResource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
 2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiService w "/w">\nDsapiQuery "SELECT 1"\n</DsapiService>
 2 ~ DsapiParam: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
 2 ~ DsapiDBWait: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiDBWait 1s\n</DsapiService>
@@ -444,6 +444,32 @@ END
 1 ~ DsapiRoute.*DsapiWrite goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiWrite Off\n</DsapiRoute>
 3 ~ DsapiEnqueue: 'a' is mapped twice ~ <DsapiRoute POST "/r">\nDsapiParam b int\nDsapiEnqueue s a=:b a=:b\n</DsapiRoute>
 1 ~ DsapiRoute.*DsapiResult goes with SQL ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiJob s\nDsapiResult row\n</DsapiRoute>
+END
+}
+
+@test "wrong resources" {
+    table '<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource "a b" t>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x "t; SELECT 1">\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 's."t'>\n</DsapiResource>
+3 ~ <DsapiResource>: 'x' is declared in .*, line 2 already ~ <DsapiResource x t>\n</DsapiResource>\n<DsapiResource x u>\n</DsapiResource>
+2 ~ DsapiAllow: takes some of list read create update delete rollback ~ <DsapiResource x t>\nDsapiAllow list look\n</DsapiResource>
+2 ~ DsapiAllow: takes some of ~ <DsapiResource x t>\nDsapiAllow a=b\n</DsapiResource>
+2 ~ DsapiColumns: takes names ~ <DsapiResource x t>\nDsapiColumns\n</DsapiResource>
+2 ~ DsapiColumns: names 'a' twice ~ <DsapiResource x t>\nDsapiColumns a b a=c\n</DsapiResource>
+2 ~ DsapiKey: takes the name of a column ~ <DsapiResource x t>\nDsapiKey a=b\n</DsapiResource>
+2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize 0\n</DsapiResource>
+2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize 10 max=5\n</DsapiResource>
+2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize none max=5\n</DsapiResource>
+2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize 10 most=50\n</DsapiResource>
+2 ~ DsapiNested: takes a resource and its column ~ <DsapiResource x t>\nDsapiNested a\n</DsapiResource>
+2 ~ DsapiNested: takes a resource and its column ~ <DsapiResource x t>\nDsapiNested a b=c\n</DsapiResource>
+1 ~ DsapiNested: there is no <DsapiResource a> in the service 'w' ~ <DsapiResource x t>\nDsapiNested a b\n</DsapiResource>
+1 ~ DsapiAllow: belongs into <DsapiResource> ~ DsapiAllow list
+1 ~ DsapiRole: takes the name of a role ~ DsapiRole a=b
+2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiResource x t>\nDsapiQuery "SELECT 1"\n</DsapiResource>
+4 ~ <DsapiResource.*is declared already ~ <DsapiRoute GET "/x">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiResource x t>\n</DsapiResource>
 END
 }
 

@@ -18,7 +18,8 @@ shop_t *shop_open(void);
 /** Read the catalogue anew. */
 void shop_read(shop_t *shop);
 
-/** Ask a resource. @return the rows as JSON, or the error as ast_error has it */
+/** Ask a resource. @return the rows as JSON, or the error as ast_error has
+ *  it */
 const char *shop_ask(const shop_t *shop, const char *resource,
                      const char *query);
 

@@ -49,4 +49,29 @@ START_TEST(the_best_format_is_chosen)
 }
 END_TEST
 
-UNIT_SUITE(route_accept, the_best_format_is_chosen)
+START_TEST(a_type_is_accepted_by_its_name)
+{
+    static const struct {
+        const char *accept;
+        int accepted;
+    } cases[] = {
+        {NULL, 0},
+        {"*/*", 0},
+        {"application/*", 0},
+        {"application/vnd.x+json", 1},
+        {"application/vnd.x+json, application/json", 1},
+        {"application/vnd.x+json;q=0.5, application/json", 0},
+        {"application/json;q=0.5, Application/VND.x+json;a=b", 1},
+        {"application/vnd.x+json;q=0", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ck_assert_int_eq(dsapi_route_accepts(cases[i].accept, "application/"
+                                                              "vnd.x+json"),
+                         cases[i].accepted);
+    }
+}
+END_TEST
+
+UNIT_SUITE(route_accept, the_best_format_is_chosen,
+           a_type_is_accepted_by_its_name)

@@ -1,0 +1,182 @@
+/* The catalogues of a child: see resource.h. */
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#include "httpd/dbpool.h"
+#include "httpd/resource.h"
+
+/* So long a catalogue is not read again, whatever clients ask for. */
+#define CALM apr_time_from_sec(1)
+
+/* A catalogue that has been read; in a pool of its own. */
+typedef struct generation_t {
+    const dsapi_catalog_t *catalog;
+    apr_pool_t *pool;
+    apr_time_t read_at;
+    int users; /* requests, and the holder */
+} generation_t;
+
+/* The catalogue of a service in a server's database. */
+typedef struct holder_t {
+    const mod_dsapi_service_t *service;
+    const server_rec *server;
+    generation_t *current; /* NULL: not read yet */
+    int reading;
+    struct holder_t *next;
+} holder_t;
+
+/* What a child knows: reset with every child, never shared by processes. */
+static struct {
+    apr_pool_t *pool;
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *cond; /* a reading has ended */
+    holder_t *holders;
+} child;
+
+void mod_dsapi_catalog_child_init(apr_pool_t *pchild)
+{
+    apr_pool_create(&child.pool, pchild);
+    apr_pool_tag(child.pool, "mod_dsapi_catalogs");
+    child.holders = NULL;
+    apr_thread_mutex_create(&child.mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
+    apr_thread_cond_create(&child.cond, child.pool);
+}
+
+/* The mutex is held. */
+static holder_t *holder_of(const request_rec *r,
+                           const mod_dsapi_service_t *service)
+{
+    holder_t *holder = child.holders;
+
+    while (holder &&
+           (holder->service != service || holder->server != r->server)) {
+        holder = holder->next;
+    }
+    if (!holder) {
+        holder = apr_pcalloc(child.pool, sizeof(*holder));
+        holder->service = service;
+        holder->server = r->server;
+        holder->next = child.holders;
+        child.holders = holder;
+    }
+    return holder;
+}
+
+/* The mutex is held. */
+static void leave(generation_t *generation)
+{
+    if (generation && --generation->users == 0) {
+        apr_pool_destroy(generation->pool);
+    }
+}
+
+/* A request's pool ends. */
+static apr_status_t leave_late(void *data)
+{
+    apr_thread_mutex_lock(child.mutex);
+    leave(data);
+    apr_thread_mutex_unlock(child.mutex);
+    return APR_SUCCESS;
+}
+
+/* Reads a catalogue. @return NULL: *perr says why not */
+static generation_t *read_catalog(dsapi_err_t **perr, request_rec *r,
+                                  const mod_dsapi_route_t *route)
+{
+    const apr_array_header_t *specs = route->service->specs;
+    apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
+    generation_t *generation;
+    apr_pool_t *pool;
+    dsapi_rows_t *rows;
+
+    dsapi_catalog_call(apr_array_push(calls), specs, r->pool);
+    if (mod_dsapi_run_calls(&rows, perr, r, route, calls) != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_pool_create(&pool, NULL);
+    apr_pool_tag(pool, "mod_dsapi_catalog");
+    generation = apr_pcalloc(pool, sizeof(*generation));
+    generation->pool = pool;
+    generation->catalog = dsapi_catalog_make(specs, rows, pool);
+    generation->read_at = apr_time_now();
+    generation->users = 1;
+    return generation;
+}
+
+/* Is what the holder has good enough? @param old  it is not (NULL: any is) */
+static int suffices(const holder_t *holder, const dsapi_catalog_t *old)
+{
+    const generation_t *current = holder->current;
+
+    return current && (current->catalog != old || holder->reading ||
+                       apr_time_now() - current->read_at < CALM);
+}
+
+/* Waits until nobody reads for a holder that has nothing. @return 0: the time
+ * is over */
+static int wait_reading(const holder_t *holder, apr_time_t until)
+{
+    while (!holder->current && holder->reading) {
+        apr_time_t left = until - apr_time_now();
+
+        if (left <= 0) {
+            return 0;
+        }
+        apr_thread_cond_timedwait(child.cond, child.mutex, left);
+    }
+    return 1;
+}
+
+/* Reads for a holder. The mutex is held, but not meanwhile. */
+static void renew(holder_t *holder, dsapi_err_t **perr, request_rec *r,
+                  const mod_dsapi_route_t *route)
+{
+    generation_t *generation;
+
+    holder->reading = 1;
+    apr_thread_mutex_unlock(child.mutex);
+    generation = read_catalog(perr, r, route);
+    apr_thread_mutex_lock(child.mutex);
+    holder->reading = 0;
+    if (generation) {
+        leave(holder->current);
+        holder->current = generation;
+    }
+    apr_thread_cond_broadcast(child.cond);
+}
+
+apr_status_t mod_dsapi_catalog_get(const dsapi_catalog_t **pcatalog,
+                                   dsapi_err_t **perr, request_rec *r,
+                                   const mod_dsapi_route_t *route)
+{
+    apr_time_t until = apr_time_now() + mod_dsapi_srv_of(r->server)->db_wait;
+    holder_t *holder;
+    generation_t *generation;
+    int waited;
+
+    *perr = NULL;
+    apr_thread_mutex_lock(child.mutex);
+    holder = holder_of(r, route->service);
+    waited = wait_reading(holder, until);
+    if (waited && !suffices(holder, *pcatalog)) {
+        renew(holder, perr, r, route);
+    }
+    generation = holder->current;
+    if (generation) {
+        generation->users++;
+    }
+    apr_thread_mutex_unlock(child.mutex);
+    if (generation) {
+        apr_pool_cleanup_register(r->pool, generation, leave_late,
+                                  apr_pool_cleanup_null);
+        *pcatalog = generation->catalog;
+        return APR_SUCCESS;
+    }
+    if (!*perr) {
+        dsapi_fail(perr, r->pool, DSAPI_EBUSY, "database-busy",
+                   "the tables are being looked at; try again");
+        (*perr)->retry_after_s = 1;
+    }
+    return (*perr)->rv;
+}

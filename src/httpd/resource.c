@@ -1,0 +1,483 @@
+/* Reading resources: see resource.h. */
+#include "httpd/resource.h"
+
+#include <apr_strings.h>
+
+#include "base/text.h"
+#include "httpd/dbpool.h"
+#include "httpd/respond.h"
+#include "resource/problem.h"
+#include "resource/range.h"
+#include "resource/read.h"
+#include "route/table.h"
+
+#define OBJECT_TYPE "application/vnd.pgrst.object+json"
+
+apr_array_header_t *mod_dsapi_ask_calls(const mod_dsapi_ask_t *ask)
+{
+    apr_pool_t *pool = ask->r->pool;
+    apr_array_header_t *calls = mod_dsapi_make_calls(pool);
+
+    if (ask->prefer.timezone) {
+        dsapi_call_t *call = apr_array_push(calls);
+        const char **values = apr_palloc(pool, sizeof(*values));
+
+        values[0] = ask->prefer.timezone;
+        call->sql = dsapi_sql_literal("SELECT set_config('timezone', $1, true)",
+                                      1, pool);
+        call->types = NULL;
+        call->values = values;
+    }
+    return calls;
+}
+
+void mod_dsapi_ask_applied(const mod_dsapi_ask_t *ask,
+                           const dsapi_prefer_t *obeyed)
+{
+    const char *applied = dsapi_prefer_applied(obeyed, ask->r->pool);
+
+    if (applied) {
+        apr_table_setn(ask->r->headers_out, "Preference-Applied", applied);
+    }
+}
+
+apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
+                                   const mod_dsapi_ask_t *ask,
+                                   apr_int64_t nrows)
+{
+    apr_pool_t *pool = ask->r->pool;
+
+    if (ask->key) {
+        dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
+                            "there is no such thing");
+        return (*perr)->rv;
+    }
+    dsapi_resource_fail(perr, pool, HTTP_NOT_ACCEPTABLE, "PGRST116",
+                        "Cannot coerce the result to a single JSON object");
+    dsapi_resource_details(
+        *perr, pool, "The result contains %" APR_INT64_T_FMT " rows", nrows);
+    return (*perr)->rv;
+}
+
+apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                                 const dsapi_rows_t *rows)
+{
+    mod_dsapi_answer_t *answer = &ask->answer;
+    apr_pool_t *pool = ask->r->pool;
+    dsapi_table_t *table;
+    apr_status_t rv;
+
+    if (ask->singular) {
+        dsapi_route_write_nth(answer->buf, dsapi_route_plan_flat(rows, pool),
+                              rows, 0);
+        answer->type =
+            ask->key ? MOD_DSAPI_JSON_TYPE : OBJECT_TYPE "; charset=utf-8";
+        return APR_SUCCESS;
+    }
+    table = dsapi_route_table_make(answer->format, answer->buf, pool);
+    dsapi_route_table_flat(table);
+    rv = dsapi_route_table_rows(table, perr, rows, dsapi_rows_count(rows));
+    dsapi_route_table_end(table);
+    answer->type = dsapi_route_table_type(answer->format);
+    return rv;
+}
+
+/* What Accept asks for: a format of lists, or one object. */
+static apr_status_t choose_format(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    const char *accept = apr_table_get(ask->r->headers_in, "Accept");
+    int format = dsapi_route_accept(accept, !ask->key);
+
+    ask->answer.format = DSAPI_FORMAT_JSON;
+    ask->singular = ask->key != NULL;
+    if (dsapi_route_accepts(accept, OBJECT_TYPE)) {
+        ask->singular = 1;
+        return APR_SUCCESS;
+    }
+    if (format < 0 && dsapi_route_accepts(accept, "application/"
+                                                  "vnd.pgrst.array+json")) {
+        return APR_SUCCESS;
+    }
+    if (format >= 0) {
+        ask->answer.format = (dsapi_format_e)format;
+        return APR_SUCCESS;
+    }
+    dsapi_resource_fail(perr, ask->r->pool, HTTP_NOT_ACCEPTABLE, "PGRST107",
+                        "None of these media types are available: %s", accept);
+    return (*perr)->rv;
+}
+
+/* A condition that a path says: a column is this. */
+static void add_equal(dsapi_res_node_t *root, const char *column,
+                      const char *value, apr_pool_t *pool)
+{
+    dsapi_res_cond_t *cond = apr_pcalloc(pool, sizeof(*cond));
+
+    cond->kind = DSAPI_RES_FILTER;
+    cond->op = DSAPI_RES_EQ;
+    cond->field.name = column;
+    cond->value = value;
+    APR_ARRAY_PUSH(root->where, dsapi_res_cond_t *) = cond;
+}
+
+static apr_status_t no_table(dsapi_err_t **perr, const mod_dsapi_ask_t *ask)
+{
+    dsapi_resource_fail(perr, ask->r->pool, HTTP_NOT_FOUND, "PGRST205",
+                        "Could not find the table '%s' in the schema cache",
+                        ask->resource->spec.table);
+    return (*perr)->rv;
+}
+
+/* The conditions of {key}, or of the row above in DsapiNested. */
+static apr_status_t take_path(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                              const char *capture)
+{
+    apr_pool_t *pool = ask->r->pool;
+
+    if (!capture) {
+        return APR_SUCCESS;
+    }
+    if (ask->route->nested) {
+        add_equal(ask->query->root, ask->route->nested->column, capture, pool);
+        return APR_SUCCESS;
+    }
+    if (!ask->entity->key) {
+        dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
+                            "'%s' has no key of one column",
+                            ask->resource->spec.name);
+        return (*perr)->rv;
+    }
+    add_equal(ask->query->root, ask->entity->key->name, capture, pool);
+    return APR_SUCCESS;
+}
+
+/* Parses and resolves the query. */
+static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                               const char *capture)
+{
+    request_rec *r = ask->r;
+    apr_status_t rv = dsapi_resource_parse(
+        &ask->query, perr, ask->resource->spec.name, ask->pairs, r->pool);
+
+    if (rv == APR_SUCCESS && r->method_number == M_GET) {
+        rv = dsapi_resource_range(
+            ask->query, perr, apr_table_get(r->headers_in, "Range"), r->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    ask->entity = dsapi_catalog_find(ask->catalog, ask->resource->spec.name);
+    if (!ask->entity) {
+        return no_table(perr, ask);
+    }
+    rv = take_path(ask, perr, capture);
+    return rv == APR_SUCCESS
+               ? dsapi_resource_resolve(ask->query, perr, ask->catalog,
+                                        ask->entity, r->pool)
+               : rv;
+}
+
+/* How many rows a page has. */
+static void settle_limit(mod_dsapi_ask_t *ask)
+{
+    const mod_dsapi_resource_t *resource = ask->resource;
+    apr_int64_t limit = ask->query->root->limit;
+
+    if (limit < 0) {
+        limit = resource->page_size;
+    }
+    if (resource->page_max >= 0 && (limit < 0 || limit > resource->page_max)) {
+        limit = resource->page_max;
+    }
+    ask->limit = limit;
+}
+
+/* Headers of a list, whose rows may still come. @param nrows  -1: unknown */
+static void list_headers(const mod_dsapi_ask_t *ask, apr_int64_t nrows)
+{
+    const mod_dsapi_listing_t *listing = ask->answer.listing;
+    request_rec *r = ask->r;
+    apr_int64_t offset = ask->query->root->offset;
+    apr_int64_t total = listing->total;
+
+    if (nrows < 0 && total >= 0) {
+        nrows = total - offset;
+        if (ask->limit >= 0 && nrows > ask->limit) {
+            nrows = ask->limit;
+        }
+    }
+    if (nrows >= 0) {
+        apr_table_setn(
+            r->headers_out, "Content-Range",
+            dsapi_resource_content_range(offset, nrows, total, r->pool));
+    }
+    if (ask->limit > 0) {
+        mod_dsapi_link_pages(r, ask->limit, offset, listing->more);
+    }
+}
+
+/* A listing's begin: the status is known where there is a total. */
+static void begin_list(void *baton)
+{
+    mod_dsapi_ask_t *ask = baton;
+    mod_dsapi_answer_t *answer = &ask->answer;
+    apr_int64_t total = answer->listing->total;
+
+    list_headers(ask, -1);
+    answer->type = dsapi_route_table_type(answer->format);
+    answer->status = total >= 0 && (ask->query->root->offset > 0 ||
+                                    (ask->limit >= 0 && total > ask->limit))
+                         ? HTTP_PARTIAL_CONTENT
+                         : HTTP_OK;
+}
+
+/* Runs one call in a transaction of its own. */
+static apr_status_t run_one(dsapi_rows_t **prows, dsapi_err_t **perr,
+                            const mod_dsapi_ask_t *ask,
+                            const dsapi_call_t *call)
+{
+    apr_array_header_t *calls = mod_dsapi_ask_calls(ask);
+
+    APR_ARRAY_PUSH(calls, dsapi_call_t) = *call;
+    return mod_dsapi_run_calls(prows, perr, ask->r, ask->route, calls);
+}
+
+/* The number of rows where no row says it. */
+static apr_status_t count_rows(apr_int64_t *ptotal, dsapi_err_t **perr,
+                               const mod_dsapi_ask_t *ask,
+                               const dsapi_res_reading_t *reading)
+{
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+    apr_status_t rv;
+
+    dsapi_resource_count(&call, ask->query, reading, ask->r->pool);
+    rv = run_one(&rows, perr, ask, &call);
+    if (rv == APR_SUCCESS) {
+        *ptotal = apr_atoi64(dsapi_rows_value(NULL, rows, 0, 0));
+    }
+    return rv;
+}
+
+/* What the planner thinks; -1: it is not asked. */
+static apr_status_t plan_rows(apr_int64_t *pplanned, dsapi_err_t **perr,
+                              const mod_dsapi_ask_t *ask)
+{
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+    apr_status_t rv;
+
+    *pplanned = -1;
+    if (ask->prefer.count != DSAPI_PREFER_PLANNED &&
+        ask->prefer.count != DSAPI_PREFER_ESTIMATED) {
+        return APR_SUCCESS;
+    }
+    dsapi_resource_explain(&call, ask->query, ask->r->pool);
+    rv = run_one(&rows, perr, ask, &call);
+    if (rv == APR_SUCCESS) {
+        *pplanned = dsapi_resource_planned(rows, ask->r->pool);
+    }
+    return rv;
+}
+
+/* Completes a list that is whole: its total, its status, its headers. */
+static apr_status_t finish_list(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                                const dsapi_res_reading_t *reading,
+                                apr_int64_t planned)
+{
+    mod_dsapi_listing_t *listing = ask->answer.listing;
+    apr_int64_t *ptotal = &listing->total;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (reading->count && *ptotal < 0) {
+        *ptotal = 0;
+        if (reading->offset > 0 || ask->limit == 0) {
+            rv = count_rows(ptotal, perr, ask, reading);
+        }
+    }
+    if (planned >= 0 &&
+        (!reading->count ||
+         (*ptotal > ask->resource->page_max && planned > *ptotal))) {
+        *ptotal = planned;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = dsapi_resource_range_status(&ask->answer.status, perr,
+                                         reading->offset, listing->nrows,
+                                         *ptotal, ask->r->pool);
+    }
+    if (rv == APR_SUCCESS || *ptotal >= 0) {
+        list_headers(ask, listing->nrows);
+    }
+    ask->answer.type = dsapi_route_table_type(ask->answer.format);
+    return rv;
+}
+
+static dsapi_res_reading_t reading_of(const mod_dsapi_ask_t *ask)
+{
+    const mod_dsapi_resource_t *resource = ask->resource;
+    dsapi_res_reading_t reading = {.limit = ask->limit,
+                                   .offset = ask->query->root->offset,
+                                   .max_rows = resource->page_max,
+                                   .count_max = -1};
+
+    reading.count = ask->prefer.count == DSAPI_PREFER_EXACT ||
+                    ask->prefer.count == DSAPI_PREFER_ESTIMATED;
+    if (ask->prefer.count == DSAPI_PREFER_ESTIMATED &&
+        resource->page_max >= 0) {
+        reading.count_max = resource->page_max + 1;
+    }
+    return reading;
+}
+
+static apr_status_t read_list(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    mod_dsapi_listing_t listing = {
+        .limit = ask->limit, .begin = begin_list, .baton = ask, .total = -1};
+    dsapi_res_reading_t reading = reading_of(ask);
+    apr_array_header_t *calls = mod_dsapi_ask_calls(ask);
+    apr_int64_t planned;
+    apr_status_t rv = plan_rows(&planned, perr, ask);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    ask->answer.listing = &listing;
+    reading.limit = ask->limit > 0 ? ask->limit + 1 : ask->limit;
+    dsapi_resource_read(apr_array_push(calls), ask->query, &reading,
+                        ask->r->pool);
+    rv = mod_dsapi_stream(&ask->answer, perr, ask->r, ask->route, NULL, calls);
+    if (rv == APR_SUCCESS && !ask->answer.sent) {
+        rv = finish_list(ask, perr, &reading, planned);
+    }
+    ask->answer.listing = NULL;
+    return rv;
+}
+
+/* One object: two rows at most are read, to know that there is one. */
+static apr_status_t read_one(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    dsapi_res_reading_t reading = reading_of(ask);
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+    apr_int64_t nrows;
+    apr_status_t rv;
+
+    reading.limit = ask->limit < 0 || ask->limit > 2 ? 2 : ask->limit;
+    dsapi_resource_read(&call, ask->query, &reading, ask->r->pool);
+    rv = run_one(&rows, perr, ask, &call);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    nrows = dsapi_rows_count(rows);
+    if (nrows > 1 && !ask->key) {
+        reading.count_max = -1;
+        rv = count_rows(&nrows, perr, ask, &reading);
+        nrows -= reading.offset;
+        if (ask->limit >= 0 && nrows > ask->limit) {
+            nrows = ask->limit;
+        }
+    }
+    if (rv == APR_SUCCESS && nrows != 1) {
+        return mod_dsapi_ask_not_one(perr, ask, nrows);
+    }
+    if (rv == APR_SUCCESS && !ask->key) {
+        apr_table_setn(ask->r->headers_out, "Content-Range",
+                       dsapi_resource_content_range(reading.offset, 1,
+                                                    reading.count ? 1 : -1,
+                                                    ask->r->pool));
+    }
+    return rv == APR_SUCCESS ? mod_dsapi_ask_write(ask, perr, rows) : rv;
+}
+
+static apr_status_t read_resource(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    dsapi_prefer_t obeyed = ask->prefer;
+
+    obeyed.resolution = obeyed.answer = obeyed.missing = 0;
+    obeyed.max_affected = -1;
+    mod_dsapi_ask_applied(ask, &obeyed);
+    ask->answer.status = HTTP_OK;
+    return ask->singular ? read_one(ask, perr) : read_list(ask, perr);
+}
+
+/* What is asked for, apart from the catalogue. */
+static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    request_rec *r = ask->r;
+    apr_status_t rv =
+        dsapi_base_form_parse(&ask->pairs, perr, "query", r->args,
+                              r->args ? strlen(r->args) : 0, r->pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = choose_format(ask, perr);
+    }
+    if (rv == APR_SUCCESS) {
+        dsapi_prefer_parse(&ask->prefer, apr_table_get(r->headers_in, "Prefer"),
+                           (ask->resource->allow & MOD_DSAPI_ROLLBACK) != 0,
+                           r->pool);
+        rv = dsapi_prefer_check(perr, &ask->prefer, r->pool);
+    }
+    return rv;
+}
+
+static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                            const char *capture)
+{
+    apr_status_t rv = understand(ask, perr, capture);
+
+    ask->answer.buf->len_bytes = 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    settle_limit(ask);
+    return read_resource(ask, perr);
+}
+
+/* Answers, and once more where the tables have changed since the catalogue was
+ * read, as far as that explains an error. */
+static apr_status_t answer_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                               const char *capture)
+{
+    const dsapi_catalog_t *seen;
+    dsapi_err_t *ignored;
+    apr_status_t rv = take_request(ask, perr);
+
+    if (rv == APR_SUCCESS) {
+        rv = mod_dsapi_catalog_get(&ask->catalog, perr, ask->r, ask->route);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = try_ask(ask, perr, capture);
+    seen = ask->catalog;
+    if (rv == APR_SUCCESS || !dsapi_resource_stale(*perr) ||
+        mod_dsapi_catalog_get(&ask->catalog, &ignored, ask->r, ask->route) !=
+            APR_SUCCESS ||
+        ask->catalog == seen) {
+        return rv;
+    }
+    return try_ask(ask, perr, capture);
+}
+
+int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
+                       const dsapi_match_t *match)
+{
+    const char *capture = match->ncaptures > 0 ? match->captures[0] : NULL;
+    mod_dsapi_ask_t ask = {.r = r,
+                           .route = route,
+                           .resource = route->resource,
+                           .key = route->nested ? NULL : capture};
+    mod_dsapi_answer_t *answer = &ask.answer;
+    dsapi_err_t *err;
+
+    apr_table_mergen(r->headers_out, "Vary", "Accept, Prefer, Range");
+    ask.answer.buf = dsapi_buf_make(0, r->pool);
+    if (answer_ask(&ask, &err, capture) != APR_SUCCESS) {
+        dsapi_resource_problem(err, r->pool);
+        return mod_dsapi_send_problem(r, err);
+    }
+    return answer->sent
+               ? OK
+               : mod_dsapi_send_body(r, answer->status, answer->type,
+                                     answer->buf->data, answer->buf->len_bytes);
+}

@@ -1,0 +1,70 @@
+/*
+ * Requests for resources: what is known of one on its way, and what reading and
+ * writing share.
+ */
+#ifndef DSAPI_HTTPD_RESOURCE_H
+#define DSAPI_HTTPD_RESOURCE_H
+
+#include "httpd/actions.h"
+#include "resource/catalog.h"
+#include "resource/prefer.h"
+#include "resource/query.h"
+
+/** A request for a resource. In its pool. */
+typedef struct mod_dsapi_ask_t {
+    request_rec *r;
+    const mod_dsapi_route_t *route;
+    const mod_dsapi_resource_t *resource;
+    const char *key;           /* of {key} in the path; NULL: a list */
+    apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query */
+    dsapi_prefer_t prefer;
+    dsapi_format_e format;
+    int singular; /* one object is asked for, by Accept or by its key */
+    const dsapi_catalog_t *catalog;
+    const dsapi_entity_t *entity;
+    dsapi_res_query_t *query; /* resolved */
+    apr_int64_t limit;        /* rows of the page; -1: all */
+    mod_dsapi_answer_t answer;
+} mod_dsapi_ask_t;
+
+/* catalog.c */
+
+/** Make what a child knows of catalogues. */
+void mod_dsapi_catalog_child_init(apr_pool_t *pchild);
+
+/**
+ * Take the catalogue of a request's service. It is read when it is first asked
+ * for, by one request; those that come meanwhile wait, at most DsapiDBWait.
+ * @param pcatalog  in/out: NULL, or what has turned out to be old: then another
+ *                  one, unless it was read within the last second (the same
+ *                  again), or another request reads it just now (the same, too)
+ * @param perr      out: the error, in the request's pool
+ * @param route     whose settings the query is run with
+ * @return APR_SUCCESS: it lives as long as the request; DSAPI_EBUSY; as
+ *         mod_dsapi_db_run
+ */
+apr_status_t mod_dsapi_catalog_get(const dsapi_catalog_t **pcatalog,
+                                   dsapi_err_t **perr, request_rec *r,
+                                   const mod_dsapi_route_t *route);
+
+/* resource.c */
+
+/** Calls of a request, in pool: one left for the preamble, then what Prefer
+ *  asks of the session. */
+apr_array_header_t *mod_dsapi_ask_calls(const mod_dsapi_ask_t *ask);
+
+/** Set Preference-Applied of what has been obeyed. */
+void mod_dsapi_ask_applied(const mod_dsapi_ask_t *ask,
+                           const dsapi_prefer_t *obeyed);
+
+/** PGRST116: there are so many rows, not one. */
+apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
+                                   const mod_dsapi_ask_t *ask,
+                                   apr_int64_t nrows);
+
+/** Write a row, or all rows, into the answer. @param rows  one at least, if
+ *  the request is for one */
+apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                                 const dsapi_rows_t *rows);
+
+#endif
