@@ -9,6 +9,7 @@
 #include "resource/problem.h"
 #include "resource/range.h"
 #include "resource/read.h"
+#include "route/etag.h"
 #include "route/table.h"
 
 #define OBJECT_TYPE "application/vnd.pgrst.object+json"
@@ -137,7 +138,7 @@ static apr_status_t take_path(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (!capture) {
         return APR_SUCCESS;
     }
-    if (ask->route->nested) {
+    if (ask->above) {
         add_equal(ask->query->root, ask->route->nested->column, capture, pool);
         return APR_SUCCESS;
     }
@@ -353,6 +354,22 @@ static apr_status_t read_list(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     return rv;
 }
 
+/* Sets a row's validator. @return 1: the client has it */
+static int is_known(const mod_dsapi_ask_t *ask, const dsapi_rows_t *rows)
+{
+    const char *validator = dsapi_rows_get(rows, DSAPI_RES_ETAG);
+    const char *etag;
+
+    if (!validator) {
+        return 0;
+    }
+    etag = apr_pstrcat(ask->r->pool, "\"", validator, "\"", NULL);
+    apr_table_setn(ask->r->headers_out, "ETag", etag);
+    return dsapi_route_etag_matches(apr_table_get(ask->r->headers_in, "If-None-"
+                                                                      "Match"),
+                                    etag);
+}
+
 /* One object: two rows at most are read, to know that there is one. */
 static apr_status_t read_one(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
@@ -363,6 +380,7 @@ static apr_status_t read_one(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     apr_status_t rv;
 
     reading.limit = ask->limit < 0 || ask->limit > 2 ? 2 : ask->limit;
+    reading.validator = ask->key && !dsapi_resource_embeds(ask->query);
     dsapi_resource_read(&call, ask->query, &reading, ask->r->pool);
     rv = run_one(&rows, perr, ask, &call);
     if (rv != APR_SUCCESS) {
@@ -385,6 +403,10 @@ static apr_status_t read_one(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                        dsapi_resource_content_range(reading.offset, 1,
                                                     reading.count ? 1 : -1,
                                                     ask->r->pool));
+    }
+    if (rv == APR_SUCCESS && is_known(ask, rows)) {
+        ask->answer.status = HTTP_NOT_MODIFIED;
+        return APR_SUCCESS;
     }
     return rv == APR_SUCCESS ? mod_dsapi_ask_write(ask, perr, rows) : rv;
 }
@@ -417,6 +439,9 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                            r->pool);
         rv = dsapi_prefer_check(perr, &ask->prefer, r->pool);
     }
+    if (rv == APR_SUCCESS && r->method_number != M_GET) {
+        rv = mod_dsapi_ask_read_body(ask, perr);
+    }
     return rv;
 }
 
@@ -428,6 +453,9 @@ static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     ask->answer.buf->len_bytes = 0;
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (ask->r->method_number != M_GET) {
+        return mod_dsapi_ask_change(ask, perr);
     }
     settle_limit(ask);
     return read_resource(ask, perr);
@@ -466,7 +494,8 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
     mod_dsapi_ask_t ask = {.r = r,
                            .route = route,
                            .resource = route->resource,
-                           .key = route->nested ? NULL : capture};
+                           .key = route->nested ? NULL : capture,
+                           .above = route->nested ? capture : NULL};
     mod_dsapi_answer_t *answer = &ask.answer;
     dsapi_err_t *err;
 
@@ -476,8 +505,12 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
         dsapi_resource_problem(err, r->pool);
         return mod_dsapi_send_problem(r, err);
     }
-    return answer->sent
-               ? OK
+    if (answer->sent) {
+        return OK;
+    }
+    return answer->status == HTTP_NO_CONTENT ||
+                   answer->status == HTTP_NOT_MODIFIED
+               ? mod_dsapi_send_body(r, answer->status, NULL, NULL, 0)
                : mod_dsapi_send_body(r, answer->status, answer->type,
                                      answer->buf->data, answer->buf->len_bytes);
 }

@@ -6,6 +6,7 @@
 #define DSAPI_HTTPD_RESOURCE_H
 
 #include "httpd/actions.h"
+#include "json/value.h"
 #include "resource/catalog.h"
 #include "resource/prefer.h"
 #include "resource/query.h"
@@ -15,7 +16,10 @@ typedef struct mod_dsapi_ask_t {
     request_rec *r;
     const mod_dsapi_route_t *route;
     const mod_dsapi_resource_t *resource;
-    const char *key;           /* of {key} in the path; NULL: a list */
+    const char *key;   /* of {key} in the path; NULL: a list */
+    const char *above; /* of {key} before DsapiNested; NULL: none */
+    dsapi_json_slice_t body;
+    int has_body;
     apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query */
     dsapi_prefer_t prefer;
     dsapi_format_e format;
@@ -61,6 +65,12 @@ void mod_dsapi_ask_applied(const mod_dsapi_ask_t *ask,
 apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
                                    const mod_dsapi_ask_t *ask,
                                    apr_int64_t nrows);
+
+/** Read the body, where there may be one: JSON, or a form as JSON. */
+apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/** Answer POST, PUT, PATCH and DELETE, once the query is resolved. */
+apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
 
 /** Write a row, or all rows, into the answer. @param rows  one at least, if
  *  the request is for one */

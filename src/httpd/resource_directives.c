@@ -268,6 +268,9 @@ static const char *declare(const mod_dsapi_resource_t *resource,
     return NULL;
 }
 
+/* Below another's row there are GET and POST. */
+#define NESTED_LAST 1
+
 /* Which method needs what, at a list and at one row. */
 static const struct {
     const char *method;
@@ -275,6 +278,11 @@ static const struct {
     int row;
 } methods[] = {
     {"GET", MOD_DSAPI_LIST, MOD_DSAPI_READ},
+    {"POST", MOD_DSAPI_CREATE, 0},
+    {"PUT", MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE,
+     MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE},
+    {"PATCH", MOD_DSAPI_UPDATE, MOD_DSAPI_UPDATE},
+    {"DELETE", MOD_DSAPI_DELETE, MOD_DSAPI_DELETE},
 };
 
 static const char *declare_path(const mod_dsapi_resource_t *resource,
@@ -288,7 +296,8 @@ static const char *declare_path(const mod_dsapi_resource_t *resource,
         int needs =
             path->shape == DSAPI_SHAPE_ROWS ? methods[i].list : methods[i].row;
 
-        if (needs && (allow & needs) == needs) {
+        if (needs && (allow & needs) == needs &&
+            !(path->nested && i > NESTED_LAST)) {
             mistake = declare(resource, path, methods[i].method, pool);
         }
     }

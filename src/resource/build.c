@@ -14,6 +14,7 @@ void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
     build->text = dsapi_buf_make(1024, pool);
     build->values = apr_array_make(pool, 8, sizeof(const char *));
     build->max_rows = max_rows;
+    build->from_source = 0;
     build->pool = pool;
 }
 
@@ -80,7 +81,7 @@ void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
 {
     const char *table = dsapi_build_label(build, node, "t");
 
-    if (column->function) {
+    if (column->function && !(build->from_source && !node->relation)) {
         dsapi_build_name(build, column->function);
         dsapi_build_put(build, ".", NULL);
         dsapi_build_name(build, column->sql);
@@ -89,6 +90,23 @@ void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
     }
     dsapi_build_put(build, table, ".", NULL);
     dsapi_build_name(build, column->sql);
+}
+
+int dsapi_build_uses(const dsapi_res_node_t *node, const dsapi_column_t *column)
+{
+    for (int i = 0; i < node->items->nelts; i++) {
+        if (APR_ARRAY_IDX(node->items, i, dsapi_res_item_t).field.column ==
+            column) {
+            return 1;
+        }
+    }
+    for (int i = 0; i < node->order->nelts; i++) {
+        if (APR_ARRAY_IDX(node->order, i, dsapi_res_order_t).field.column ==
+            column) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 void dsapi_build_path(dsapi_build_t *build, const apr_array_header_t *path)

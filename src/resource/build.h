@@ -17,6 +17,8 @@ typedef struct dsapi_build_t {
     apr_array_header_t *values; /* of const char *: $1, $2, ... */
     apr_int64_t max_rows;       /* of what is embedded; -1: as many as there
                                    are */
+    int from_source;            /* t0 is no table but rows of one that has been
+                                   changed: its computed columns are columns */
     apr_pool_t *pool;
 } dsapi_build_t;
 
@@ -67,6 +69,10 @@ void dsapi_build_field(dsapi_build_t *build, const dsapi_res_node_t *node,
 
 /** Append a path. */
 void dsapi_build_path(dsapi_build_t *build, const apr_array_header_t *path);
+
+/** @return 1: a node's items or order have this column */
+int dsapi_build_uses(const dsapi_res_node_t *node,
+                     const dsapi_column_t *column);
 
 /** Append a column as an expression of its node's. */
 void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,

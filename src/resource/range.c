@@ -94,12 +94,12 @@ apr_status_t dsapi_resource_range_status(int *phttp, dsapi_err_t **perr,
     return not_satisfiable(perr,
                            apr_psprintf(pool,
                                         "An offset of %" APR_INT64_T_FMT " was "
-                                                                         "reque"
-                                                                         "sted,"
-                                                                         " but "
+                                        "reque"
+                                        "sted,"
+                                        " but "
                                         "there are only %" APR_INT64_T_FMT " ro"
-                                                                           "ws"
-                                                                           ".",
+                                        "ws"
+                                        ".",
                                         lower, total),
                            pool);
 }

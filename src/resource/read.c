@@ -5,6 +5,7 @@
 
 #include "json/value.h"
 #include "resource/build.h"
+#include "resource/write.h"
 
 /* FROM and WHERE of the resource itself. */
 static void put_rows(dsapi_build_t *build, const dsapi_res_node_t *root,
@@ -52,6 +53,22 @@ static void put_key_order(dsapi_build_t *build, const dsapi_res_node_t *root)
     }
 }
 
+int dsapi_resource_embeds(const dsapi_res_query_t *query)
+{
+    const apr_array_header_t *items = query->root->items;
+
+    for (int i = 0; i < items->nelts; i++) {
+        const dsapi_res_item_t *item =
+            &APR_ARRAY_IDX(items, i, dsapi_res_item_t);
+
+        if (item->node || item->aggregate ||
+            (item->field.column && item->field.column->function)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
                          const dsapi_res_reading_t *reading, apr_pool_t *pool)
 {
@@ -66,6 +83,11 @@ void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
         dsapi_build_put(&build, ", (", NULL);
         put_count(&build, root, reading);
         dsapi_build_put(&build, ") AS \"" DSAPI_RES_TOTAL "\"", NULL);
+    }
+    if (reading->validator) {
+        dsapi_build_put(&build,
+                        ", " DSAPI_RES_VALIDATOR " AS \"" DSAPI_RES_ETAG "\"",
+                        NULL);
     }
     put_rows(&build, root, 0);
     dsapi_build_put(&build, groups, NULL);

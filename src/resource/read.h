@@ -12,6 +12,9 @@
 /** The column with the number of rows there are without limit and offset. */
 #define DSAPI_RES_TOTAL DSAPI_ROUTE_HIDDEN "total"
 
+/** The column with a row's validator: of all its values, whatever is shown. */
+#define DSAPI_RES_ETAG DSAPI_ROUTE_HIDDEN "etag"
+
 /** How a query is to be read. */
 typedef struct dsapi_res_reading_t {
     apr_int64_t limit; /* -1: none */
@@ -19,7 +22,12 @@ typedef struct dsapi_res_reading_t {
     apr_int64_t max_rows;  /* of each that is embedded; -1: none */
     int count;             /* the column DSAPI_RES_TOTAL is wanted */
     apr_int64_t count_max; /* so far it is counted; -1: to the end */
+    int validator;         /* the column DSAPI_RES_ETAG is wanted */
 } dsapi_res_reading_t;
+
+/** @return 1: what a query shows is not of its resource's table alone, or of
+ *  more than one row */
+int dsapi_resource_embeds(const dsapi_res_query_t *query);
 
 /**
  * The rows. Without an order they are in that of the primary key, so that pages

@@ -260,6 +260,12 @@ expect_error() {
 }
 
 @test "below a row of another" {
+    req POST /shop/v1/makers/2/items -H 'Content-Type: application/json' \
+        -H 'Prefer: return=representation' -d '{"name":"nested","maker":1}'
+    expect 201 '.[0].maker' 2
+    req POST /shop/v1/makers/9/items -H 'Content-Type: application/json' \
+        -d '{"name":"lost"}'
+    expect_problem 409 23503
     get 'makers/1/items?select=id'
     expect 200
     is '[{"id":1},{"id":2}]'
@@ -386,4 +392,278 @@ went() {
 back() {
     get items
     [[ $status == 200 ]]
+}
+
+# ---- writing ----
+
+# send METHOD PATH JSON [CURL ARGUMENT...]
+send() {
+    local method=$1 path=$2 json=$3
+
+    shift 3
+    req "$method" "/shop/v1/$path" -H 'Content-Type: application/json' \
+        --data-binary "$json" "$@"
+}
+
+# items: what the table has, by id
+items() {
+    sql "SELECT coalesce(string_agg(id || ':' || name || ':' ||
+        coalesce(price::text, 'null'), ' ' ORDER BY id), '') FROM shop.item"
+}
+
+FULL=(-H 'Prefer: return=representation')
+
+@test "POST: one, many, what is shown" {
+    send POST items '{"id":10,"name":"dog"}'
+    expect 201
+    is ''
+    has Location /shop/v1/items/10
+    has Content-Range '*/*'
+    send POST 'items?select=id,name,price' '{"id":11,"name":"eel"}' "${FULL[@]}"
+    expect 201
+    is '[{"id":11,"name":"eel","price":9.5}]'
+    has Preference-Applied return=representation
+    has Location /shop/v1/items/11
+    send POST items '[{"id":12,"name":"f"},{"id":13,"name":"g"}]' \
+        -H 'Prefer: return=representation, count=exact'
+    expect 201 'map(.id) | join(",")' 12,13
+    has Content-Range '*/2'
+    ! header Location
+    send POST items '{"id":14,"name":"h"}' -H 'Prefer: return=headers-only'
+    expect 201
+    is ''
+    has Location '/shop/v1/items?id=eq.14'
+    send POST pairs '{"a":2,"b":3}' -H 'Prefer: return=headers-only'
+    has Location '/shop/v1/pairs?a=eq.2&b=eq.3'
+    send POST items '[]' "${FULL[@]}"
+    expect 201
+    is '[]'
+    send POST 'items?select=name,makers(name)' \
+        '{"name":"i","maker":2}' "${FULL[@]}"
+    expect 201
+    is '[{"name":"i","makers":{"name":"two"}}]'
+    [[ $(items) == *'10:dog:9.5 11:eel:9.5 12:f:9.5 13:g:9.5 14:h:9.5'* ]]
+}
+
+@test "POST: defaults, columns, forms" {
+    send POST items '[{"id":10,"name":"a1","price":null}]' "${FULL[@]}"
+    expect 201 '.[0].price' null
+    send POST 'items?columns=id,name,price' \
+        '[{"id":11,"name":"a2"},{"id":12,"name":"a3","price":4,"x":1}]' \
+        -H 'Prefer: return=representation, missing=default'
+    expect 201 'map(.price | tostring) | join(",")' 9.5,4
+    has Preference-Applied 'missing=default, return=representation'
+    send POST 'items?columns=name,price' '{"name":"a4"}' "${FULL[@]}" \
+        -H 'Prefer: missing=default'
+    expect 201 '.[0].price' 9.5
+    req POST /shop/v1/items -d 'id=20&name=a+form' "${FULL[@]}"
+    expect 201 '.[0].name' 'a form'
+    send POST pairs '{}'
+    expect_error 400 23502 \
+        'null value in column "a" of relation "pair" violates not-null constraint' \
+        'Failing row contains (null, null, null).'
+}
+
+@test "POST: what is refused changes nothing" {
+    local before
+
+    before=$(items)
+    send POST items '{"id":1,"name":"twin"}'
+    expect_error 409 23505 \
+        'duplicate key value violates unique constraint "item_pkey"' \
+        'Key (id)=(1) already exists.'
+    send POST items '[{"name":"x"},{"name":"y","maker":9}]'
+    expect_error 400 PGRST102 'All object keys must match'
+    send POST items '[{"name":"x","maker":1},{"name":"y","maker":9}]'
+    expect_error 409 23503 \
+        'insert or update on table "item" violates foreign key constraint "item_maker"' \
+        'Key (maker)=(9) is not present in table "maker".'
+    send POST items '{"nosuch":1}'
+    expect_error 400 PGRST204 \
+        "Could not find the 'nosuch' column of 'items' in the schema cache"
+    send POST items '{"name":"x","price":"y"}'
+    expect_error 400 22P02 'invalid input syntax for type numeric: "y"'
+    send POST items '{"name":"a name that is much too long"}'
+    expect_problem 400 23514
+    send POST items '{"name":'
+    expect_error 400 PGRST102 'Empty or invalid json'
+    send POST items ''
+    expect_error 400 PGRST102 'Empty or invalid json'
+    req POST /shop/v1/items -H 'Content-Type: text/plain' -d x
+    expect 415
+    [[ $(items) == "$before" ]]
+}
+
+@test "POST: duplicates" {
+    send POST items '[{"id":1,"name":"ANT"},{"id":9,"name":"new"}]' \
+        -H 'Prefer: resolution=merge-duplicates, return=representation'
+    expect 201 'map(.name) | join(",")' ANT,new '.[0].price' 1
+    has Preference-Applied 'resolution=merge-duplicates, return=representation'
+    send POST items '[{"id":1,"name":"again"}]' \
+        -H 'Prefer: resolution=merge-duplicates'
+    expect 200
+    send POST items '[{"id":1,"name":"no"},{"id":8,"name":"yes"}]' \
+        -H 'Prefer: resolution=ignore-duplicates, return=representation'
+    expect 201
+    [[ $(json 'map(.id) | join(",")') == 8 ]]
+    send POST 'items?on_conflict=name' '{"name":"bee","price":7}' \
+        -H 'Prefer: resolution=merge-duplicates, return=representation'
+    expect 200 '.[0].id' 2 '.[0].price' 7
+    send POST 'items?on_conflict=price' '{"name":"z","price":7}' \
+        -H 'Prefer: resolution=merge-duplicates'
+    expect_problem 400 42P10
+}
+
+@test "PATCH" {
+    send PATCH 'items?id=gt.1' '{"price":5}'
+    expect 204
+    is ''
+    has Content-Range '0-1/*'
+    send PATCH 'items?id=eq.1&select=id,price' '{"price":6}' \
+        -H 'Prefer: return=representation, count=exact'
+    expect 200
+    is '[{"id":1,"price":6}]'
+    has Content-Range 0-0/1
+    send PATCH 'items?id=eq.99' '{"price":6}' "${FULL[@]}"
+    expect 200
+    is '[]'
+    has Content-Range '*/*'
+    send PATCH items/2 '{"name":"wasp"}' "${FULL[@]}"
+    expect 200 .name wasp
+    send PATCH items/99 '{"name":"x"}'
+    expect_problem 404 not-found
+    send PATCH items/2 '{}' "${FULL[@]}"
+    expect 200 .name wasp
+    send PATCH 'items?id=eq.1' '{}' "${FULL[@]}"
+    expect 200
+    is '[]'
+    send PATCH 'items?id=eq.1&select=id,makers()&makers=not.is.null' '{"price":8}'
+    expect_error 400 42703 'column items.makers does not exist'
+    [[ $(items) == '1:ant:6 2:wasp:5 3:cat:5' ]]
+}
+
+@test "PUT" {
+    send PUT 'items?id=eq.20' '{"id":20,"name":"put"}' "${FULL[@]}"
+    expect 201 '.[0].name' put
+    send PUT 'items?id=eq.20' '{"id":20,"name":"put2"}' "${FULL[@]}"
+    expect 200 '.[0].name' put2
+    send PUT items/20 '{"id":20,"name":"put3"}'
+    expect 204
+    send PUT 'items?id=eq.20' '{"id":21,"name":"x"}'
+    expect_error 400 PGRST115 \
+        'Payload values do not match URL in primary key column(s)'
+    send PUT 'items?id=eq.20' '{"name":"x"}'
+    expect_problem 400 PGRST115
+    send PUT 'items?id=gt.20' '{"id":21,"name":"x"}'
+    expect_error 405 PGRST105 \
+        "Filters must include all and only primary key columns with 'eq' operators"
+    send PUT items '{"id":21,"name":"x"}'
+    expect_problem 405 PGRST105
+    send PUT 'items?id=eq.20&limit=1' '{"id":20,"name":"x"}'
+    expect_problem 400 PGRST114
+    send PUT 'pairs?a=eq.1&b=eq.1' '{"a":1,"b":1,"c":"z"}' "${FULL[@]}"
+    expect 200 '.[0].c' z
+    [[ $(items) == *'20:put3:9.5' ]]
+}
+
+@test "DELETE" {
+    req DELETE '/shop/v1/items?id=eq.1&select=name' "${FULL[@]}"
+    expect 200
+    is '[{"name":"ant"}]'
+    has Content-Range '*/*'
+    req DELETE '/shop/v1/items?id=eq.99' -H 'Prefer: count=exact'
+    expect 204
+    has Content-Range '*/0'
+    req DELETE /shop/v1/items/2
+    expect 204
+    req DELETE /shop/v1/items/2
+    expect_problem 404 not-found
+    [[ $(items) == 3:cat:3 ]]
+}
+
+@test "one object, at most so many, and not at all" {
+    local before object='Accept: application/vnd.pgrst.object+json'
+
+    before=$(items)
+    send PATCH 'items?id=gt.1' '{"price":5}' -H "$object" "${FULL[@]}"
+    expect_error 406 PGRST116 \
+        'Cannot coerce the result to a single JSON object' \
+        'The result contains 2 rows'
+    send POST items '[{"name":"x"},{"name":"y"}]' -H "$object"
+    expect_problem 406 PGRST116
+    req DELETE /shop/v1/items -H 'Prefer: handling=strict, max-affected=2'
+    expect_error 400 PGRST124 \
+        'Query result exceeds max-affected preference constraint' \
+        'The query affects 3 rows'
+    send POST 'items?select=id' '{"id":50,"name":"gone"}' \
+        -H 'Prefer: tx=rollback, return=representation'
+    expect 201
+    is '[{"id":50}]'
+    has Preference-Applied 'return=representation, tx=rollback'
+    send POST items '{"id":1,"name":"gone"}' -H 'Prefer: tx=rollback'
+    expect_problem 409 23505
+    [[ $(items) == "$before" ]]
+    send PATCH 'items?id=eq.1&select=id,price' '{"price":5}' -H "$object" \
+        "${FULL[@]}"
+    expect 200
+    is '{"id":1,"price":5}'
+    req DELETE '/shop/v1/items?id=gt.1' \
+        -H 'Prefer: handling=strict, max-affected=2'
+    expect 204
+    has Preference-Applied 'handling=strict, max-affected=2'
+    [[ $(items) == 1:ant:5 ]]
+}
+
+@test "If-Match and If-None-Match" {
+    local etag
+
+    get items/1
+    etag=$(header ETag)
+    [[ $etag == \"*\" ]]
+    get items/1 -H "If-None-Match: $etag"
+    expect 304
+    is ''
+    send PATCH items/1 '{"price":2}' -H "If-Match: $etag"
+    expect 204
+    send PATCH items/1 '{"price":3}' -H "If-Match: $etag"
+    expect_problem 412 precondition-failed
+    req DELETE /shop/v1/items/1 -H "If-Match: \"x\", $etag"
+    expect_problem 412 precondition-failed
+    send PATCH items/99 '{"price":3}' -H "If-Match: $etag"
+    expect_problem 404 not-found
+    send PATCH items/99 '{"price":3}' -H 'If-Match: *'
+    expect_problem 412 precondition-failed
+    get 'items/1?select=id'
+    etag=$(header ETag)
+    req DELETE /shop/v1/items/1 -H "If-Match: W/$etag"
+    expect_problem 412 precondition-failed
+    req DELETE /shop/v1/items/1 -H "If-Match: $etag"
+    expect 204
+    get 'items/2?select=*,makers(*)'
+    expect 200
+    ! header ETag
+}
+
+@test "a role that may not write" {
+    req POST /guarded/v1/items -H 'Content-Type: application/json' \
+        -d '{"name":"x"}'
+    expect_error 403 42501 'permission denied for table item'
+}
+
+@test "changes at the same time" {
+    local n pids=()
+
+    sql 'UPDATE shop.item SET price = 0'
+    for n in 1 2 3 4 5 6 7 8; do
+        curl -sS -g --noproxy '*' --max-time 60 -o /dev/null -X POST \
+            -H 'Content-Type: application/json' \
+            -H 'Prefer: resolution=merge-duplicates' \
+            -d "{\"id\":40,\"name\":\"same\",\"price\":$n}" \
+            -w '%{http_code}\n' "$BASE/shop/v1/items" \
+            >"$BATS_TEST_TMPDIR/answer.$n" 3>&- &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    [[ $(sort "$BATS_TEST_TMPDIR"/answer.* | uniq -c | tr -s ' \n' ' ') == \
+        ' 7 200 1 201 ' ]]
 }

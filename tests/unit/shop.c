@@ -146,7 +146,7 @@ dsapi_res_query_t *shop_query(dsapi_err_t **perr, const shop_t *shop,
 const char *shop_ask(const shop_t *shop, const char *resource,
                      const char *query)
 {
-    dsapi_res_reading_t reading = {-1, 0, 100, 0, -1};
+    dsapi_res_reading_t reading = {-1, 0, 100, 0, -1, 0};
     dsapi_call_t call;
     dsapi_rows_t *rows;
     dsapi_err_t *err;

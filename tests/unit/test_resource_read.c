@@ -26,7 +26,7 @@ static const char *read_rows(const shop_t *shop, const char *query,
 START_TEST(pages_and_totals)
 {
     shop_t *shop = shop_open();
-    dsapi_res_reading_t page = {2, 0, -1, 0, -1};
+    dsapi_res_reading_t page = {2, 0, -1, 0, -1, 0};
     const char *total;
 
     ck_assert_str_eq(read_rows(shop, "select=id", page, &total), "[{\"id\":1},{"
@@ -58,7 +58,7 @@ END_TEST
 START_TEST(what_is_embedded_has_a_bound)
 {
     shop_t *shop = shop_open();
-    dsapi_res_reading_t bound = {-1, 0, 1, 0, -1};
+    dsapi_res_reading_t bound = {-1, 0, 1, 0, -1, 0};
     const char *total;
 
     ck_assert_str_eq(read_rows(shop,
@@ -74,7 +74,7 @@ END_TEST
 START_TEST(counts_and_plans)
 {
     shop_t *shop = shop_open();
-    dsapi_res_reading_t reading = {2, 1, -1, 0, -1};
+    dsapi_res_reading_t reading = {2, 1, -1, 0, -1, 0};
     dsapi_err_t *err;
     dsapi_res_query_t *query =
         shop_query(&err, shop, "items", "name=not.eq.bee&select=labels(id)");

@@ -1,0 +1,504 @@
+/* Writing resources: see resource.h. */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "base/text.h"
+#include "httpd/dbpool.h"
+#include "httpd/request.h"
+#include "httpd/resource.h"
+#include "resource/problem.h"
+#include "resource/range.h"
+#include "resource/read.h"
+#include "resource/write.h"
+
+#define MAX_BODY_BYTES ((apr_off_t)10 * 1024 * 1024)
+
+/* A change on its way. */
+typedef struct change_t {
+    mod_dsapi_ask_t *ask;
+    dsapi_res_payload_t payload;
+    dsapi_res_writing_t writing;
+    apr_array_header_t *calls;
+    int conditional; /* If-Match was sent */
+    dsapi_rows_t *rows;
+    apr_int64_t nrows;
+    apr_int64_t inserted; /* of nrows; -1: nobody has counted */
+} change_t;
+
+static apr_off_t max_body(const mod_dsapi_ask_t *ask)
+{
+    if (ask->resource->max_body_bytes >= 0) {
+        return ask->resource->max_body_bytes;
+    }
+    return ask->resource->service->max_body_bytes >= 0
+               ? ask->resource->service->max_body_bytes
+               : MAX_BODY_BYTES;
+}
+
+apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    request_rec *r = ask->r;
+    mod_dsapi_body_t body;
+    const char *text;
+    apr_status_t rv;
+
+    if (!ask->route->takes_body) {
+        ap_discard_request_body(r);
+        return APR_SUCCESS;
+    }
+    if (!apr_table_get(r->headers_in, "Content-Type")) {
+        apr_table_setn(r->headers_in, "Content-Type", "application/json");
+    }
+    rv = mod_dsapi_read_body(&body, perr, r, max_body(ask));
+    if (rv != APR_SUCCESS) {
+        return strcmp((*perr)->code, "invalid-json") == 0
+                   ? dsapi_resource_fail(perr, r->pool, HTTP_BAD_REQUEST,
+                                         "PGRST102", "Empty or invalid json")
+                   : rv;
+    }
+    ask->has_body = body.has_json || body.form;
+    ask->body = body.json;
+    if (body.form) {
+        text = dsapi_resource_form(body.form, r->pool);
+        return dsapi_json_check(&ask->body, perr, text, strlen(text), r->pool);
+    }
+    return APR_SUCCESS;
+}
+
+/* The validators of If-Match that may be ours: strong ones, without what
+ * compression has put behind them. NULL: any ("*"). */
+static apr_array_header_t *validators_of(const char *header, apr_pool_t *pool)
+{
+    apr_array_header_t *tags = apr_array_make(pool, 1, sizeof(const char *));
+    const char *p = header;
+
+    if (strcmp(header + strspn(header, " \t"), "*") == 0) {
+        return NULL;
+    }
+    while ((p = strchr(p, '"'))) {
+        const char *end = strchr(p + 1, '"');
+        int weak = p > header && p[-1] == '/';
+
+        if (!end) {
+            break;
+        }
+        if (!weak) {
+            APR_ARRAY_PUSH(tags, const char *) =
+                apr_pstrmemdup(pool, p + 1, strspn(p + 1, "0123456789abcdef"));
+        }
+        p = end + 1;
+    }
+    return tags;
+}
+
+static dsapi_res_change_e change_of(const request_rec *r)
+{
+    switch (*r->method) {
+    case 'D':
+        return DSAPI_RES_DELETE;
+    case 'P':
+        return strcmp(r->method, "PATCH") == 0 ? DSAPI_RES_UPDATE
+               : strcmp(r->method, "PUT") == 0 ? DSAPI_RES_PUT
+                                               : DSAPI_RES_INSERT;
+    default:
+        return DSAPI_RES_INSERT;
+    }
+}
+
+/* What duplicates have in common: on_conflict=, or the primary key. */
+static apr_status_t take_conflict(change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    dsapi_res_writing_t *writing = &change->writing;
+    apr_array_header_t *columns;
+    apr_status_t rv;
+
+    writing->conflict = apr_array_make(ask->r->pool, 2, sizeof(const char *));
+    if (writing->change == DSAPI_RES_PUT) {
+        writing->merge = 1;
+        writing->conflict = ask->entity->pk;
+        return APR_SUCCESS;
+    }
+    if (writing->change != DSAPI_RES_INSERT || !ask->prefer.resolution) {
+        return APR_SUCCESS;
+    }
+    writing->merge = ask->prefer.resolution == DSAPI_PREFER_MERGE;
+    if (!ask->query->on_conflict) {
+        writing->conflict = ask->entity->pk;
+        return APR_SUCCESS;
+    }
+    rv = dsapi_resource_columns(&columns, perr, ask->entity,
+                                ask->query->on_conflict, ask->r->pool);
+    for (int i = 0; rv == APR_SUCCESS && i < columns->nelts; i++) {
+        APR_ARRAY_PUSH(writing->conflict, const char *) =
+            APR_ARRAY_IDX(columns, i, const dsapi_column_t *)->sql;
+    }
+    return rv;
+}
+
+static apr_status_t take_payload(change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    dsapi_res_writing_t *writing = &change->writing;
+    apr_pool_t *pool = ask->r->pool;
+    apr_status_t rv;
+
+    if (writing->change == DSAPI_RES_DELETE) {
+        return APR_SUCCESS;
+    }
+    rv = dsapi_resource_payload(
+        &change->payload, perr, ask->has_body ? &ask->body : NULL,
+        writing->change == DSAPI_RES_PUT ? NULL : ask->query->columns, pool,
+        pool);
+    writing->payload = &change->payload;
+    if (rv == APR_SUCCESS) {
+        rv = dsapi_resource_columns(&writing->columns, perr, ask->entity,
+                                    change->payload.keys, pool);
+    }
+    if (rv == APR_SUCCESS && writing->change == DSAPI_RES_PUT) {
+        rv = dsapi_resource_check_put(perr, ask->query, &change->payload, pool);
+    }
+    return rv;
+}
+
+/* The column of DsapiNested has the key of the row above. */
+static apr_status_t take_fixed(change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    apr_array_header_t *names;
+    apr_array_header_t *columns;
+    apr_status_t rv;
+
+    if (!ask->route->nested) {
+        return APR_SUCCESS;
+    }
+    names = apr_array_make(ask->r->pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(names, const char *) = ask->route->nested->column;
+    rv = dsapi_resource_columns(&columns, perr, ask->entity, names,
+                                ask->r->pool);
+    if (rv == APR_SUCCESS) {
+        change->writing.fixed =
+            APR_ARRAY_IDX(columns, 0, const dsapi_column_t *);
+        change->writing.fixed_value = ask->above;
+    }
+    return rv;
+}
+
+/* The primary key is wanted for Location. */
+static int wants_keys(const change_t *change)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+
+    return change->writing.change == DSAPI_RES_INSERT &&
+           change->payload.nrows == 1 &&
+           (ask->prefer.answer == DSAPI_PREFER_HEADERS ||
+            ((ask->resource->allow & MOD_DSAPI_READ) &&
+             ask->entity->pk->nelts == 1 && ask->entity->key &&
+             strcmp(APR_ARRAY_IDX(ask->entity->pk, 0, const char *),
+                    ask->entity->key->sql) == 0));
+}
+
+static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
+{
+    mod_dsapi_ask_t *ask = change->ask;
+    dsapi_res_writing_t *writing = &change->writing;
+    const char *if_match = apr_table_get(ask->r->headers_in, "If-Match");
+    apr_status_t rv;
+
+    writing->change = change_of(ask->r);
+    writing->full = ask->prefer.answer == DSAPI_PREFER_FULL;
+    writing->defaults = ask->prefer.missing == DSAPI_PREFER_DEFAULT &&
+                        writing->change != DSAPI_RES_PUT;
+    change->conditional = if_match && ask->key;
+    if (change->conditional) {
+        writing->validators = validators_of(if_match, ask->r->pool);
+    }
+    rv = take_payload(change, perr);
+    if (rv == APR_SUCCESS) {
+        rv = take_conflict(change, perr);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = take_fixed(change, perr);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = dsapi_resource_check_filters(perr, ask->query, ask->r->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    writing->keys = wants_keys(change);
+    change->calls = mod_dsapi_ask_calls(ask);
+    dsapi_resource_write(apr_array_push(change->calls), ask->query, writing,
+                         ask->r->pool);
+    return APR_SUCCESS;
+}
+
+/* What the rows say. */
+static void take_rows(change_t *change)
+{
+    const dsapi_rows_t *rows = change->rows;
+    int count = dsapi_rows_count(rows);
+    const char *counted = dsapi_rows_get(rows, DSAPI_RES_ROWS);
+
+    change->nrows = counted ? apr_atoi64(counted) : count;
+    change->inserted = -1;
+    for (int i = 0; i < dsapi_rows_columns(rows); i++) {
+        if (strcmp(dsapi_rows_name(rows, i), DSAPI_RES_INSERTED) != 0) {
+            continue;
+        }
+        change->inserted = 0;
+        for (int j = 0; j < count; j++) {
+            const char *text = dsapi_rows_value(NULL, rows, j, i);
+            apr_int64_t n = text ? apr_atoi64(text) : 0;
+
+            change->inserted = n > change->inserted ? n : change->inserted;
+        }
+    }
+}
+
+/* May the change stay, now that it is known what it has done? */
+static apr_status_t check(const change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    apr_pool_t *pool = ask->r->pool;
+
+    if (change->writing.change == DSAPI_RES_PUT) {
+        return change->nrows == 1
+                   ? APR_SUCCESS
+                   : dsapi_resource_fail(perr, pool, HTTP_BAD_REQUEST,
+                                         "PGRST115",
+                                         "Payload values do not match URL in "
+                                         "primary key column(s)");
+    }
+    if (ask->singular && !ask->key && change->nrows != 1) {
+        return mod_dsapi_ask_not_one(perr, ask, change->nrows);
+    }
+    if (ask->prefer.max_affected >= 0 &&
+        ask->prefer.handling == DSAPI_PREFER_STRICT &&
+        change->writing.change != DSAPI_RES_INSERT &&
+        change->nrows > ask->prefer.max_affected) {
+        dsapi_resource_fail(perr, pool, HTTP_BAD_REQUEST, "PGRST124",
+                            "Query result exceeds max-affected preference "
+                            "constraint");
+        dsapi_resource_details(*perr, pool,
+                               "The query affects %" APR_INT64_T_FMT " rows",
+                               change->nrows);
+        return (*perr)->rv;
+    }
+    return APR_SUCCESS;
+}
+
+/* Is there anything to be checked before the change stays? */
+static int is_checked(const change_t *change)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+
+    return change->writing.change == DSAPI_RES_PUT ||
+           (ask->singular && !ask->key) || ask->prefer.max_affected >= 0 ||
+           ask->prefer.tx == DSAPI_PREFER_ROLLBACK;
+}
+
+/* A statement without parameters, on the loan. */
+static apr_status_t run_word(dsapi_err_t **perr, const change_t *change,
+                             dsapi_db_t *db, const char *word)
+{
+    apr_pool_t *pool = change->ask->r->pool;
+    dsapi_call_t call = {dsapi_sql_literal(word, 0, pool), NULL, NULL};
+    dsapi_batch_t batch = {&call, 1, 0, apr_time_from_sec(5)};
+    dsapi_rows_t *ignored;
+
+    return dsapi_db_run(&ignored, perr, db, &batch, pool);
+}
+
+/* A mod_dsapi_use_t: the change in a transaction that is ended when it is known
+ * what it has done. */
+static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
+                                mod_dsapi_loan_t *loan)
+{
+    change_t *change = baton;
+    mod_dsapi_ask_t *ask = change->ask;
+    apr_pool_t *pool = ask->r->pool;
+    apr_array_header_t *calls = apr_array_make(pool, 4, sizeof(dsapi_call_t));
+    dsapi_call_t *begin = apr_array_push(calls);
+    dsapi_err_t *ignored;
+    dsapi_batch_t batch;
+    apr_status_t rv =
+        mod_dsapi_make_batch(&batch, perr, ask->r, ask->route, change->calls);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    begin->sql = dsapi_sql_literal("BEGIN", 0, pool);
+    begin->types = NULL;
+    begin->values = NULL;
+    apr_array_cat(calls, change->calls);
+    batch.calls = (const dsapi_call_t *)calls->elts;
+    batch.ncalls = calls->nelts;
+    rv = dsapi_db_run(&change->rows, perr, loan->db, &batch, pool);
+    if (rv == APR_SUCCESS) {
+        take_rows(change);
+        rv = check(change, perr);
+    }
+    if (rv == APR_SUCCESS && ask->prefer.tx != DSAPI_PREFER_ROLLBACK) {
+        return run_word(perr, change, loan->db, "COMMIT");
+    }
+    if (rv == APR_SUCCESS) { /* what a commit would have found */
+        rv = run_word(perr, change, loan->db, "SET CONSTRAINTS ALL IMMEDIATE");
+    }
+    (void)run_word(&ignored, change, loan->db, "ROLLBACK");
+    return rv;
+}
+
+static apr_status_t run(change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    mod_dsapi_use_t use = {run_checked, change, 0};
+    apr_status_t rv;
+
+    if (is_checked(change)) {
+        return mod_dsapi_db_use(perr, ask->r->server, &use, ask->r->pool);
+    }
+    rv = mod_dsapi_run_calls(&change->rows, perr, ask->r, ask->route,
+                             change->calls);
+    if (rv == APR_SUCCESS) {
+        take_rows(change);
+    }
+    return rv;
+}
+
+/* No row was changed by its key: there is none, or it is another by now. */
+static apr_status_t none_changed(const change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    dsapi_res_reading_t reading = {-1, 0, -1, 0, -1, 0};
+    apr_array_header_t *calls = mod_dsapi_ask_calls(ask);
+    dsapi_rows_t *rows;
+    apr_status_t rv;
+
+    if (!change->conditional) {
+        return mod_dsapi_ask_not_one(perr, ask, 0);
+    }
+    dsapi_resource_count(apr_array_push(calls), ask->query, &reading,
+                         ask->r->pool);
+    rv = mod_dsapi_run_calls(&rows, perr, ask->r, ask->route, calls);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (change->writing.validators &&
+        strcmp(dsapi_rows_value(NULL, rows, 0, 0), "0") == 0) {
+        return mod_dsapi_ask_not_one(perr, ask, 0);
+    }
+    return dsapi_resource_fail(perr, ask->r->pool, HTTP_PRECONDITION_FAILED,
+                               "precondition-failed",
+                               "it is not what If-Match says any more");
+}
+
+/* Location: {base}/{resource}/{key}, or the filters that PostgREST gives. */
+static void set_location(const change_t *change)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    const apr_array_header_t *pk = ask->entity->pk;
+    apr_pool_t *pool = ask->r->pool;
+    const char *url = apr_pstrcat(
+        pool, ap_os_escape_path(pool, ask->resource->service->base, 1), "/",
+        ask->resource->spec.name, NULL);
+
+    if (!change->writing.keys || change->nrows != 1) {
+        return;
+    }
+    for (int i = 0; i < pk->nelts; i++) {
+        const char *value = dsapi_rows_get(
+            change->rows, apr_psprintf(pool, DSAPI_RES_PK "%d", i));
+
+        value = dsapi_base_percent_encode(value ? value : "", pool);
+        url = ask->prefer.answer == DSAPI_PREFER_HEADERS
+                  ? apr_pstrcat(pool, url, i ? "&" : "?",
+                                APR_ARRAY_IDX(pk, i, const char *), "=eq.",
+                                value, NULL)
+                  : apr_pstrcat(pool, url, "/", value, NULL);
+    }
+    apr_table_setn(ask->r->headers_out, "Location", url);
+}
+
+static void set_headers(const change_t *change)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    dsapi_res_change_e what = change->writing.change;
+    dsapi_prefer_t obeyed = ask->prefer;
+    apr_int64_t total = obeyed.count == DSAPI_PREFER_EXACT ||
+                                obeyed.count == DSAPI_PREFER_ESTIMATED
+                            ? change->nrows
+                            : -1;
+
+    if (what != DSAPI_RES_INSERT || change->writing.conflict->nelts == 0) {
+        obeyed.resolution = 0;
+    }
+    if (what == DSAPI_RES_PUT || what == DSAPI_RES_DELETE) {
+        obeyed.missing = 0;
+    }
+    if (what == DSAPI_RES_PUT || what == DSAPI_RES_INSERT) {
+        obeyed.max_affected = -1;
+    }
+    mod_dsapi_ask_applied(ask, &obeyed);
+    if (what != DSAPI_RES_PUT) {
+        apr_table_setn(ask->r->headers_out, "Content-Range",
+                       dsapi_resource_content_range(
+                           0, what == DSAPI_RES_UPDATE ? change->nrows : 0,
+                           total, ask->r->pool));
+    }
+    set_location(change);
+}
+
+static int status_of(const change_t *change)
+{
+    switch (change->writing.change) {
+    case DSAPI_RES_INSERT:
+        return change->inserted == 0 ? HTTP_OK : HTTP_CREATED;
+    case DSAPI_RES_PUT:
+        if (change->writing.full) {
+            return change->inserted > 0 ? HTTP_CREATED : HTTP_OK;
+        }
+        break;
+    case DSAPI_RES_UPDATE:
+    case DSAPI_RES_DELETE:
+        if (change->writing.full) {
+            return HTTP_OK;
+        }
+        break;
+    }
+    return HTTP_NO_CONTENT;
+}
+
+apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    change_t *change = apr_pcalloc(ask->r->pool, sizeof(*change));
+    apr_status_t rv;
+
+    change->ask = ask;
+    rv = prepare(change, perr);
+    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_UPDATE &&
+        change->writing.columns->nelts == 0) {
+        dsapi_call_t *call = &APR_ARRAY_IDX(
+            change->calls, change->calls->nelts - 1, dsapi_call_t);
+        dsapi_res_reading_t same = {ask->key ? 1 : 0, 0, -1, 0, -1, 0};
+
+        dsapi_resource_read(call, ask->query, &same, ask->r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = run(change, perr);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (change->nrows == 0 && ask->key) {
+        return none_changed(change, perr);
+    }
+    set_headers(change);
+    ask->answer.status = status_of(change);
+    if (!change->writing.full) {
+        ask->answer.type = NULL;
+        return APR_SUCCESS;
+    }
+    return mod_dsapi_ask_write(ask, perr, change->rows);
+}
