@@ -199,6 +199,18 @@ static int wants_keys(const change_t *change)
                     ask->entity->key->sql) == 0));
 }
 
+/* Are the rows to be shown? To who may see them, or has made them. */
+static int is_full(const change_t *change)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    int own = change->writing.change == DSAPI_RES_INSERT &&
+              ask->prefer.resolution == 0;
+
+    return ask->prefer.answer == DSAPI_PREFER_FULL &&
+           (own || (ask->resource->allow &
+                    (ask->key ? MOD_DSAPI_READ : MOD_DSAPI_LIST)));
+}
+
 static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
 {
     mod_dsapi_ask_t *ask = change->ask;
@@ -207,7 +219,7 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
     apr_status_t rv;
 
     writing->change = change_of(ask->r);
-    writing->full = ask->prefer.answer == DSAPI_PREFER_FULL;
+    writing->full = is_full(change);
     writing->defaults = ask->prefer.missing == DSAPI_PREFER_DEFAULT &&
                         writing->change != DSAPI_RES_PUT;
     change->conditional = if_match && ask->key;
@@ -433,6 +445,9 @@ static void set_headers(const change_t *change)
 
     if (what != DSAPI_RES_INSERT || change->writing.conflict->nelts == 0) {
         obeyed.resolution = 0;
+    }
+    if (obeyed.answer == DSAPI_PREFER_FULL && !change->writing.full) {
+        obeyed.answer = 0;
     }
     if (what == DSAPI_RES_PUT || what == DSAPI_RES_DELETE) {
         obeyed.missing = 0;

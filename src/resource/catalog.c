@@ -190,7 +190,7 @@ static void take_keys(dsapi_entity_t *entity, const dsapi_json_slice_t *list,
     while (dsapi_json_next_item(&key, &iter, list)) {
         const char *type = text_of(&key, "type", pool);
         apr_array_header_t *cols = texts_of(&key, "cols", pool);
-        char kind = type ? *type : '\0';
+        int kind = type ? *type : 0;
 
         if (kind == 'f') {
             dsapi_fk_t *fk = apr_array_push(entity->fks);

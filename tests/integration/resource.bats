@@ -61,6 +61,11 @@ CONF='<DsapiService shop "/shop/v1">
     <DsapiResource items shop.item>
         DsapiAllow list read create
     </DsapiResource>
+</DsapiService>
+<DsapiService blind "/blind/v1">
+    <DsapiResource items shop.item>
+        DsapiAllow create update delete
+    </DsapiResource>
 </DsapiService>'
 
 setup_file() {
@@ -648,6 +653,22 @@ FULL=(-H 'Prefer: return=representation')
     req POST /guarded/v1/items -H 'Content-Type: application/json' \
         -d '{"name":"x"}'
     expect_error 403 42501 'permission denied for table item'
+}
+
+@test "rows are shown to who may see them" {
+    req PATCH '/blind/v1/items?id=eq.1' -H 'Content-Type: application/json' \
+        -d '{"price":4}' "${FULL[@]}"
+    expect 204
+    is ''
+    ! header Preference-Applied
+    req DELETE /blind/v1/items/1 "${FULL[@]}"
+    expect 204
+    req POST /blind/v1/items -H 'Content-Type: application/json' \
+        -d '{"name":"own"}' "${FULL[@]}"
+    expect 201 '.[0].name' own
+    ! header Location
+    req GET /blind/v1/items
+    expect_problem 405 method-not-allowed
 }
 
 @test "changes at the same time" {
