@@ -805,3 +805,74 @@ BEGIN
        SET response_status = NULL, response_type = NULL, response_body = NULL
      WHERE id = p_id AND response_status IS NOT NULL;
 END $$;
+
+-- What was answered to requests with an Idempotency-Key: written in the
+-- transaction of the change, kept for a day.
+CREATE TABLE IF NOT EXISTS dsapi.idempotency (
+    scope         text        NOT NULL, -- who asks for what
+    key           text        NOT NULL,
+    fingerprint   text        NOT NULL, -- of the request
+    status        integer     NOT NULL,
+    type          text,
+    location      text,
+    content_range text,
+    applied       text,
+    body          text,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX IF NOT EXISTS idempotency_created
+    ON dsapi.idempotency (created_at);
+
+-- state: new, done (and the answer), other (another request's key), busy (its
+-- transaction has not ended).
+CREATE OR REPLACE FUNCTION dsapi.once_begin(
+    p_scope text, p_key text, p_fingerprint text,
+    OUT state text, OUT status integer, OUT type text, OUT location text,
+    OUT content_range text, OUT applied text, OUT body text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    kept dsapi.idempotency;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(
+               hashtextextended(p_scope || E'\n' || p_key, 7003)) THEN
+        state := 'busy';
+        RETURN;
+    END IF;
+    SELECT * INTO kept FROM dsapi.idempotency i
+     WHERE i.scope = p_scope AND i.key = p_key
+       AND i.created_at > now() - interval '1 day';
+    IF NOT FOUND THEN
+        state := 'new';
+    ELSIF kept.fingerprint <> p_fingerprint THEN
+        state := 'other';
+    ELSE
+        state := 'done';
+        status := kept.status;
+        type := kept.type;
+        location := kept.location;
+        content_range := kept.content_range;
+        applied := kept.applied;
+        body := kept.body;
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION dsapi.once_end(
+    p_scope text, p_key text, p_fingerprint text, p_status integer,
+    p_type text, p_location text, p_range text, p_applied text, p_body text)
+RETURNS void LANGUAGE sql AS $$
+    DELETE FROM dsapi.idempotency
+     WHERE ctid = ANY (ARRAY(
+               SELECT ctid FROM dsapi.idempotency
+                WHERE created_at < now() - interval '1 day'
+                ORDER BY created_at LIMIT 20 FOR UPDATE SKIP LOCKED));
+    INSERT INTO dsapi.idempotency (scope, key, fingerprint, status, type,
+                                   location, content_range, applied, body)
+    VALUES (p_scope, p_key, p_fingerprint, p_status, p_type, p_location,
+            p_range, p_applied, p_body)
+    ON CONFLICT (scope, key) DO UPDATE
+       SET fingerprint = excluded.fingerprint, status = excluded.status,
+           type = excluded.type, location = excluded.location,
+           content_range = excluded.content_range, applied = excluded.applied,
+           body = excluded.body, created_at = now()
+$$;

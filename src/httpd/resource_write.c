@@ -7,10 +7,12 @@
 #include "httpd/dbpool.h"
 #include "httpd/request.h"
 #include "httpd/resource.h"
+#include "resource/once.h"
 #include "resource/problem.h"
 #include "resource/range.h"
 #include "resource/read.h"
 #include "resource/write.h"
+#include "route/etag.h"
 
 #define MAX_BODY_BYTES ((apr_off_t)10 * 1024 * 1024)
 
@@ -20,7 +22,9 @@ typedef struct change_t {
     dsapi_res_payload_t payload;
     dsapi_res_writing_t writing;
     apr_array_header_t *calls;
-    int conditional; /* If-Match was sent */
+    int conditional;   /* If-Match was sent */
+    dsapi_once_t once; /* no key: it is done as often as it is asked for */
+    int done;          /* the answer is that of an earlier request */
     dsapi_rows_t *rows;
     apr_int64_t nrows;
     apr_int64_t inserted; /* of nrows; -1: nobody has counted */
@@ -306,21 +310,126 @@ static int is_checked(const change_t *change)
 {
     const mod_dsapi_ask_t *ask = change->ask;
 
-    return change->writing.change == DSAPI_RES_PUT ||
+    return change->once.key || change->writing.change == DSAPI_RES_PUT ||
            (ask->singular && !ask->key) || ask->prefer.max_affected >= 0 ||
            ask->prefer.tx == DSAPI_PREFER_ROLLBACK;
 }
 
+/* Runs calls on the loan, within its transaction. */
+static apr_status_t run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
+                              const change_t *change, dsapi_db_t *db,
+                              const apr_array_header_t *calls)
+{
+    dsapi_batch_t batch = {(const dsapi_call_t *)calls->elts, calls->nelts, 0,
+                           apr_time_from_sec(5)};
+
+    return dsapi_db_run(prows, perr, db, &batch, change->ask->r->pool);
+}
+
+static void add_word(apr_array_header_t *calls, const char *sql)
+{
+    dsapi_call_t *call = apr_array_push(calls);
+
+    call->sql = dsapi_sql_literal(sql, 0, calls->pool);
+    call->types = NULL;
+    call->values = NULL;
+}
+
 /* A statement without parameters, on the loan. */
 static apr_status_t run_word(dsapi_err_t **perr, const change_t *change,
-                             dsapi_db_t *db, const char *word)
+                             dsapi_db_t *db, const char *sql)
 {
-    apr_pool_t *pool = change->ask->r->pool;
-    dsapi_call_t call = {dsapi_sql_literal(word, 0, pool), NULL, NULL};
-    dsapi_batch_t batch = {&call, 1, 0, apr_time_from_sec(5)};
+    apr_array_header_t *calls =
+        apr_array_make(change->ask->r->pool, 2, sizeof(dsapi_call_t));
     dsapi_rows_t *ignored;
 
-    return dsapi_db_run(&ignored, perr, db, &batch, pool);
+    add_word(calls, sql);
+    return run_calls(&ignored, perr, change, db, calls);
+}
+
+static void put_header(const change_t *change, const char *name,
+                       const char *value)
+{
+    if (value) {
+        apr_table_setn(change->ask->r->headers_out, name,
+                       apr_pstrdup(change->ask->r->pool, value));
+    }
+}
+
+/* The answer that was given before. */
+static void repeat(const change_t *change, const dsapi_once_answer_t *kept)
+{
+    mod_dsapi_answer_t *answer = &change->ask->answer;
+    const char *body = kept->body ? kept->body : "";
+
+    answer->status = (int)apr_atoi64(kept->status);
+    answer->type =
+        kept->type ? apr_pstrdup(change->ask->r->pool, kept->type) : NULL;
+    answer->buf->len_bytes = 0;
+    dsapi_buf_put(answer->buf, body, strlen(body));
+    put_header(change, "Location", kept->location);
+    put_header(change, "Content-Range", kept->range);
+    put_header(change, "Preference-Applied", kept->applied);
+    put_header(change, "Idempotent-Replayed", "true");
+}
+
+/* Begins the transaction; with a key, finds what it has done before. */
+static apr_status_t begin(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
+{
+    apr_pool_t *pool = change->ask->r->pool;
+    apr_array_header_t *calls = apr_array_make(pool, 2, sizeof(dsapi_call_t));
+    dsapi_once_answer_t kept;
+    dsapi_rows_t *rows;
+    apr_status_t rv;
+
+    add_word(calls, "BEGIN");
+    if (!change->once.key) {
+        return run_calls(&rows, perr, change, db, calls);
+    }
+    dsapi_once_begin(apr_array_push(calls), &change->once, pool);
+    rv = run_calls(&rows, perr, change, db, calls);
+    if (rv == APR_SUCCESS) {
+        rv = dsapi_once_found(&change->done, &kept, perr, rows, pool);
+    }
+    if (rv == APR_SUCCESS && change->done) {
+        repeat(change, &kept);
+    }
+    return rv;
+}
+
+static apr_status_t finish(change_t *change, dsapi_err_t **perr);
+
+/* Completes the answer and keeps it, as who connects. */
+static apr_status_t keep(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
+{
+    mod_dsapi_ask_t *ask = change->ask;
+    const apr_table_t *headers = ask->r->headers_out;
+    apr_pool_t *pool = ask->r->pool;
+    apr_array_header_t *calls = apr_array_make(pool, 2, sizeof(dsapi_call_t));
+    dsapi_once_answer_t answer;
+    dsapi_rows_t *ignored;
+    apr_status_t rv = finish(change, perr);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    answer.status = apr_itoa(pool, ask->answer.status);
+    answer.type = ask->answer.type;
+    answer.location = apr_table_get(headers, "Location");
+    answer.range = apr_table_get(headers, "Content-Range");
+    answer.applied = apr_table_get(headers, "Preference-Applied");
+    answer.body = dsapi_buf_str(ask->answer.buf);
+    add_word(calls, "RESET ROLE");
+    dsapi_once_end(apr_array_push(calls), &change->once, &answer, pool);
+    return run_calls(&ignored, perr, change, db, calls);
+}
+
+/* Ends the transaction of a change that may stay. */
+static apr_status_t commit(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
+{
+    apr_status_t rv = change->once.key ? keep(change, perr, db) : APR_SUCCESS;
+
+    return rv == APR_SUCCESS ? run_word(perr, change, db, "COMMIT") : rv;
 }
 
 /* A mod_dsapi_use_t: the change in a transaction that is ended when it is known
@@ -330,9 +439,6 @@ static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
 {
     change_t *change = baton;
     mod_dsapi_ask_t *ask = change->ask;
-    apr_pool_t *pool = ask->r->pool;
-    apr_array_header_t *calls = apr_array_make(pool, 4, sizeof(dsapi_call_t));
-    dsapi_call_t *begin = apr_array_push(calls);
     dsapi_err_t *ignored;
     dsapi_batch_t batch;
     apr_status_t rv =
@@ -341,24 +447,24 @@ static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    begin->sql = dsapi_sql_literal("BEGIN", 0, pool);
-    begin->types = NULL;
-    begin->values = NULL;
-    apr_array_cat(calls, change->calls);
-    batch.calls = (const dsapi_call_t *)calls->elts;
-    batch.ncalls = calls->nelts;
-    rv = dsapi_db_run(&change->rows, perr, loan->db, &batch, pool);
-    if (rv == APR_SUCCESS) {
+    rv = begin(change, perr, loan->db);
+    if (rv == APR_SUCCESS && !change->done) {
+        rv = dsapi_db_run(&change->rows, perr, loan->db, &batch, ask->r->pool);
+    }
+    if (rv == APR_SUCCESS && !change->done) {
         take_rows(change);
         rv = check(change, perr);
     }
-    if (rv == APR_SUCCESS && ask->prefer.tx != DSAPI_PREFER_ROLLBACK) {
-        return run_word(perr, change, loan->db, "COMMIT");
+    if (rv == APR_SUCCESS && !change->done) {
+        /* what a commit would find */
+        rv = ask->prefer.tx == DSAPI_PREFER_ROLLBACK
+                 ? run_word(perr, change, loan->db,
+                            "SET CONSTRAINTS ALL IMMEDIATE")
+                 : commit(change, perr, loan->db);
     }
-    if (rv == APR_SUCCESS) { /* what a commit would have found */
-        rv = run_word(perr, change, loan->db, "SET CONSTRAINTS ALL IMMEDIATE");
+    if (!dsapi_db_idle(loan->db)) {
+        (void)run_word(&ignored, change, loan->db, "ROLLBACK");
     }
-    (void)run_word(&ignored, change, loan->db, "ROLLBACK");
     return rv;
 }
 
@@ -485,30 +591,11 @@ static int status_of(const change_t *change)
     return HTTP_NO_CONTENT;
 }
 
-apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+/* The answer of a change that has been made. */
+static apr_status_t finish(change_t *change, dsapi_err_t **perr)
 {
-    change_t *change = apr_pcalloc(ask->r->pool, sizeof(*change));
-    apr_status_t rv;
+    mod_dsapi_ask_t *ask = change->ask;
 
-    change->ask = ask;
-    rv = prepare(change, perr);
-    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_UPDATE &&
-        change->writing.columns->nelts == 0) {
-        dsapi_call_t *call = &APR_ARRAY_IDX(
-            change->calls, change->calls->nelts - 1, dsapi_call_t);
-        dsapi_res_reading_t same = {ask->key ? 1 : 0, 0, -1, 0, -1, 0};
-
-        dsapi_resource_read(call, ask->query, &same, ask->r->pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = run(change, perr);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (change->nrows == 0 && ask->key) {
-        return none_changed(change, perr);
-    }
     set_headers(change);
     ask->answer.status = status_of(change);
     if (!change->writing.full) {
@@ -516,4 +603,85 @@ apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
         return APR_SUCCESS;
     }
     return mod_dsapi_ask_write(ask, perr, change->rows);
+}
+
+/* Idempotency-Key of a POST that is to stay: whose it is, and of what. */
+static apr_status_t take_key(change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    request_rec *r = ask->r;
+    const apr_array_header_t *session = ask->route->service->session;
+    dsapi_once_t *once = &change->once;
+    const char *prefer = apr_table_get(r->headers_in, "Prefer");
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+    const char **settings;
+    const char *wanted;
+    apr_status_t rv;
+
+    if (change->writing.change != DSAPI_RES_INSERT ||
+        ask->prefer.tx == DSAPI_PREFER_ROLLBACK) {
+        return APR_SUCCESS;
+    }
+    rv = dsapi_once_key(&once->key, perr,
+                        apr_table_get(r->headers_in, "Idempotency-Key"),
+                        r->pool);
+    if (rv == APR_SUCCESS) {
+        rv = mod_dsapi_settings(&settings, perr, r, ask->route);
+    }
+    if (rv != APR_SUCCESS || !once->key) {
+        return rv;
+    }
+    once->scope = apr_pstrcat(r->pool, "POST ", r->uri, "\n",
+                              r->user ? r->user : "", NULL);
+    for (int i = 0; i < session->nelts; i++) {
+        once->scope =
+            apr_pstrcat(r->pool, once->scope, "\n", settings[i + 1], NULL);
+    }
+    wanted = apr_pstrcat(r->pool, r->args ? r->args : "", "\n",
+                         prefer ? prefer : "", "\n", accept ? accept : "", "\n",
+                         change->payload.json, NULL);
+    once->fingerprint =
+        dsapi_route_etag_make("", wanted, strlen(wanted), r->pool);
+    return APR_SUCCESS;
+}
+
+/* PATCH without anything to be changed: shows the row of a key, or nothing. */
+static void change_nothing(const change_t *change)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    dsapi_res_reading_t same = {ask->key ? 1 : 0, 0, -1, 0, -1, 0};
+
+    dsapi_resource_read(
+        &APR_ARRAY_IDX(change->calls, change->calls->nelts - 1, dsapi_call_t),
+        ask->query, &same, ask->r->pool);
+}
+
+apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    change_t *change = apr_pcalloc(ask->r->pool, sizeof(*change));
+    apr_status_t rv;
+
+    change->ask = ask;
+    rv = prepare(change, perr);
+    if (rv == APR_SUCCESS) {
+        rv = take_key(change, perr);
+    }
+    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_UPDATE &&
+        change->writing.columns->nelts == 0) {
+        change_nothing(change);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = run(change, perr);
+    }
+    if (rv != APR_SUCCESS) { /* what was kept was not committed */
+        apr_table_unset(ask->r->headers_out, "Location");
+        apr_table_unset(ask->r->headers_out, "Content-Range");
+        apr_table_unset(ask->r->headers_out, "Preference-Applied");
+        return rv;
+    }
+    if (change->once.key) {
+        return APR_SUCCESS; /* has been completed */
+    }
+    return change->nrows == 0 && ask->key ? none_changed(change, perr)
+                                          : finish(change, perr);
 }

@@ -19,7 +19,8 @@ CREATE TABLE shop.growing (id int PRIMARY KEY);
 CREATE VIEW shop.cheap AS SELECT id, name FROM shop.item WHERE price < 2;'
 
 ROWS="
-TRUNCATE shop.item, shop.maker, shop.pair RESTART IDENTITY;
+TRUNCATE shop.item, shop.maker, shop.pair, dsapi.idempotency
+    RESTART IDENTITY;
 INSERT INTO shop.maker VALUES (1, 'one'), (2, 'two');
 INSERT INTO shop.item (name, price, maker, data, seen) VALUES
     ('ant', 1, 1, '{\"a\": [1, 2]}', '2024-01-02 03:04:05+00'),
@@ -647,6 +648,57 @@ FULL=(-H 'Prefer: return=representation')
     get 'items/2?select=*,makers(*)'
     expect 200
     ! header ETag
+}
+
+@test "Idempotency-Key" {
+    local key='Idempotency-Key: "one"'
+
+    send POST 'items?select=id,name' '{"name":"once"}' -H "$key" "${FULL[@]}"
+    expect 201 '.[0].name' once
+    ! header Idempotent-Replayed
+    cp "$RES/body" "$RES/first"
+    send POST 'items?select=id,name' '{"name":"once"}' -H "$key" "${FULL[@]}"
+    expect 201
+    is "$(<"$RES/first")"
+    has Idempotent-Replayed true
+    has Location "/shop/v1/items/$(json '.[0].id')"
+    has Content-Range '*/*'
+    has Preference-Applied return=representation
+    has Content-Type 'application/json; charset=utf-8'
+    send POST 'items?select=id,name' '{"name":"twice"}' -H "$key" "${FULL[@]}"
+    expect_problem 422 idempotency-mismatch
+    send POST items '{"name":"ant"}' -H 'Idempotency-Key: two'
+    expect_problem 409 23505
+    ! header Location
+    send POST items '{"name":"fly"}' -H 'Idempotency-Key: two'
+    expect 201
+    is ''
+    send POST items '{"name":"fly"}' -H 'Idempotency-Key: two'
+    expect 201
+    has Idempotent-Replayed true
+    send POST items '{"name":"x"}' -H 'Idempotency-Key: ""'
+    expect_problem 400 invalid-parameter Idempotency-Key
+    send POST pairs '{"a":7,"b":7}' -H 'Idempotency-Key: two'
+    expect 201
+    [[ $(sql "SELECT count(*) FROM shop.item WHERE name IN ('once', 'fly')") \
+        == 2 ]]
+}
+
+@test "Idempotency-Key of a request under way" {
+    local pids=() n
+
+    for n in 1 2 3 4 5 6; do
+        curl -sS -g --noproxy '*' --max-time 60 -o /dev/null -X POST \
+            -H 'Content-Type: application/json' -H 'Idempotency-Key: same' \
+            -d '{"name":"raced"}' -w '%{http_code}\n' \
+            "$BASE/shop/v1/items" >"$BATS_TEST_TMPDIR/answer.$n" 3>&- &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    sort "$BATS_TEST_TMPDIR"/answer.* | uniq -c
+    [[ $(cat "$BATS_TEST_TMPDIR"/answer.* | grep -cvE '^(201|409)$') == 0 ]]
+    grep -q 201 "$BATS_TEST_TMPDIR"/answer.*
+    [[ $(sql "SELECT count(*) FROM shop.item WHERE name = 'raced'") == 1 ]]
 }
 
 @test "a role that may not write" {
