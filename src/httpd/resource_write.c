@@ -44,7 +44,6 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
     request_rec *r = ask->r;
     mod_dsapi_body_t body;
-    const char *text;
     apr_status_t rv;
 
     if (!ask->route->takes_body) {
@@ -64,7 +63,8 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     ask->has_body = body.has_json || body.form;
     ask->body = body.json;
     if (body.form) {
-        text = dsapi_resource_form(body.form, r->pool);
+        const char *text = dsapi_resource_form(body.form, r->pool);
+
         return dsapi_json_check(&ask->body, perr, text, strlen(text), r->pool);
     }
     return APR_SUCCESS;

@@ -2,7 +2,6 @@
 #include "resource/build.h"
 
 #include <apr_strings.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/type.h"
@@ -18,16 +17,11 @@ void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
     build->pool = pool;
 }
 
-void dsapi_build_put(dsapi_build_t *build, ...)
+void dsapi_build_puts(dsapi_build_t *build, const char *const *texts)
 {
-    va_list args;
-    const char *text;
-
-    va_start(args, build);
-    while ((text = va_arg(args, const char *))) {
-        dsapi_buf_put(build->text, text, strlen(text));
+    for (; *texts; texts++) {
+        dsapi_buf_put(build->text, *texts, strlen(*texts));
     }
-    va_end(args);
 }
 
 void dsapi_build_name(dsapi_build_t *build, const char *name)

@@ -26,8 +26,12 @@ typedef struct dsapi_build_t {
 void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
                       apr_pool_t *pool);
 
-/** Append SQL. @param ...  of const char *, ended by NULL */
-void dsapi_build_put(dsapi_build_t *build, ...) __attribute__((sentinel));
+/** Append SQL. @param texts  ended by NULL */
+void dsapi_build_puts(dsapi_build_t *build, const char *const *texts);
+
+/** The same, of texts as arguments. */
+#define dsapi_build_put(build, ...) \
+    dsapi_build_puts(build, (const char *const[]){__VA_ARGS__})
 
 /** Append a quoted name. */
 void dsapi_build_name(dsapi_build_t *build, const char *name);

@@ -1,7 +1,7 @@
 /*
  * Idempotency-Key: a POST that is sent again is answered as it was, and done
- * once. What was answered is kept for a day in dsapi.idempotency, written in the
- * transaction of the change.
+ * once. What was answered is kept for a day in dsapi.idempotency, written in
+ * the transaction of the change.
  */
 #ifndef DSAPI_RESOURCE_ONCE_H
 #define DSAPI_RESOURCE_ONCE_H

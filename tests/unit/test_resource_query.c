@@ -102,10 +102,11 @@ START_TEST(any_text_is_parsed_or_refused)
 
     for (int i = 0; i < 20000; i++) {
         const char *text = "";
-        const char *parsed;
 
         apr_pool_clear(g_scratch);
         for (int n = 0; n < 8; n++) {
+            const char *parsed;
+
             seed = seed * 1103515245U + 12345U;
             text = apr_pstrcat(
                 g_scratch, text,

@@ -11,14 +11,20 @@
 /* A change as a test writes it. */
 typedef struct change_t {
     dsapi_res_change_e change;
-    const char *resource;
-    const char *query;
-    const char *body;
     int merge; /* 1: over duplicates, 2: past them */
     int defaults;
     int full;
+    const char *resource;
+    const char *query;
+    const char *body;
     const char *want;
 } change_t;
+
+/* One in the order that is easily read. */
+#define CHANGE(change, resource, query, body, merge, defaults, full, want) \
+    {                                                                      \
+        change, merge, defaults, full, resource, query, body, want         \
+    }
 
 static apr_status_t prepare(dsapi_res_writing_t *writing,
                             dsapi_res_payload_t *payload, dsapi_err_t **perr,
@@ -107,78 +113,92 @@ static const char *change(const shop_t *shop, const change_t *c)
 
 /* One after the other on the same tables. */
 static const change_t changes[] = {
-    {INS, "labels", "", "{\"id\":3,\"word\":\"x\"}", 0, 0, 0, "1 - 3"},
-    {INS, "labels", "select=word",
-     "[{\"id\":4,\"word\":\"y\"},{\"id\":5,"
-     "\"word\":null}]",
-     0, 0, 1, "[{\"word\":\"y\"},{\"word\":null}] -"},
-    {INS, "labels", "", "[]", 0, 0, 1, "[] -"},
-    {INS, "items", "select=id,name,price", "{}", 0, 0, 1,
-     "[{\"id\":1,\"name\":\"none\",\"price\":1.5}] -"},
-    {INS, "labels", "order=id",
-     "[{\"id\":5,\"word\":\"z\"},{\"id\":6,"
-     "\"word\":\"w\"}]",
-     1, 0, 1, "[{\"id\":5,\"word\":\"z\"},{\"id\":6,\"word\":\"w\"}] 1"},
-    {INS, "labels", "", "{\"id\":5,\"word\":\"v\"}", 1, 0, 0, "1 0 5"},
-    {INS, "labels", "",
-     "[{\"id\":5,\"word\":\"no\"},{\"id\":7,\"word\":"
-     "\"yes\"}]",
-     2, 0, 1, "[{\"id\":7,\"word\":\"yes\"}] -"},
-    {INS, "items", "select=name,price,loud", "{\"id\":20,\"name\":\"owl\"}", 0,
-     1, 1, "[{\"name\":\"owl\",\"price\":1.5,\"loud\":\"OWL\"}] -"},
-    {INS, "items", "select=name,m:maker(name)",
-     "[{\"id\":21,\"name\":\"emu\",\"maker\":2}]", 0, 1, 1,
-     "[{\"name\":\"emu\",\"m\":{\"name\":\"two\"}}] -"},
-    {INS, "renamed", "select=title,odd",
-     "{\"id\":22,\"title\":\"fox\",\"odd\":\"1\"}", 0, 0, 1,
-     "[{\"title\":\"fox\",\"odd\":\"1\"}] -"},
-    {UPD, "items", "id=gt.20&select=id,price&order=id.desc", "{\"price\":4}", 0,
-     0, 1, "[{\"id\":22,\"price\":4},{\"id\":21,\"price\":4}] -"},
-    {UPD, "items", "id=eq.20&select=price", "{\"price\":null}", 0, 0, 1,
-     "[{\"price\":null}] -"},
-    {UPD, "items", "name=eq.nobody", "{\"price\":null}", 0, 0, 0, "0 - -"},
-    {UPD, "renamed", "title=eq.fox&select=title", "{\"title\":\"lynx\"}", 0, 0,
-     1, "[{\"title\":\"lynx\"}] -"},
-    {PUT, "labels", "id=eq.8", "{\"id\":8,\"word\":\"new\"}", 0, 0, 1,
-     "[{\"id\":8,\"word\":\"new\"}] 1"},
-    {PUT, "labels", "id=eq.8", "{\"id\":8,\"word\":\"old\"}", 0, 0, 1,
-     "[{\"id\":8,\"word\":\"old\"}] 0"},
-    {PUT, "labels", "id=eq.9", "{\"id\":8,\"word\":\"old\"}", 0, 0, 1, "[] -"},
-    {DEL, "labels", "id=gte.7&select=word&order=id", NULL, 0, 0, 1,
-     "[{\"word\":\"yes\"},{\"word\":\"old\"}] -"},
-    {DEL, "labels", "id=eq.77", NULL, 0, 0, 0, "0 - -"},
-    {INS, "labels", "", "{\"nosuch\":1}", 0, 0, 0,
-     "PGRST204: Could not find the 'nosuch' column of 'labels' in the schema "
-     "cache"},
-    {INS, "items", "", "{\"loud\":1}", 0, 0, 0,
-     "PGRST204: Could not find the 'loud' column of 'items' in the schema "
-     "cache"},
-    {INS, "items", "", "{\"twice\":1}", 0, 0, 0,
-     "428C9: cannot insert a non-DEFAULT value into column \"twice\"; \"Column "
-     "\\\"twice\\\" is a generated column.\""},
-    {INS, "items", "", "{\"code\":\"too long\"}", 0, 0, 0,
-     "22001: value too long for type character varying(5)"},
-    {INS, "items", "", "{\"price\":-1}", 0, 0, 0,
-     "23514: value for domain s.price violates check constraint "
-     "\"price_check\""},
-    {PUT, "labels", "id=gt.8", "{\"id\":8}", 0, 0, 0,
-     "PGRST105: Filters must include all and only primary key columns with "
-     "'eq' operators"},
-    {PUT, "labels", "id=eq.8&id=eq.8", "{\"id\":8}", 0, 0, 0,
-     "PGRST105: Filters must include all and only primary key columns with "
-     "'eq' operators"},
-    {PUT, "labels", "or=(id.eq.8)", "{\"id\":8}", 0, 0, 0,
-     "PGRST105: Filters must include all and only primary key columns with "
-     "'eq' operators"},
-    {PUT, "cheap", "id=eq.8", "{\"id\":8}", 0, 0, 0,
-     "PGRST105: Filters must include all and only primary key columns with "
-     "'eq' operators"},
-    {PUT, "labels", "id=eq.8", "{\"word\":\"x\"}", 0, 0, 0,
-     "PGRST115: Payload values do not match URL in primary key column(s)"},
-    {PUT, "labels", "id=eq.8&offset=1", "{\"id\":8}", 0, 0, 0,
-     "PGRST114: limit/offset querystring parameters are not allowed for PUT"},
-    {UPD, "items", "select=details()&or=(details.is.null,id.eq.1)",
-     "{\"price\":1}", 0, 0, 0, "42703: column items.details does not exist"},
+    CHANGE(INS, "labels", "", "{\"id\":3,\"word\":\"x\"}", 0, 0, 0, "1 - 3"),
+    CHANGE(INS, "labels", "select=word",
+           "[{\"id\":4,\"word\":\"y\"},{\"id\":5,"
+           "\"word\":null}]",
+           0, 0, 1, "[{\"word\":\"y\"},{\"word\":null}] -"),
+    CHANGE(INS, "labels", "", "[]", 0, 0, 1, "[] -"),
+    CHANGE(INS, "items", "select=id,name,price", "{}", 0, 0, 1,
+           "[{\"id\":1,\"name\":\"none\",\"price\":1.5}] -"),
+    CHANGE(INS, "labels", "order=id",
+           "[{\"id\":5,\"word\":\"z\"},{\"id\":6,"
+           "\"word\":\"w\"}]",
+           1, 0, 1, "[{\"id\":5,\"word\":\"z\"},{\"id\":6,\"word\":\"w\"}] 1"),
+    CHANGE(INS, "labels", "", "{\"id\":5,\"word\":\"v\"}", 1, 0, 0, "1 0 5"),
+    CHANGE(INS, "labels", "",
+           "[{\"id\":5,\"word\":\"no\"},{\"id\":7,\"word\":"
+           "\"yes\"}]",
+           2, 0, 1, "[{\"id\":7,\"word\":\"yes\"}] -"),
+    CHANGE(INS, "items", "select=name,price,loud",
+           "{\"id\":20,\"name\":\"owl\"}", 0, 1, 1,
+           "[{\"name\":\"owl\",\"price\":1.5,\"loud\":\"OWL\"}] -"),
+    CHANGE(INS, "items", "select=name,m:maker(name)",
+           "[{\"id\":21,\"name\":\"emu\",\"maker\":2}]", 0, 1, 1,
+           "[{\"name\":\"emu\",\"m\":{\"name\":\"two\"}}] -"),
+    CHANGE(INS, "renamed", "select=title,odd",
+           "{\"id\":22,\"title\":\"fox\",\"odd\":\"1\"}", 0, 0, 1,
+           "[{\"title\":\"fox\",\"odd\":\"1\"}] -"),
+    CHANGE(UPD, "items", "id=gt.20&select=id,price&order=id.desc",
+           "{\"price\":4}", 0, 0, 1,
+           "[{\"id\":22,\"price\":4},{\"id\":21,\"price\":4}] -"),
+    CHANGE(UPD, "items", "id=eq.20&select=price", "{\"price\":null}", 0, 0, 1,
+           "[{\"price\":null}] -"),
+    CHANGE(UPD, "items", "name=eq.nobody", "{\"price\":null}", 0, 0, 0,
+           "0 - -"),
+    CHANGE(UPD, "renamed", "title=eq.fox&select=title", "{\"title\":\"lynx\"}",
+           0, 0, 1, "[{\"title\":\"lynx\"}] -"),
+    CHANGE(PUT, "labels", "id=eq.8", "{\"id\":8,\"word\":\"new\"}", 0, 0, 1,
+           "[{\"id\":8,\"word\":\"new\"}] 1"),
+    CHANGE(PUT, "labels", "id=eq.8", "{\"id\":8,\"word\":\"old\"}", 0, 0, 1,
+           "[{\"id\":8,\"word\":\"old\"}] 0"),
+    CHANGE(PUT, "labels", "id=eq.9", "{\"id\":8,\"word\":\"old\"}", 0, 0, 1,
+           "[] -"),
+    CHANGE(DEL, "labels", "id=gte.7&select=word&order=id", NULL, 0, 0, 1,
+           "[{\"word\":\"yes\"},{\"word\":\"old\"}] -"),
+    CHANGE(DEL, "labels", "id=eq.77", NULL, 0, 0, 0, "0 - -"),
+    CHANGE(INS, "labels", "", "{\"nosuch\":1}", 0, 0, 0,
+           "PGRST204: Could not find the 'nosuch' column of 'labels' in the "
+           "schema "
+           "cache"),
+    CHANGE(INS, "items", "", "{\"loud\":1}", 0, 0, 0,
+           "PGRST204: Could not find the 'loud' column of 'items' in the "
+           "schema "
+           "cache"),
+    CHANGE(INS, "items", "", "{\"twice\":1}", 0, 0, 0,
+           "428C9: cannot insert a non-DEFAULT value into column \"twice\"; "
+           "\"Column "
+           "\\\"twice\\\" is a generated column.\""),
+    CHANGE(INS, "items", "", "{\"code\":\"too long\"}", 0, 0, 0,
+           "22001: value too long for type character varying(5)"),
+    CHANGE(INS, "items", "", "{\"price\":-1}", 0, 0, 0,
+           "23514: value for domain s.price violates check constraint "
+           "\"price_check\""),
+    CHANGE(PUT, "labels", "id=gt.8", "{\"id\":8}", 0, 0, 0,
+           "PGRST105: Filters must include all and only primary key columns "
+           "with "
+           "'eq' operators"),
+    CHANGE(PUT, "labels", "id=eq.8&id=eq.8", "{\"id\":8}", 0, 0, 0,
+           "PGRST105: Filters must include all and only primary key columns "
+           "with "
+           "'eq' operators"),
+    CHANGE(PUT, "labels", "or=(id.eq.8)", "{\"id\":8}", 0, 0, 0,
+           "PGRST105: Filters must include all and only primary key columns "
+           "with "
+           "'eq' operators"),
+    CHANGE(PUT, "cheap", "id=eq.8", "{\"id\":8}", 0, 0, 0,
+           "PGRST105: Filters must include all and only primary key columns "
+           "with "
+           "'eq' operators"),
+    CHANGE(PUT, "labels", "id=eq.8", "{\"word\":\"x\"}", 0, 0, 0,
+           "PGRST115: Payload values do not match URL in primary key "
+           "column(s)"),
+    CHANGE(PUT, "labels", "id=eq.8&offset=1", "{\"id\":8}", 0, 0, 0,
+           "PGRST114: limit/offset querystring parameters are not allowed for "
+           "PUT"),
+    CHANGE(UPD, "items", "select=details()&or=(details.is.null,id.eq.1)",
+           "{\"price\":1}", 0, 0, 0,
+           "42703: column items.details does not exist"),
 };
 
 START_TEST(tables_are_changed)
@@ -204,15 +224,10 @@ END_TEST
 START_TEST(fixed_values_and_validators)
 {
     shop_t *shop = shop_open();
-    const change_t c = {INS,
-                        "items",
-                        "select=id,name,maker",
-                        "[{\"id\":30,\"name\":\"a\",\"maker\":1}]",
-                        0,
-                        0,
-                        1,
-                        NULL};
-    const change_t d = {DEL, "items", "id=eq.30", NULL, 0, 0, 0, NULL};
+    const change_t c =
+        CHANGE(INS, "items", "select=id,name,maker",
+               "[{\"id\":30,\"name\":\"a\",\"maker\":1}]", 0, 0, 1, NULL);
+    const change_t d = CHANGE(DEL, "items", "id=eq.30", NULL, 0, 0, 0, NULL);
     dsapi_err_t *err;
     dsapi_res_query_t *query = shop_query(&err, shop, c.resource, c.query);
     dsapi_res_writing_t writing;
