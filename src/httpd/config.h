@@ -141,6 +141,7 @@ typedef struct mod_dsapi_nested_t {
     const char *name;   /* of the other */
     const char *column; /* of the other, which has this one's key */
     const struct mod_dsapi_resource_t *resource;
+    const struct mod_dsapi_resource_t *above; /* this one */
 } mod_dsapi_nested_t;
 
 typedef struct mod_dsapi_resource_t {

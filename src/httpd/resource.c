@@ -160,7 +160,7 @@ static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     apr_status_t rv = dsapi_resource_parse(
         &ask->query, perr, ask->resource->spec.name, ask->pairs, r->pool);
 
-    if (rv == APR_SUCCESS && r->method_number == M_GET) {
+    if (rv == APR_SUCCESS && r->method_number == M_GET && !r->header_only) {
         rv = dsapi_resource_range(
             ask->query, perr, apr_table_get(r->headers_in, "Range"), r->pool);
     }
@@ -281,6 +281,35 @@ static apr_status_t plan_rows(apr_int64_t *pplanned, dsapi_err_t **perr,
     return rv;
 }
 
+/* An empty list below another's row: is there such a row? */
+static apr_status_t check_above(const mod_dsapi_ask_t *ask, dsapi_err_t **perr)
+{
+    const char *name = ask->route->nested->above->spec.name;
+    const dsapi_entity_t *entity = dsapi_catalog_find(ask->catalog, name);
+    dsapi_res_reading_t reading = {-1, 0, -1, 0, -1, 0};
+    mod_dsapi_ask_t above = *ask;
+    apr_pool_t *pool = ask->r->pool;
+    apr_int64_t total = 0;
+    apr_status_t rv = dsapi_resource_parse(
+        &above.query, perr, name, apr_array_make(pool, 1, sizeof(dsapi_pair_t)),
+        pool);
+
+    if (rv == APR_SUCCESS && entity && entity->key) {
+        add_equal(above.query->root, entity->key->name, ask->above, pool);
+        rv = dsapi_resource_resolve(above.query, perr, ask->catalog, entity,
+                                    pool);
+        if (rv == APR_SUCCESS) {
+            rv = count_rows(&total, perr, &above, &reading);
+        }
+    }
+    if (rv == APR_SUCCESS && total == 0) {
+        dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
+                            "there is no such thing");
+        return (*perr)->rv;
+    }
+    return rv;
+}
+
 /* Completes a list that is whole: its total, its status, its headers. */
 static apr_status_t finish_list(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                 const dsapi_res_reading_t *reading,
@@ -290,7 +319,10 @@ static apr_status_t finish_list(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     apr_int64_t *ptotal = &listing->total;
     apr_status_t rv = APR_SUCCESS;
 
-    if (reading->count && *ptotal < 0) {
+    if (ask->above && listing->nrows == 0) {
+        rv = check_above(ask, perr);
+    }
+    if (rv == APR_SUCCESS && reading->count && *ptotal < 0) {
         *ptotal = 0;
         if (reading->offset > 0 || ask->limit == 0) {
             rv = count_rows(ptotal, perr, ask, reading);

@@ -206,7 +206,8 @@ const char *mod_dsapi_add_nested(cmd_parms *cmd, mod_dsapi_section_t *section,
                                  const apr_array_header_t *args)
 {
     mod_dsapi_nested_t nested = {mod_dsapi_word(args, 0),
-                                 mod_dsapi_word(args, 1), NULL};
+                                 mod_dsapi_word(args, 1), NULL,
+                                 section->resource};
 
     if (!nested.name || !nested.column) {
         return mod_dsapi_fail(cmd, "takes a resource and its column that "

@@ -169,6 +169,8 @@ expect_error() {
     get items -H 'Range: 5-1'
     expect_error 416 PGRST103 'Requested range not satisfiable' \
         'The lower boundary must be lower than or equal to the upper boundary in the Range header.'
+    req HEAD /shop/v1/items -H 'Range: 1-1'
+    has Content-Range '0-2/*'
     get 'items?limit=-1'
     expect_error 416 PGRST103 'Requested range not satisfiable' \
         'Limit should be greater than or equal to zero.'
@@ -282,6 +284,12 @@ expect_error() {
     get 'makers/1/items?select=id'
     expect 200
     is '[{"id":1},{"id":2}]'
+    sql "INSERT INTO shop.maker VALUES (5, 'idle')"
+    get makers/5/items
+    expect 200
+    is '[]'
+    get makers/9/items
+    expect_problem 404 not-found
     get 'makers/1/items?select=id&name=eq.bee'
     is '[{"id":2}]'
 }

@@ -55,6 +55,40 @@ START_TEST(pages_and_totals)
 }
 END_TEST
 
+START_TEST(a_row_has_a_validator)
+{
+    static const struct {
+        const char *query;
+        int embeds;
+    } rows[] = {{"", 0},
+                {"select=id,name::text", 0},
+                {"select=loud", 1},
+                {"select=count()", 1},
+                {"select=id,labels(id)", 1}};
+    shop_t *shop = shop_open();
+    dsapi_res_reading_t reading = {-1, 0, -1, 0, -1, 1};
+    dsapi_err_t *err;
+    dsapi_res_query_t *query =
+        shop_query(&err, shop, "items", "select=name&id=eq.1");
+    dsapi_call_t call;
+    dsapi_rows_t *first;
+    dsapi_rows_t *second;
+
+    dsapi_resource_read(&call, query, &reading, g_pool);
+    ck_assert_int_eq(shop_run(&first, &err, shop, &call), APR_SUCCESS);
+    ck_assert_str_eq(shop_rows(first), "[{\"name\":\"ant\"}]");
+    pg_value(shop->pg, "UPDATE s.item SET price = 7 WHERE id = 1");
+    ck_assert_int_eq(shop_run(&second, &err, shop, &call), APR_SUCCESS);
+    ck_assert_str_ne(dsapi_rows_get(first, DSAPI_RES_ETAG),
+                     dsapi_rows_get(second, DSAPI_RES_ETAG));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(dsapi_resource_embeds(
+                             shop_query(&err, shop, "items", rows[i].query)),
+                         rows[i].embeds);
+    }
+}
+END_TEST
+
 START_TEST(what_is_embedded_has_a_bound)
 {
     shop_t *shop = shop_open();
@@ -92,5 +126,5 @@ START_TEST(counts_and_plans)
 }
 END_TEST
 
-UNIT_SUITE(resource_read, pages_and_totals, what_is_embedded_has_a_bound,
-           counts_and_plans)
+UNIT_SUITE(resource_read, pages_and_totals, a_row_has_a_validator,
+           what_is_embedded_has_a_bound, counts_and_plans)

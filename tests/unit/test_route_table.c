@@ -25,19 +25,42 @@ static dsapi_rows_t *rows_of(const char *sql)
     return rows;
 }
 
-static const char *written(dsapi_format_e format, const char *sql)
+static const char *written_as(dsapi_format_e format, const char *sql, int flat)
 {
     dsapi_buf_t *buf = dsapi_buf_make(0, g_pool);
     dsapi_table_t *table = dsapi_route_table_make(format, buf, g_pool);
     dsapi_rows_t *rows = rows_of(sql);
     dsapi_err_t *err;
 
+    if (flat) {
+        dsapi_route_table_flat(table);
+    }
     ck_assert_int_eq(
         dsapi_route_table_rows(table, &err, rows, dsapi_rows_count(rows)),
         APR_SUCCESS);
     dsapi_route_table_end(table);
     return dsapi_buf_str(buf);
 }
+
+static const char *written(dsapi_format_e format, const char *sql)
+{
+    return written_as(format, sql, 0);
+}
+
+START_TEST(a_flat_table_has_every_column_by_its_name)
+{
+    static const char sql[] = "SELECT 1 AS \"a.b\", 2 AS \"a\", 3 AS \"a\", 4 "
+                              "AS \"@x\", 5 AS \"@dsapi.total\", 6 AS \"\\\"";
+
+    ck_assert_str_eq(written_as(DSAPI_FORMAT_JSON, sql, 1), "[{\"a.b\":1,\"a\":"
+                                                            "2,\"a\":3,\"@x\":"
+                                                            "4,\"\\\\\":6}]");
+    ck_assert_str_eq(written_as(DSAPI_FORMAT_CSV, sql, 1), "a.b,a,a,@x,\\\r\n1,"
+                                                           "2,3,4,6\r\n");
+    ck_assert_str_eq(written_as(DSAPI_FORMAT_NDJSON, "SELECT 1 AS \".\"", 1),
+                     "{\".\":1}\n");
+}
+END_TEST
 
 START_TEST(json_is_an_array)
 {
@@ -172,8 +195,9 @@ START_TEST(every_format_has_its_type)
 }
 END_TEST
 
-UNIT_SUITE(route_table, json_is_an_array, ndjson_is_an_object_a_line,
-           csv_has_a_header_line, csv_shows_timestamps_as_json_does,
+UNIT_SUITE(route_table, a_flat_table_has_every_column_by_its_name,
+           json_is_an_array, ndjson_is_an_object_a_line, csv_has_a_header_line,
+           csv_shows_timestamps_as_json_does,
            csv_shows_what_was_made_without_the_quotes_of_a_string,
            ndjson_has_no_line_end_inside_of_a_line,
            columns_that_are_headers_are_left_out, rows_come_in_portions,
