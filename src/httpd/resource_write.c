@@ -512,6 +512,20 @@ static apr_status_t none_changed(const change_t *change, dsapi_err_t **perr)
                                "it is not what If-Match says any more");
 }
 
+/* What clients call a column; one that is not shown has its own name. */
+static const char *shown_name(const dsapi_entity_t *entity, const char *sql)
+{
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (strcmp(column->sql, sql) == 0) {
+            return column->name;
+        }
+    }
+    return sql;
+}
+
 /* Location: {base}/{resource}/{key}, or the filters that PostgREST gives. */
 static void set_location(const change_t *change)
 {
@@ -531,9 +545,13 @@ static void set_location(const change_t *change)
 
         value = dsapi_base_percent_encode(value ? value : "", pool);
         url = ask->prefer.answer == DSAPI_PREFER_HEADERS
-                  ? apr_pstrcat(pool, url, i ? "&" : "?",
-                                APR_ARRAY_IDX(pk, i, const char *), "=eq.",
-                                value, NULL)
+                  ? apr_pstrcat(
+                        pool, url, i ? "&" : "?",
+                        dsapi_base_percent_encode(
+                            shown_name(ask->entity,
+                                       APR_ARRAY_IDX(pk, i, const char *)),
+                            pool),
+                        "=eq.", value, NULL)
                   : apr_pstrcat(pool, url, "/", value, NULL);
     }
     apr_table_setn(ask->r->headers_out, "Location", url);

@@ -86,6 +86,28 @@ void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
     dsapi_build_name(build, column->sql);
 }
 
+void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
+{
+    const char *comma = "pg_catalog.md5(ROW(";
+
+    if (entity->whole) {
+        dsapi_build_put(build, "pg_catalog.md5(t0::text)", NULL);
+        return;
+    }
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (!column->function) {
+            dsapi_build_put(build, comma, "t0.", NULL);
+            dsapi_build_name(build, column->sql);
+            comma = ", ";
+        }
+    }
+    dsapi_build_put(build, *comma == ',' ? ")::text)" : "pg_catalog.md5('')",
+                    NULL);
+}
+
 int dsapi_build_uses(const dsapi_res_node_t *node, const dsapi_column_t *column)
 {
     for (int i = 0; i < node->items->nelts; i++) {

@@ -74,6 +74,10 @@ void dsapi_build_field(dsapi_build_t *build, const dsapi_res_node_t *node,
 /** Append a path. */
 void dsapi_build_path(dsapi_build_t *build, const apr_array_header_t *path);
 
+/** Append the validator of a row of the table t0: a hash of all its values that
+ *  the resource may show. */
+void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity);
+
 /** @return 1: a node's items or order have this column */
 int dsapi_build_uses(const dsapi_res_node_t *node,
                      const dsapi_column_t *column);

@@ -5,7 +5,6 @@
 
 #include "json/value.h"
 #include "resource/build.h"
-#include "resource/write.h"
 
 /* FROM and WHERE of the resource itself. */
 static void put_rows(dsapi_build_t *build, const dsapi_res_node_t *root,
@@ -85,9 +84,9 @@ void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
         dsapi_build_put(&build, ") AS \"" DSAPI_RES_TOTAL "\"", NULL);
     }
     if (reading->validator) {
-        dsapi_build_put(&build,
-                        ", " DSAPI_RES_VALIDATOR " AS \"" DSAPI_RES_ETAG "\"",
-                        NULL);
+        dsapi_build_put(&build, ", ", NULL);
+        dsapi_build_validator(&build, root->entity);
+        dsapi_build_put(&build, " AS \"" DSAPI_RES_ETAG "\"", NULL);
     }
     put_rows(&build, root, 0);
     dsapi_build_put(&build, groups, NULL);

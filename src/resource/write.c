@@ -308,7 +308,9 @@ static void put_where(const writer_t *writer)
     const char *word = dsapi_build_where(build, writer->query->root, " WHERE ");
 
     if (writer->writing->validators) {
-        dsapi_build_put(build, word, DSAPI_RES_VALIDATOR " = ANY(", NULL);
+        dsapi_build_put(build, word, NULL);
+        dsapi_build_validator(build, writer->query->root->entity);
+        dsapi_build_put(build, " = ANY(", NULL);
         dsapi_build_value(build, dsapi_base_array_literal(
                                      writer->writing->validators, build->pool));
         dsapi_build_put(build, ")", NULL);

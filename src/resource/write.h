@@ -17,9 +17,6 @@
 #define DSAPI_RES_INSERTED DSAPI_ROUTE_HIDDEN "inserted"
 /** The columns of a row's primary key, and their number behind that. */
 #define DSAPI_RES_PK DSAPI_ROUTE_HIDDEN "pk"
-/** The validator of a row, as an expression of its table t0. */
-#define DSAPI_RES_VALIDATOR "pg_catalog.md5(t0::text)"
-
 typedef enum dsapi_res_change_e {
     DSAPI_RES_INSERT,
     DSAPI_RES_PUT, /* the one row that the filters name: made, or replaced */

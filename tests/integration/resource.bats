@@ -13,6 +13,7 @@ CREATE TABLE shop.item (
     maker int CONSTRAINT item_maker REFERENCES shop.maker,
     data jsonb, seen timestamptz, "odd.name" text);
 CREATE UNIQUE INDEX ON shop.item (name);
+CREATE TABLE shop.keyed ("Number" int PRIMARY KEY, word text, hidden text);
 CREATE TABLE shop.many (n int PRIMARY KEY, fill text);
 CREATE TABLE shop.pair (a int, b int, c text, PRIMARY KEY (a, b));
 CREATE TABLE shop.growing (id int PRIMARY KEY);
@@ -40,6 +41,10 @@ CONF='<DsapiService shop "/shop/v1">
     <DsapiResource renamed shop.item>
         DsapiColumns id title=name "odd.name"
         DsapiKey title
+    </DsapiResource>
+    <DsapiResource keyed shop.keyed>
+        DsapiAllow list read create update
+        DsapiColumns no="Number" word
     </DsapiResource>
     <DsapiResource many shop.many>
         DsapiPageSize none
@@ -533,6 +538,32 @@ FULL=(-H 'Prefer: return=representation')
     send POST 'items?on_conflict=price' '{"name":"z","price":7}' \
         -H 'Prefer: resolution=merge-duplicates'
     expect_problem 400 42P10
+}
+
+@test "names that configuration gives are the ones to write, too" {
+    local etag
+
+    send POST keyed '{"no":1,"word":"a"}' -H 'Prefer: return=headers-only'
+    expect 201
+    has Location '/shop/v1/keyed?no=eq.1'
+    send POST keyed '{"no":2,"word":"b"}'
+    has Location /shop/v1/keyed/2
+    send POST 'keyed?on_conflict=no' '{"no":2,"word":"c"}' "${FULL[@]}" \
+        -H 'Prefer: resolution=merge-duplicates'
+    expect 200
+    is '[{"no":2,"word":"c"}]'
+    send POST keyed '{"Number":3}'
+    expect_problem 400 PGRST204
+    send PATCH keyed/2 '{"hidden":"x"}'
+    expect_problem 400 PGRST204
+    get keyed/2
+    is '{"no":2,"word":"c"}'
+    etag=$(header ETag)
+    sql "UPDATE shop.keyed SET hidden = 'x'"
+    send PATCH keyed/2 '{"word":"d"}' -H "If-Match: $etag"
+    expect 204
+    send PATCH keyed/2 '{"word":"e"}' -H "If-Match: $etag"
+    expect_problem 412 precondition-failed
 }
 
 @test "PATCH" {
