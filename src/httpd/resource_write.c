@@ -4,6 +4,7 @@
 #include <http_protocol.h>
 
 #include "base/text.h"
+#include "db/again.h"
 #include "httpd/dbpool.h"
 #include "httpd/request.h"
 #include "httpd/resource.h"
@@ -189,6 +190,13 @@ static apr_status_t take_fixed(change_t *change, dsapi_err_t **perr)
     return rv;
 }
 
+static apr_status_t changed(dsapi_err_t **perr, const mod_dsapi_ask_t *ask)
+{
+    return dsapi_resource_fail(perr, ask->r->pool, HTTP_PRECONDITION_FAILED,
+                               "precondition-failed",
+                               "it is not what If-Match or If-None-Match says");
+}
+
 /* The primary key is wanted for Location. */
 static int wants_keys(const change_t *change)
 {
@@ -226,9 +234,13 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
     writing->full = is_full(change);
     writing->defaults = ask->prefer.missing == DSAPI_PREFER_DEFAULT &&
                         writing->change != DSAPI_RES_PUT;
-    change->conditional = if_match && ask->key;
-    if (change->conditional) {
+    change->conditional =
+        if_match && (ask->key || writing->change == DSAPI_RES_PUT);
+    if (if_match) {
         writing->validators = validators_of(if_match, ask->r->pool);
+    }
+    if (writing->validators && !change->conditional) {
+        return changed(perr, ask); /* a list has no validator */
     }
     rv = take_payload(change, perr);
     if (rv == APR_SUCCESS) {
@@ -273,6 +285,26 @@ static void take_rows(change_t *change)
     }
 }
 
+/* May what PUT has done stay? With If-Match it makes nothing, with
+ * If-None-Match: * it replaces nothing. */
+static apr_status_t check_put(const change_t *change, dsapi_err_t **perr)
+{
+    const mod_dsapi_ask_t *ask = change->ask;
+    const char *none = apr_table_get(ask->r->headers_in, "If-None-Match");
+
+    if ((change->conditional && (change->nrows != 1 || change->inserted > 0)) ||
+        (none && strcmp(none, "*") == 0 && change->nrows == 1 &&
+         change->inserted == 0)) {
+        return changed(perr, ask);
+    }
+    return change->nrows == 1
+               ? APR_SUCCESS
+               : dsapi_resource_fail(perr, ask->r->pool, HTTP_BAD_REQUEST,
+                                     "PGRST115",
+                                     "Payload values do not match URL in "
+                                     "primary key column(s)");
+}
+
 /* May the change stay, now that it is known what it has done? */
 static apr_status_t check(const change_t *change, dsapi_err_t **perr)
 {
@@ -280,12 +312,7 @@ static apr_status_t check(const change_t *change, dsapi_err_t **perr)
     apr_pool_t *pool = ask->r->pool;
 
     if (change->writing.change == DSAPI_RES_PUT) {
-        return change->nrows == 1
-                   ? APR_SUCCESS
-                   : dsapi_resource_fail(perr, pool, HTTP_BAD_REQUEST,
-                                         "PGRST115",
-                                         "Payload values do not match URL in "
-                                         "primary key column(s)");
+        return check_put(change, perr);
     }
     if (ask->singular && !ask->key && change->nrows != 1) {
         return mod_dsapi_ask_not_one(perr, ask, change->nrows);
@@ -432,12 +459,11 @@ static apr_status_t commit(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
     return rv == APR_SUCCESS ? run_word(perr, change, db, "COMMIT") : rv;
 }
 
-/* A mod_dsapi_use_t: the change in a transaction that is ended when it is known
- * what it has done. */
-static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
-                                mod_dsapi_loan_t *loan)
+/* The change in a transaction that is ended when it is known what it has
+ * done. */
+static apr_status_t run_checked_once(change_t *change, dsapi_err_t **perr,
+                                     dsapi_db_t *db)
 {
-    change_t *change = baton;
     mod_dsapi_ask_t *ask = change->ask;
     dsapi_err_t *ignored;
     dsapi_batch_t batch;
@@ -447,9 +473,9 @@ static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = begin(change, perr, loan->db);
+    rv = begin(change, perr, db);
     if (rv == APR_SUCCESS && !change->done) {
-        rv = dsapi_db_run(&change->rows, perr, loan->db, &batch, ask->r->pool);
+        rv = dsapi_db_run(&change->rows, perr, db, &batch, ask->r->pool);
     }
     if (rv == APR_SUCCESS && !change->done) {
         take_rows(change);
@@ -458,13 +484,27 @@ static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
     if (rv == APR_SUCCESS && !change->done) {
         /* what a commit would find */
         rv = ask->prefer.tx == DSAPI_PREFER_ROLLBACK
-                 ? run_word(perr, change, loan->db,
-                            "SET CONSTRAINTS ALL IMMEDIATE")
-                 : commit(change, perr, loan->db);
+                 ? run_word(perr, change, db, "SET CONSTRAINTS ALL IMMEDIATE")
+                 : commit(change, perr, db);
     }
-    if (!dsapi_db_idle(loan->db)) {
-        (void)run_word(&ignored, change, loan->db, "ROLLBACK");
+    if (rv != DSAPI_EDBDOWN && rv != DSAPI_ETIMEOUT && !dsapi_db_idle(db)) {
+        (void)run_word(&ignored, change, db, "ROLLBACK");
     }
+    return rv;
+}
+
+/* A mod_dsapi_use_t. Where other transactions were in the way nothing is left
+ * of it, and it is run again. */
+static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
+                                mod_dsapi_loan_t *loan)
+{
+    apr_status_t rv;
+    int runs = 0;
+
+    do {
+        rv = run_checked_once(baton, perr, loan->db);
+    } while (rv == DSAPI_EBUSY && dsapi_db_conflict(*perr) &&
+             dsapi_db_idle(loan->db) && ++runs < DSAPI_DB_RUNS_MAX);
     return rv;
 }
 
@@ -507,9 +547,7 @@ static apr_status_t none_changed(const change_t *change, dsapi_err_t **perr)
         strcmp(dsapi_rows_value(NULL, rows, 0, 0), "0") == 0) {
         return mod_dsapi_ask_not_one(perr, ask, 0);
     }
-    return dsapi_resource_fail(perr, ask->r->pool, HTTP_PRECONDITION_FAILED,
-                               "precondition-failed",
-                               "it is not what If-Match says any more");
+    return changed(perr, ask);
 }
 
 /* What clients call a column; one that is not shown has its own name. */

@@ -245,6 +245,22 @@ static int counts_inserted(const dsapi_res_writing_t *writing)
             writing->conflict->nelts > 0);
 }
 
+/* The row is still the one it was. @param word  what stands before */
+static void put_validators(const writer_t *writer, const char *word)
+{
+    const apr_array_header_t *validators = writer->writing->validators;
+    dsapi_build_t *build = writer->build;
+
+    if (!validators) {
+        return;
+    }
+    dsapi_build_put(build, word, NULL);
+    dsapi_build_validator(build, writer->query->root->entity);
+    dsapi_build_put(build, " = ANY(", NULL);
+    dsapi_build_value(build, dsapi_base_array_literal(validators, build->pool));
+    dsapi_build_put(build, ")", NULL);
+}
+
 static void put_conflict(const writer_t *writer)
 {
     const dsapi_res_writing_t *writing = writer->writing;
@@ -268,7 +284,9 @@ static void put_conflict(const writer_t *writer)
         dsapi_build_put(build, " = EXCLUDED.", NULL);
         dsapi_build_name(build, column_at(writer, i)->sql);
     }
-    dsapi_build_put(build, " WHERE " COUNT(" - 1", "-1"), NULL);
+    put_validators(writer, " WHERE ");
+    dsapi_build_put(build, writing->validators ? " AND " : " WHERE ",
+                    COUNT(" - 1", "-1"), NULL);
 }
 
 static void put_insert(const writer_t *writer)
@@ -304,17 +322,8 @@ static void put_insert(const writer_t *writer)
 /* The rows that are changed. */
 static void put_where(const writer_t *writer)
 {
-    dsapi_build_t *build = writer->build;
-    const char *word = dsapi_build_where(build, writer->query->root, " WHERE ");
-
-    if (writer->writing->validators) {
-        dsapi_build_put(build, word, NULL);
-        dsapi_build_validator(build, writer->query->root->entity);
-        dsapi_build_put(build, " = ANY(", NULL);
-        dsapi_build_value(build, dsapi_base_array_literal(
-                                     writer->writing->validators, build->pool));
-        dsapi_build_put(build, ")", NULL);
-    }
+    put_validators(writer, dsapi_build_where(writer->build, writer->query->root,
+                                             " WHERE "));
 }
 
 static void put_update(const writer_t *writer)

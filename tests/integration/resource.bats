@@ -694,6 +694,23 @@ FULL=(-H 'Prefer: return=representation')
     get 'items/2?select=*,makers(*)'
     expect 200
     lacks ETag
+    get items/2
+    etag=$(header ETag)
+    send PUT items/2 '{"id":2,"name":"put"}' -H 'If-Match: "x"'
+    expect_problem 412 precondition-failed
+    send PUT items/2 '{"id":2,"name":"put"}' -H "If-Match: $etag"
+    expect 204
+    send PUT items/2 '{"id":2,"name":"again"}' -H "If-Match: $etag"
+    expect_problem 412 precondition-failed
+    send PUT items/80 '{"id":80,"name":"new"}' -H 'If-Match: *'
+    expect_problem 412 precondition-failed
+    send PUT items/2 '{"id":2,"name":"new"}' -H 'If-None-Match: *'
+    expect_problem 412 precondition-failed
+    send PUT items/80 '{"id":80,"name":"new"}' -H 'If-None-Match: *'
+    expect 204
+    req DELETE /shop/v1/items -H "If-Match: $etag"
+    expect_problem 412 precondition-failed
+    [[ $(items) == '2:put:2.50 3:cat:3 80:new:9.5' ]]
 }
 
 @test "Idempotency-Key" {
@@ -767,6 +784,25 @@ FULL=(-H 'Prefer: return=representation')
     lacks Location
     req GET /blind/v1/items
     expect_problem 405 method-not-allowed
+}
+
+@test "a change that must be checked is run again after a conflict" {
+    local n pids=()
+
+    sql_super "ALTER DATABASE dsapi SET default_transaction_isolation = serializable"
+    httpd_restart_graceful
+    for n in 1 2 3 4 5 6; do
+        curl -sS -g --noproxy '*' --max-time 60 -o /dev/null -X PUT \
+            -H 'Content-Type: application/json' \
+            -d "{\"id\":1,\"name\":\"n$n\"}" -w '%{http_code}\n' \
+            "$BASE/shop/v1/items?id=eq.1" >"$BATS_TEST_TMPDIR/answer.$n" 3>&- &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    sql_super 'ALTER DATABASE dsapi RESET default_transaction_isolation'
+    httpd_restart_graceful
+    sort "$BATS_TEST_TMPDIR"/answer.* | uniq -c
+    [[ $(sort -u "$BATS_TEST_TMPDIR"/answer.*) == 204 ]]
 }
 
 @test "changes at the same time" {
