@@ -415,6 +415,9 @@ static apr_status_t begin(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
     }
     dsapi_once_begin(apr_array_push(calls), &change->once, pool);
     rv = run_calls(&rows, perr, change, db, calls);
+    if (rv == DSAPI_EINTERNAL) {
+        (*perr)->dialect = 1; /* core/schema.sql is ours: nothing for clients */
+    }
     if (rv == APR_SUCCESS) {
         rv = dsapi_once_found(&change->done, &kept, perr, rows, pool);
     }

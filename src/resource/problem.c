@@ -77,8 +77,16 @@ static const state_row_t states[] = {
     {"42501", 403}, {"", 400},
 };
 
+/* DsapiRole names a role that is not there: no mistake of the client. */
+static int is_role(const dsapi_err_t *err)
+{
+    return strcmp(err->sqlstate, "22023") == 0 && err->said &&
+           strncmp(err->said->message, "role ", 5) == 0;
+}
+
 void dsapi_resource_problem(dsapi_err_t *err, apr_pool_t *pool)
 {
+    static const state_row_t ours = {"", 500};
     const state_row_t *row = states;
 
     if (err->dialect) {
@@ -92,6 +100,7 @@ void dsapi_resource_problem(dsapi_err_t *err, apr_pool_t *pool)
     while (strncmp(err->sqlstate, row->prefix, strlen(row->prefix)) != 0) {
         row++;
     }
+    row = is_role(err) ? &ours : row;
     if (row->http) {
         err->http = row->http;
         err->rv = dsapi_status_of_http(row->http);

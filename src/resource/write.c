@@ -387,9 +387,9 @@ static void put_hidden(const writer_t *writer, int counted)
     for (int i = 0; writer->writing->keys && i < pk->nelts; i++) {
         dsapi_build_put(build, counted ? ", min(t0." : ", (t0.", NULL);
         dsapi_build_name(build, APR_ARRAY_IDX(pk, i, const char *));
-        dsapi_build_put(build, counted ? "::text)" : ")::text",
-                        " AS \"" DSAPI_RES_PK, apr_itoa(build->pool, i), "\"",
-                        NULL);
+        dsapi_build_put(build, counted ? "::text)" : ")::text", " AS ", NULL);
+        dsapi_build_name(build,
+                         apr_psprintf(build->pool, DSAPI_RES_PK "%d", i));
     }
 }
 

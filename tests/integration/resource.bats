@@ -747,6 +747,15 @@ FULL=(-H 'Prefer: return=representation')
         == 2 ]]
 }
 
+@test "Idempotency-Key where core/schema.sql is an older one" {
+    claim_log 'DSAPI0003: internal: SQLSTATE 42883'
+    sql 'ALTER FUNCTION dsapi.once_begin RENAME TO once_begin_gone'
+    send POST items '{"name":"x"}' -H 'Idempotency-Key: k'
+    sql 'ALTER FUNCTION dsapi.once_begin_gone RENAME TO once_begin'
+    expect_problem 500 internal
+    expect 500 .message 'the service made a mistake' .details null
+}
+
 @test "Idempotency-Key of a request under way" {
     local pids=() n
 

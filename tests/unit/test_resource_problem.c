@@ -56,6 +56,24 @@ START_TEST(a_mistake_of_ours_is_told_to_the_log)
 }
 END_TEST
 
+START_TEST(a_role_that_is_not_there_is_ours_to_mend)
+{
+    static const dsapi_said_t role = {"role \"x\" does not exist", NULL, NULL};
+    static const dsapi_said_t zone = {"invalid value for parameter", NULL,
+                                      NULL};
+    dsapi_err_t *err;
+
+    for (int i = 0; i < 2; i++) {
+        dsapi_db_error(&err, "22023", "x", g_pool);
+        err->said = i ? &zone : &role;
+        dsapi_resource_problem(err, g_pool);
+        ck_assert_int_eq(err->http, i ? 400 : 500);
+        ck_assert_str_eq(err->detail,
+                         i ? zone.message : "the service made a mistake");
+    }
+}
+END_TEST
+
 START_TEST(what_may_be_tried_again_keeps_its_status)
 {
     static const struct {
@@ -101,5 +119,6 @@ END_TEST
 
 UNIT_SUITE(resource_problem, a_mistake_of_the_client_is_told_in_full,
            a_mistake_of_ours_is_told_to_the_log,
+           a_role_that_is_not_there_is_ours_to_mend,
            what_may_be_tried_again_keeps_its_status,
            errors_of_the_dialect_stay_and_others_join)
