@@ -122,7 +122,7 @@ static const mod_dsapi_service_t *first_user(const apr_array_header_t *services)
     for (int i = 0; i < services->nelts; i++) {
         const mod_dsapi_service_t *service =
             APR_ARRAY_IDX(services, i, const mod_dsapi_service_t *);
-        int asks = service->sources->nelts > 0;
+        int asks = service->sources->nelts > 0 || service->resources->nelts > 0;
 
         for (int j = 0; j < service->routes->nelts; j++) {
             asks |= APR_ARRAY_IDX(service->routes, j, const mod_dsapi_route_t *)

@@ -592,6 +592,11 @@ DsapiTime
     changed '/^LoadModule dbd_module/d; /^DBD/d' "$clock
 $GOOD"
     [[ $status == 1 && $output == *'extra.conf, line 6: <DsapiService>: needs mod_dbd'* ]]
+    changed '/^LoadModule dbd_module/d; /^DBD/d' '<DsapiService r "/r">
+<DsapiResource t t>
+</DsapiResource>
+</DsapiService>'
+    [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: needs mod_dbd'* ]]
     # a virtual host may say it for itself
     changed '/^DBD/d' "<VirtualHost *>
 DBDriver pgsql
