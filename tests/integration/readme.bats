@@ -18,6 +18,7 @@ setup_file() {
     dsapi_up "$(block README.md apache 1)
 $(block conf/README.md apache 1)
 $(block conf/README.md apache 3)
+$(block conf/README.md apache 4)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 2 | sed "s|https://rates.example.org|\${UPSTREAM}|")
 </DsapiService>"
@@ -79,6 +80,21 @@ curl_of() {
     [[ $status == 202 ]]
     wait_until 20 ended
     [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
+
+@test "conf/README: a resource, and what is below its rows" {
+    sql "CREATE SCHEMA visits;
+        CREATE TABLE visits.property (id int PRIMARY KEY, name text, price int);
+        CREATE TABLE visits.visit (id int PRIMARY KEY, property_id int
+            REFERENCES visits.property);
+        INSERT INTO visits.property VALUES (1, 'a', 200), (2, 'b', 50);
+        INSERT INTO visits.visit VALUES (7, 1), (8, 1)" >/dev/null
+    req GET '/visits/v1/properties?select=name,visits(*)&price=gt.100&order=name'
+    expect 200 '.[].visits | length' 2 'map(.name) | join(",")' a
+    req GET /visits/v1/properties/2
+    expect 200 .name b
+    req GET /visits/v1/properties/1/visits
+    expect 200 'map(.id) | join(",")' 7,8
 }
 
 # shellcheck disable=SC2154,SC2016 # body is set by req; the backquotes are text
