@@ -94,7 +94,7 @@ static generation_t *read_catalog(dsapi_err_t **perr, request_rec *r,
     if (mod_dsapi_run_calls(&rows, perr, r, route, calls) != APR_SUCCESS) {
         return NULL;
     }
-    apr_pool_create(&pool, NULL);
+    apr_pool_create(&pool, NULL); /* the parent that threads may share */
     apr_pool_tag(pool, "mod_dsapi_catalog");
     generation = apr_pcalloc(pool, sizeof(*generation));
     generation->pool = pool;

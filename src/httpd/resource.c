@@ -217,13 +217,21 @@ static void list_headers(const mod_dsapi_ask_t *ask, apr_int64_t nrows)
     }
 }
 
-/* A listing's begin: the status is known where there is a total. */
+/* A listing's begin: how many rows will come is known where they have been
+ * counted to the end. */
 static void begin_list(void *baton)
 {
     mod_dsapi_ask_t *ask = baton;
     mod_dsapi_answer_t *answer = &ask->answer;
-    apr_int64_t total = answer->listing->total;
+    mod_dsapi_listing_t *listing = answer->listing;
+    apr_int64_t total =
+        ask->prefer.count == DSAPI_PREFER_EXACT ? listing->total : -1;
 
+    listing->total = total;
+    if (total >= 0) {
+        listing->more =
+            ask->limit >= 0 && total - ask->query->root->offset > ask->limit;
+    }
     list_headers(ask, -1);
     answer->type = dsapi_route_table_type(answer->format);
     answer->status = total >= 0 && (ask->query->root->offset > 0 ||

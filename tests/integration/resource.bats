@@ -403,6 +403,15 @@ went() {
     get 'many?limit=2000' -H 'Prefer: count=exact'
     expect 206 length 2000
     has Content-Range 0-1999/3000
+    get 'many?limit=2000&offset=1000' -H 'Prefer: count=exact'
+    expect 206 length 2000 '.[0].n' 1001
+    has Content-Range 1000-2999/3000
+    [[ $(header Link) != *next* ]]
+    get 'many?limit=1500&offset=1000'
+    [[ $(header Link) == *'offset=2500>; rel="next"' ]]
+    get 'many?limit=2000' -H 'Prefer: count=estimated'
+    expect 200 length 2000
+    lacks Content-Range
     sql 'TRUNCATE shop.many'
 }
 
