@@ -41,7 +41,8 @@ struct dsapi_transfer_t {
     struct curl_slist *headers;
     dsapi_fetch_t fetch;
     dsapi_buf_t *body;
-    const char *origin;        /* of the present URL: "https://host:443" */
+    const char *url;           /* the present one */
+    const char *origin;        /* its "https://host:443" */
     int anywhere;              /* its host may have any address */
     int blocked;               /* an address of it was refused */
     int tried;                 /* another one was not */
@@ -449,6 +450,21 @@ static const char *header_value(const dsapi_transfer_t *t, const char *name)
                : NULL;
 }
 
+/** @return the values of a header that may come several times; NULL: none */
+static const char *header_list(const dsapi_transfer_t *t, const char *name)
+{
+    struct curl_header *header;
+    const char *list = NULL;
+
+    for (size_t i = 0; curl_easy_header(t->easy, name, i, CURLH_HEADER, -1,
+                                        &header) == CURLHE_OK;
+         i++) {
+        list = list ? apr_pstrcat(t->pool, list, ", ", header->value, NULL)
+                    : apr_pstrdup(t->pool, header->value);
+    }
+    return list;
+}
+
 /** Make the response and move a transfer to those that have ended. */
 static void finish(dsapi_transfer_t *t, const char *transport)
 {
@@ -462,6 +478,8 @@ static void finish(dsapi_transfer_t *t, const char *transport)
     t->resp.retry_after = header_value(t, "Retry-After");
     t->resp.etag = header_value(t, "ETag");
     t->resp.last_modified = header_value(t, "Last-Modified");
+    t->resp.link = header_list(t, "Link");
+    t->resp.url = t->url;
     t->resp.body = dsapi_buf_str(t->body);
     t->resp.body_bytes = t->body->len_bytes;
     transfer_detach(t);
@@ -482,6 +500,7 @@ apr_status_t dsapi_client_start(dsapi_transfer_t **ptransfer,
     t->fetch = *fetch;
     t->body = dsapi_buf_make(0, pool);
     t->easy = curl_easy_init();
+    t->url = fetch->url;
     why = take_url(t, fetch->url);
     if (!t->easy || !setup(t) ||
         (!why && curl_multi_add_handle(client->multi, t->easy) != CURLM_OK)) {
@@ -577,6 +596,7 @@ static const char *turn_to(dsapi_transfer_t *t, const char *url, long status)
     if (!same) {
         curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
     }
+    t->url = url;
     return curl_easy_setopt(t->easy, CURLOPT_URL, url) == CURLE_OK ? NULL
                                                                    : malformed;
 }
