@@ -365,6 +365,19 @@ gone() {
                WHERE pid = ANY ('$1')") == 0 ]]
 }
 
+@test "a page whose commit was not heard of is not stored again" {
+    page /x/a '?p=2' '"hold": true'
+    page /x/a?p=2 ''
+    req POST /f/link/a
+    expect 202
+    wait_until 20 is_held
+    sql "UPDATE dsapi.job SET pages = 1, next_page = '$UPSTREAM/x/a?p=2'"
+    release
+    wait_until 30 ended /f/link/a
+    expect 200 .state succeeded .attempts 1 .result.pages 2
+    all_stored '/x/a?p=2'
+}
+
 @test "PostgreSQL restarts between pages and while one is stored" {
     claim_log 'DSAPI0005: worker: no database: '
     page /x/a '?p=2' '"hold": true'
@@ -401,7 +414,6 @@ gone() {
     expect 202
     wait_until 20 is_held
     httpd_stop
-    job 'state, attempts, pages, error'
     [[ $(job 'state, attempts, pages') == 'queued|0|1' ]]
     release
     httpd_start httpd
