@@ -21,6 +21,9 @@
  * connection, before the attempt counts as failed. */
 #define TRIES_MAX 3
 
+/* statement_timeout of the SQL that takes a place in a rate. */
+#define SLOT_LIMIT apr_time_from_sec(5)
+
 /* How much of a content type is kept. */
 #define TYPE_MAX_BYTES 200
 
@@ -52,6 +55,7 @@ dsapi_job_t *dsapi_job_make(const dsapi_source_t *source,
     job->pool = pool;
     apr_pool_create(&job->page_pool, pool);
     apr_pool_tag(job->page_pool, "dsapi_job_page");
+    job->phase = DSAPI_PHASE_FETCH;
     job->source = source;
     job->store = source->store;
     job->id = column(rows, row, 0, pool);
@@ -475,6 +479,14 @@ void dsapi_job_lose_sql(dsapi_job_t *job, const char *doing)
                                    doing, NULL),
                        1, 0);
     }
+}
+
+apr_interval_time_t dsapi_job_put_slot(dsapi_link_t *link,
+                                       const dsapi_job_t *job, apr_pool_t *pool)
+{
+    dsapi_queue_limit(dsapi_link_call(link), SLOT_LIMIT, pool);
+    dsapi_queue_take_slot(dsapi_link_call(link), job->source, pool);
+    return SLOT_LIMIT;
 }
 
 void dsapi_job_take_slot(dsapi_job_t *job, const dsapi_rows_t *rows)

@@ -139,6 +139,12 @@ int dsapi_job_fail_sql(dsapi_job_t *job, const char *what,
 /** The same, where the connection broke. */
 void dsapi_job_lose_sql(dsapi_job_t *job, const char *doing);
 
+/** Append to a batch the call that takes the next page's place in the rate.
+ *  @return how long it may take */
+apr_interval_time_t dsapi_job_put_slot(dsapi_link_t *link,
+                                       const dsapi_job_t *job,
+                                       apr_pool_t *pool);
+
 /** Take the answer of dsapi_queue_take_slot: the job rests until then. */
 void dsapi_job_take_slot(dsapi_job_t *job, const dsapi_rows_t *rows);
 

@@ -74,9 +74,12 @@ static const char *take_column(dsapi_job_t *job, int index, const char *name,
 
 void dsapi_resolve_take(dsapi_job_t *job, const dsapi_rows_t *rows)
 {
-    const apr_array_header_t *columns = job->source->columns;
+    const apr_array_header_t *columns = job ? job->source->columns : NULL;
     const char *why = NULL;
 
+    if (!job) {
+        return;
+    }
     if (dsapi_rows_count(rows) != 1) {
         why = dsapi_rows_count(rows) == 0 ? "DsapiResolve has no row for these "
                                             "parameters"

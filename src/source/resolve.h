@@ -13,7 +13,8 @@ apr_interval_time_t dsapi_resolve_put(dsapi_link_t *link, dsapi_job_t *job,
                                       apr_pool_t *pool);
 
 /** Take the row: the job's phase is fetch. Where it is not exactly one, or
- *  lacks a column that is used, or has it twice, the job has failed. */
+ *  lacks a column that is used, or has it twice, the job has failed.
+ *  @param job  NULL: it was lost meanwhile, and nothing is done */
 void dsapi_resolve_take(dsapi_job_t *job, const dsapi_rows_t *rows);
 
 /** Fill in a call of SQL over a job's values, the columns as of the types that

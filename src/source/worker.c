@@ -132,7 +132,7 @@ static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
 /* Ask the upstream, if that is what the job waits for. */
 static void fetch(dsapi_worker_t *w, dsapi_job_t *job)
 {
-    if (job->phase == DSAPI_PHASE_FETCH && !w->stopping) {
+    if (job && job->phase == DSAPI_PHASE_FETCH && !w->stopping) {
         dsapi_job_fetch(job, w->client);
     }
 }
@@ -253,23 +253,15 @@ static void send_for_all(dsapi_worker_t *w, op_e op)
     send_batch(w, op, NULL, QUERY_LIMIT);
 }
 
-static void send_store(dsapi_worker_t *w, dsapi_job_t *job)
+/* SQL of a job's own, or about its next page. */
+static void send_sql(dsapi_worker_t *w, op_e op, dsapi_job_t *job)
 {
     begin_batch(w);
-    send_batch(w, OP_STORE, job, dsapi_job_put_store(w->link, job, w->op_pool));
-}
-
-static void send_resolve(dsapi_worker_t *w, dsapi_job_t *job)
-{
-    begin_batch(w);
-    send_batch(w, OP_RESOLVE, job, dsapi_resolve_put(w->link, job, w->op_pool));
-}
-
-static void send_slot(dsapi_worker_t *w, dsapi_job_t *job)
-{
-    begin_query(w);
-    dsapi_queue_take_slot(push_call(w), job->source, w->op_pool);
-    send_batch(w, OP_SLOT, job, QUERY_LIMIT);
+    send_batch(w, op, job,
+               op == OP_STORE ? dsapi_job_put_store(w->link, job, w->op_pool)
+               : op == OP_RESOLVE
+                   ? dsapi_resolve_put(w->link, job, w->op_pool)
+                   : dsapi_job_put_slot(w->link, job, w->op_pool));
 }
 
 static void send_finish(dsapi_worker_t *w)
@@ -359,13 +351,13 @@ static int send_next(dsapi_worker_t *w)
         send_for_all(w, OP_HEARTBEAT);
     }
     else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_STORE))) {
-        send_store(w, job);
+        send_sql(w, OP_STORE, job);
     }
     else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_SLOT))) {
-        send_slot(w, job);
+        send_sql(w, OP_SLOT, job);
     }
     else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_RESOLVE))) {
-        send_resolve(w, job);
+        send_sql(w, OP_RESOLVE, job);
     }
     else if (!w->stopping && now >= w->reap_at) {
         begin_query(w);
@@ -515,10 +507,8 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         end_finish(w, job);
         break;
     case OP_RESOLVE:
-        if (job) { /* it is still ours */
-            dsapi_resolve_take(job, rows);
-            fetch(w, job);
-        }
+        dsapi_resolve_take(job, rows);
+        fetch(w, job);
         break;
     case OP_SLOT:
         dsapi_job_take_slot(job, rows);

@@ -182,7 +182,8 @@ START_TEST(a_url_has_its_limit)
 {
     char *link = apr_pcalloc(g_pool, DSAPI_URL_MAX_BYTES + 100);
 
-    memcpy(link, "</", 2);
+    link[0] = '<';
+    link[1] = '/';
     memset(link + 2, 'x', DSAPI_URL_MAX_BYTES - 9);
     memcpy(link + DSAPI_URL_MAX_BYTES - 7, ">; rel=next", 12);
     ck_assert_int_eq((int)strlen(next_of(NULL, link, "")), DSAPI_URL_MAX_BYTES);
