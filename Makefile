@@ -22,7 +22,7 @@ flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined $(warnings)
 endif
 
-core_dirs = base json csv sql db route source
+core_dirs = base json csv sql db route source time
 core_src := $(foreach d,$(core_dirs),$(wildcard src/$(d)/*.c))
 glue_src := mod_dsapi.c $(wildcard src/httpd/*.c)
 unit_src := $(wildcard tests/unit/*.c)
@@ -38,15 +38,18 @@ tools = $(tool_src:tests/tools/%.c=$(BUILD)/tools/%)
 isystem = $(patsubst -I%,-isystem %,$(1))
 core_inc = -Isrc $(call isystem,$(shell apr-1-config --includes --cppflags) \
 	$(shell apu-1-config --includes) \
-	$(shell pkg-config --cflags jansson libcurl libpq libpcre2-8))
+	$(shell pkg-config --cflags libcurl libpq libpcre2-8))
+test_inc = $(core_inc) $(call isystem,$(shell pkg-config --cflags jansson))
 glue_inc = $(core_inc) -isystem $(shell $(APXS) -q INCLUDEDIR)
-libs = $(shell pkg-config --libs jansson libcurl libpq libpcre2-8) -lm
+libs = $(shell pkg-config --libs libcurl libpq libpcre2-8) -lm
+# the tests have a second opinion, and the stand-in reads JSON, by jansson
+test_libs = $(libs) $(shell pkg-config --libs jansson)
 apr_libs = $(shell apu-1-config --link-ld --libs) $(shell apr-1-config --link-ld --libs)
 modules_dir = $(shell $(APXS) -q LIBEXECDIR)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help all build packages-run packages-check packages-bench run start \
+.PHONY: help all build served packages-run packages-check packages-bench run start \
 	stop check check-asan unit integration guards lint bench soak install \
 	uninstall clean format
 
@@ -57,11 +60,11 @@ help:
 ## make start|stop  the same in the background
 ## make check       install, build, run every test
 run: packages-run
-	@$(MAKE) --no-print-directory -s build
+	@$(MAKE) --no-print-directory -s served
 	@packaging/run/stack.sh run
 
 start: packages-run
-	@$(MAKE) --no-print-directory -s build
+	@$(MAKE) --no-print-directory -s served
 	@packaging/run/stack.sh start
 
 stop:
@@ -123,7 +126,10 @@ uninstall:
 	rm -f "$(DESTDIR)$(modules_dir)/mod_dsapi.so"
 	rm -rf "$(DESTDIR)/usr/share/mod_dsapi"
 
-all build: $(BUILD)/mod_dsapi.so $(BUILD)/unit $(tools)
+all build: served $(BUILD)/unit
+
+# what `make run` needs: nothing of check's
+served: $(BUILD)/mod_dsapi.so $(tools)
 
 $(BUILD)/libdsapi.a: $(core_obj)
 	@rm -f $@
@@ -134,7 +140,7 @@ $(BUILD)/mod_dsapi.so: $(glue_obj) $(BUILD)/libdsapi.a
 		-o $@ $(glue_obj) $(BUILD)/libdsapi.a $(libs)
 
 $(BUILD)/unit: $(unit_obj) $(BUILD)/libdsapi.a
-	$(CC) $(flags) -o $@ $^ $(libs) $(shell pkg-config --libs check) $(apr_libs)
+	$(CC) $(flags) -o $@ $^ $(test_libs) $(shell pkg-config --libs check) $(apr_libs)
 
 $(BUILD)/obj/src/httpd/%.o: src/httpd/%.c
 	@mkdir -p $(@D)
@@ -151,7 +157,7 @@ $(BUILD)/obj/src/%.o: src/%.c
 # check's assertion macros trip these two
 $(BUILD)/obj/tests/unit/%.o: tests/unit/%.c $(BUILD)/suites.h
 	@mkdir -p $(@D)
-	$(CC) $(flags) $(core_inc) -Itests -I$(BUILD) -Wno-null-dereference \
+	$(CC) $(flags) $(test_inc) -Itests -I$(BUILD) -Wno-null-dereference \
 		-Wno-format-nonliteral -MMD -MP -c -o $@ $<
 
 # every tests/unit/test_*.c is a suite of its name
@@ -163,8 +169,8 @@ $(BUILD)/suites.h: $(unit_src) Makefile
 
 $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/libdsapi.a
 	@mkdir -p $(@D)
-	$(CC) $(flags) $(core_inc) -MMD -MP -MF $(BUILD)/tools/$*.d -o $@ $< \
-		$(BUILD)/libdsapi.a $(libs) $(apr_libs) -lpthread
+	$(CC) $(flags) $(test_inc) -MMD -MP -MF $(BUILD)/tools/$*.d -o $@ $< \
+		$(BUILD)/libdsapi.a $(test_libs) $(apr_libs) -lpthread
 
 $(BUILD)/bench/mod_bench.so: tests/bench/mod_bench.c
 	@mkdir -p $(@D)

@@ -17,7 +17,7 @@ run_packages="make gcc libc6-dev pkg-config apache2-bin apache2-dev
     libapr1-dev libaprutil1-dev libaprutil1-dbd-pgsql
     postgresql postgresql-contrib libpq-dev libjansson-dev
     libcurl4-openssl-dev zlib1g-dev ca-certificates
-    curl jq procps util-linux"
+    tzdata curl jq procps util-linux"
 check_packages="$run_packages check bats shellcheck clang-format clang-tidy
     cppcheck faketime git wrk"
 bench_packages="$run_packages wrk"

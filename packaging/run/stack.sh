@@ -319,6 +319,8 @@ hungermap /foodsecurity/v1/countries/COL/adm1/monthly?from=$from&to=2022-08-31
 hungermap /foodsecurity/v1/countries/BFA/national/daily?from=$from&to=2022-06-07
 hungermap /foodsecurity/v1/metrics?countries=COL,BFA&from=$from&to=$to
 hungermap /foodsecurity/v1/status/COL
+time /time/v1/time?tz=Asia/Kathmandu
+time /time/v1/zones
 END
 }
 

@@ -4,9 +4,9 @@
 
 static const char upper_hex[] = "0123456789ABCDEF";
 
-/* How many bytes the sequence at s takes; 0: it is not well-formed. */
-static apr_size_t sequence_length(const unsigned char *s, apr_size_t left)
+apr_size_t dsapi_base_utf8_length(const char *text, apr_size_t left)
 {
+    const unsigned char *s = (const unsigned char *)text;
     unsigned char low = 0x80; /* what the second byte may be */
     unsigned char high = 0xBF;
     apr_size_t len;
@@ -43,17 +43,14 @@ static apr_size_t sequence_length(const unsigned char *s, apr_size_t left)
 
 int dsapi_base_utf8_valid(const char *s, apr_size_t len_bytes)
 {
-    const unsigned char *p = (const unsigned char *)s;
-    apr_size_t left = len_bytes;
-
-    while (left > 0) {
-        apr_size_t len = sequence_length(p, left);
+    while (len_bytes > 0) {
+        apr_size_t len = dsapi_base_utf8_length(s, len_bytes);
 
         if (!len) {
             return 0;
         }
-        p += len;
-        left -= len;
+        s += len;
+        len_bytes -= len;
     }
     return 1;
 }

@@ -17,6 +17,13 @@ typedef struct dsapi_pair_t {
 } dsapi_pair_t;
 
 /**
+ * How many bytes does the character at text take?
+ * @param left  bytes there are, at least one
+ * @return 1 to 4; 0: it is not well-formed UTF-8
+ */
+apr_size_t dsapi_base_utf8_length(const char *text, apr_size_t left);
+
+/**
  * Is this well-formed UTF-8: no overlong form, no surrogate, nothing above
  * U+10FFFF? U+0000 is allowed here. Any thread.
  * @return 1 or 0

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/calendar.h"
 #include "base/iso3166.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -257,7 +258,8 @@ static const char *take_fraction(int *pmicros, const char *s)
     return end;
 }
 
-/* What is left of a timestamp. Returns what would be right; NULL: it is. */
+/* What is left of a timestamp. Returns what would be right; NULL: it is. A
+ * blank is the '+' of a URL, which a form's rules make one. */
 static const char *take_offset(stamp_t *stamp, const char *s)
 {
     int negative = *s == '-';
@@ -267,10 +269,7 @@ static const char *take_offset(stamp_t *stamp, const char *s)
     if (!*s || strcmp(s, "Z") == 0 || strcmp(s, "z") == 0) {
         return NULL;
     }
-    if (*s == ' ' && is_digit(s[1])) {
-        return "must have the '+' of its offset written as %2B in a URL";
-    }
-    if (*s != '+' && *s != '-') {
+    if (*s != '+' && *s != '-' && !(*s == ' ' && is_digit(s[1]))) {
         return why_stamp;
     }
     s = take_char(take_number(&hours, s + 1, 2), ':');
@@ -328,15 +327,12 @@ static const char *take_stamp(stamp_t *stamp, const char *text)
     return take_offset(stamp, s);
 }
 
-/* Microseconds since 0000-03-01T00:00:00Z (proleptic Gregorian). */
-static apr_int64_t stamp_instant(const stamp_t *stamp)
+/* Microseconds since 1970-01-01T00:00:00Z. */
+static apr_time_t stamp_instant(const stamp_t *stamp)
 {
-    /* A year that begins in March has its leap day at its end. */
-    int year = stamp->year - (stamp->month <= 2);
-    int month = (stamp->month + 9) % 12;
-    apr_int64_t days = 365 * year + year / 4 - year / 100 + year / 400 +
-                       (153 * month + 2) / 5 + stamp->day - 1;
-    apr_int64_t hours = days * 24 + stamp->hour;
+    apr_int64_t hours =
+        dsapi_base_day_of(stamp->year, stamp->month, stamp->day) * 24 +
+        stamp->hour;
     apr_int64_t minutes = hours * 60 + stamp->minute - stamp->offset_min;
 
     return (minutes * 60 + stamp->second) * APR_USEC_PER_SEC + stamp->micros;
@@ -452,11 +448,18 @@ static const char *check_slug(check_t *check, const char *text)
     return lower_text(text, check->pool);
 }
 
+/* A blank is the '+' of a URL, as in a timestamp's offset. */
 static const char *check_tz(check_t *check, const char *text)
 {
+    char *name = apr_pstrdup(check->pool, text);
     char before = '/';
 
-    for (const char *p = text; *p; p++) {
+    for (char *p = name; *p; p++) {
+        if (*p == ' ' && is_digit(p[1])) {
+            *p = '+';
+        }
+    }
+    for (const char *p = name; *p; p++) {
         int in_name = is_alnum(*p) || *p == '_' || *p == '+' || *p == '-';
 
         if (!in_name && (*p != '/' || before == '/')) {
@@ -465,10 +468,10 @@ static const char *check_tz(check_t *check, const char *text)
         }
         before = *p;
     }
-    if (before == '/' || strlen(text) > TZ_MAX_BYTES) {
+    if (before == '/' || strlen(name) > TZ_MAX_BYTES) {
         return wrong(check, "must be a time zone's name, as Europe/Madrid");
     }
-    return text;
+    return name;
 }
 
 /* In the order of dsapi_type_e; the OIDs are pg_type.dat's. */
@@ -645,6 +648,17 @@ int dsapi_base_type_compare(dsapi_type_t type, const char *a, const char *b)
         return compare_timestamps(a, b);
     }
     return strcmp(a, b);
+}
+
+apr_status_t dsapi_base_type_instant(apr_time_t *pinstant, const char *text)
+{
+    stamp_t stamp;
+
+    if (take_stamp(&stamp, text)) {
+        return DSAPI_EPARAM;
+    }
+    *pinstant = stamp_instant(&stamp);
+    return APR_SUCCESS;
 }
 
 /* Write one item, quoted. Returns the end of what it wrote. */

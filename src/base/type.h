@@ -7,6 +7,7 @@
 
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include <apr_time.h>
 
 #include "base/error.h"
 
@@ -68,6 +69,15 @@ apr_status_t dsapi_base_type_check(const char **pvalue, const char **pwhy,
  * @return < 0, 0 or > 0
  */
 int dsapi_base_type_compare(dsapi_type_t type, const char *a, const char *b);
+
+/**
+ * The instant of a timestamp.
+ * @param pinstant  out: microseconds since 1970-01-01T00:00:00Z; untouched on
+ *                  error
+ * @param text      as dsapi_base_type_check takes it
+ * @return APR_SUCCESS; DSAPI_EPARAM
+ */
+apr_status_t dsapi_base_type_instant(apr_time_t *pinstant, const char *text);
 
 /**
  * Make a PostgreSQL array literal ('{"a","b"}') of canonical items.

@@ -1,6 +1,6 @@
 /*
  * What a route does once its parameters are bound: run SQL, put a job into
- * the queue, show one.
+ * the queue, show one, tell the time.
  */
 #ifndef DSAPI_HTTPD_ACTIONS_H
 #define DSAPI_HTTPD_ACTIONS_H
@@ -127,5 +127,18 @@ apr_status_t mod_dsapi_enqueue(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
 apr_status_t mod_dsapi_show_job(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route,
                                 const char **values);
+
+/** DsapiTime; as mod_dsapi_query. */
+apr_status_t mod_dsapi_show_time(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                                 request_rec *r, const mod_dsapi_route_t *route,
+                                 const char **values);
+
+/**
+ * Tie a route with DsapiTime to its parameters and to the zones, which are
+ * read once a configuration.
+ * @return what is wrong; NULL: nothing
+ */
+const char *mod_dsapi_time_settle(const mod_dsapi_route_t *route,
+                                  apr_pool_t *pconf);
 
 #endif

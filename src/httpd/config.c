@@ -5,6 +5,7 @@
 #include <http_log.h>
 
 #include "base/args.h"
+#include "httpd/actions.h"
 #include "httpd/dbpool.h"
 #include "httpd/versions.h"
 #include "httpd/worker.h"
@@ -205,7 +206,8 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
     route->preamble = dsapi_sql_literal(text, session->nelts + 1, pool);
 }
 
-/* Ties a route with DsapiEnqueue or DsapiJob to its source.
+/* Ties a route with DsapiEnqueue or DsapiJob to its source, one with DsapiTime
+ * to the zones.
  * @return what is wrong; NULL: nothing */
 static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
@@ -213,6 +215,9 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     int *indexes;
     int n;
 
+    if (route->action == MOD_DSAPI_TIME) {
+        return mod_dsapi_time_settle(route, pool);
+    }
     if (!route->source_name) {
         return NULL;
     }

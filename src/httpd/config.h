@@ -128,7 +128,8 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_NO_ACTION,
     MOD_DSAPI_QUERY,
     MOD_DSAPI_ENQUEUE,
-    MOD_DSAPI_JOB
+    MOD_DSAPI_JOB,
+    MOD_DSAPI_TIME
 } mod_dsapi_action_e;
 
 /* The most jobs that one request puts into the queue. */
@@ -169,8 +170,9 @@ typedef struct mod_dsapi_route_t {
     const char *summary;
     const char *description;
     const char *tag;
-    const char *source_name;     /* of DsapiEnqueue and DsapiJob */
-    apr_array_header_t *mapping; /* of dsapi_arg_t: name=:param */
+    const char *source_name;       /* of DsapiEnqueue and DsapiJob */
+    apr_array_header_t *mapping;   /* of dsapi_arg_t: name=:param */
+    struct mod_dsapi_time_t *time; /* of DsapiTime: see time.c */
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
                                        route's parameter; -1: none */

@@ -116,12 +116,31 @@ static const char *sizes_mistake(apr_pool_t *ptemp, const server_rec *s)
                         (int)size[0], (int)size[1], (int)size[2]);
 }
 
+/* The first service that asks the database for anything; NULL: none does. */
+static const mod_dsapi_service_t *first_user(const apr_array_header_t *services)
+{
+    for (int i = 0; i < services->nelts; i++) {
+        const mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(services, i, const mod_dsapi_service_t *);
+        int asks = service->sources->nelts > 0;
+
+        for (int j = 0; j < service->routes->nelts; j++) {
+            asks |= APR_ARRAY_IDX(service->routes, j, const mod_dsapi_route_t *)
+                        ->action != MOD_DSAPI_TIME;
+        }
+        if (asks) {
+            return service;
+        }
+    }
+    return NULL;
+}
+
 int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
 {
-    const apr_array_header_t *services = mod_dsapi_srv_of(s)->services;
+    const mod_dsapi_service_t *service =
+        first_user(mod_dsapi_srv_of(s)->services);
     const char *driver = mod_dsapi_dbd_argument(ptemp, s, "DBDriver");
     const char *params = mod_dsapi_dbd_argument(ptemp, s, "DBDParams");
-    const mod_dsapi_service_t *service;
     const char *mistake = NULL;
 
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
@@ -146,10 +165,9 @@ int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
     else {
         mistake = sizes_mistake(ptemp, s);
     }
-    if (!mistake || services->nelts == 0) {
+    if (!mistake || !service) {
         return 1;
     }
-    service = APR_ARRAY_IDX(services, 0, const mod_dsapi_service_t *);
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                  "DSAPI0002: %s, line %d: <DsapiService>: %s",
                  service->place.file, service->place.line, mistake);

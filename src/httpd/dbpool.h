@@ -15,8 +15,8 @@
 void mod_dsapi_db_register_hooks(apr_pool_t *p);
 
 /** Find mod_dbd's functions, and how a server configures it.
- *  @return 1; 0, logged: it has services, and mod_dbd is not loaded or not
- *          told which database */
+ *  @return 1; 0, logged: it has services that use SQL or the queue, and mod_dbd
+ *          is not loaded or not told which database */
 int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s);
 
 /** Make the gates of a child. */

@@ -643,6 +643,9 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiJob", IN_ROUTE | REPEATABLE, 1, 64, mod_dsapi_set_job,
           "takes a source and name=:param ...",
           "Shows the newest job of a source"),
+    INNER("DsapiTime", IN_ROUTE | REPEATABLE, 0, 2, mod_dsapi_set_time,
+          "takes zones, or tz=:param and at=:param",
+          "Shows the time in a zone, or the zones (default tz=:tz at=:at)"),
     INNER("DsapiFetch", IN_SOURCE, 1, 2, mod_dsapi_set_fetch,
           "takes [GET|POST] \"https://host/{param}\"",
           "Method and URL template of an upstream"),
@@ -650,11 +653,11 @@ const command_rec mod_dsapi_commands[] = {
           "takes one JSON text in single quotes",
           "Body of DsapiFetch POST, whose strings \":name\" stand for "
           "parameters (default: all of them)"),
-    INNER("DsapiAllowHost", IN_SOURCE, 1, 64, mod_dsapi_add_hosts,
+    INNER("DsapiAllowHost", IN_SOURCE | REPEATABLE, 1, 64, mod_dsapi_add_hosts,
           "takes host names and addresses",
           "Hosts that may be asked, and have private addresses (default: the "
           "URL's host)"),
-    INNER("DsapiExpect", IN_SOURCE, 1, 64, mod_dsapi_add_expect,
+    INNER("DsapiExpect", IN_SOURCE | REPEATABLE, 1, 64, mod_dsapi_add_expect,
           "takes status=200,404 type=application/json pointer=/body",
           "Which answers are good, and which part is :body (default: 2xx, "
           "JSON, the whole)"),

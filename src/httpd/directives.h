@@ -43,6 +43,10 @@ const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
 
+/* time.c: DsapiTime. */
+const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
+
 /* source_directives.c: of a section <DsapiSource>. */
 const char *mod_dsapi_set_timeout(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);

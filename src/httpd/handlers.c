@@ -103,6 +103,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
         case MOD_DSAPI_JOB:
             rv = mod_dsapi_show_job(&answer, &err, r, route, values);
             break;
+        case MOD_DSAPI_TIME:
+            rv = mod_dsapi_show_time(&answer, &err, r, route, values);
+            break;
         case MOD_DSAPI_QUERY:
         case MOD_DSAPI_NO_ACTION:
             rv = route->caching.life > 0
@@ -117,7 +120,7 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     if (answer.sent) {
         return OK;
     }
-    if (route->action != MOD_DSAPI_QUERY) {
+    if (route->action == MOD_DSAPI_ENQUEUE || route->action == MOD_DSAPI_JOB) {
         apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     }
     if (answer.status == HTTP_NO_CONTENT ||

@@ -181,11 +181,10 @@ static apr_status_t run(dsapi_rows_t **prows, dsapi_err_t **perr,
                         request_rec *r, const dsapi_call_t *call)
 {
     apr_interval_time_t timeout = mod_dsapi_srv_of(r->server)->db_timeout;
-    dsapi_call_t calls[2];
+    dsapi_call_t calls[2] = {*call, *call};
     dsapi_batch_t batch = {calls, 2, r->method_number == M_GET, timeout};
 
     dsapi_queue_limit(&calls[0], timeout, r->pool);
-    calls[1] = *call;
     return mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool);
 }
 

@@ -103,9 +103,34 @@ int mod_dsapi_fixups(request_rec *r)
     return DECLINED;
 }
 
+/* A stream of HTTP/2 is reset where its body is not read, and a client that is
+ * still sending may take that for the answer: so much is read for it. */
+#define DRAIN_MAX_BYTES 1048576
+
+static void drain(request_rec *r)
+{
+    apr_bucket_brigade *bb =
+        apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_off_t drained = 0;
+    apr_off_t len = 0;
+    int eos = 0;
+
+    while (!eos && drained < DRAIN_MAX_BYTES &&
+           ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
+                          APR_BLOCK_READ, HUGE_STRING_LEN) == APR_SUCCESS &&
+           apr_brigade_length(bb, 1, &len) == APR_SUCCESS) {
+        drained += len;
+        eos = !APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
+        apr_brigade_cleanup(bb);
+    }
+}
+
 static apr_status_t too_big(dsapi_err_t **perr, request_rec *r,
                             apr_off_t max_bytes)
 {
+    if (r->connection->master) {
+        drain(r);
+    }
     r->connection->keepalive = AP_CONN_CLOSE; /* the rest is not read */
     return dsapi_fail(perr, r->pool, DSAPI_ETOOBIG, "body-too-large",
                       "the body is larger than %" APR_OFF_T_FMT " bytes",

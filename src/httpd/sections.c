@@ -269,11 +269,11 @@ static const char *contradiction(const mod_dsapi_route_t *route,
     }
     if (route->action == MOD_DSAPI_NO_ACTION) {
         return "<DsapiRoute> has no action: add DsapiQuery, <DsapiSQL>, "
-               "DsapiQueryFile, DsapiEnqueue or DsapiJob";
+               "DsapiQueryFile, DsapiEnqueue, DsapiJob or DsapiTime";
     }
     if (route->shape_set && route->action != MOD_DSAPI_QUERY) {
         return "<DsapiRoute>: DsapiResult goes with SQL; a job is always one "
-               "object";
+               "object, and so is a time";
     }
     if (route->content_type && route->shape != DSAPI_SHAPE_VALUE) {
         return "<DsapiRoute>: DsapiContentType goes with DsapiResult value";

@@ -1,19 +1,15 @@
 /*
- * Reading JSON: jansson proves, slices read. Nothing below json_check looks
- * for mistakes: a slice only ever comes from a text that was proven, and a
- * container's closing bracket ends every search inside it.
+ * Reading JSON by slices. Nothing here looks for mistakes: a slice only ever
+ * comes from a text that was checked, and a container's closing bracket ends
+ * every search inside it.
  */
 #include "json/value.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
-#include <jansson.h>
 #include <string.h>
 
-#include "base/text.h"
-
-/* jansson's text is at most 160 bytes, so that this cuts nothing today. */
-#define REASON_MAX_BYTES 200
+#include "json/chars.h"
+#include "json/check.h"
 
 static int is_blank(char c)
 {
@@ -48,90 +44,19 @@ static dsapi_json_kind_e kind_at(const char *p)
     }
 }
 
-/* jansson quotes what it stumbled over: cut and clean that, and leave out
- * the name of its flag. */
-static const char *clean_reason(const char *text, apr_pool_t *pool)
-{
-    static const char flag[] = " without JSON_ALLOW_NUL";
-    char *s = apr_pstrndup(pool, text, REASON_MAX_BYTES);
-    int utf8 = dsapi_base_utf8_valid(s, strlen(s));
-    char *found = strstr(s, flag);
-
-    if (found) {
-        memmove(found, found + sizeof(flag) - 1,
-                strlen(found + sizeof(flag) - 1) + 1);
-    }
-    for (char *p = s; *p; p++) {
-        if (apr_iscntrl(*p) || (!utf8 && (*p & 0x80))) {
-            *p = '?';
-        }
-    }
-    return *s ? s : "unreadable";
-}
-
-static apr_status_t fail_json(dsapi_err_t **perr, const char *reason,
-                              apr_pool_t *pool)
-{
-    return dsapi_fail(perr, pool, DSAPI_ESYNTAX, "not-json", "not JSON: %s",
-                      reason);
-}
-
-/* Find a NUL byte: jansson overlooks one behind a number.
- * @return where it is, in words; NULL: there is none */
-static const char *nul_byte(const char *text, apr_size_t len_bytes,
-                            apr_pool_t *pool)
-{
-    const char *nul = memchr(text, '\0', len_bytes);
-    int line = 1;
-    int column = 1;
-
-    if (!nul) {
-        return NULL;
-    }
-    for (const char *p = text; p < nul; p++) {
-        column += (*p & 0xc0) != 0x80; /* characters, as jansson counts */
-        if (*p == '\n') {
-            line++;
-            column = 1;
-        }
-    }
-    return apr_psprintf(pool, "line %d, column %d: a NUL byte", line, column);
-}
-
 apr_status_t dsapi_json_check(dsapi_json_slice_t *pslice, dsapi_err_t **perr,
                               const char *text, apr_size_t len_bytes,
                               apr_pool_t *pool)
 {
-    /* As reals, since jansson refuses integers beyond 64 bits; the slices
-     * keep every digit. */
-    const size_t flags =
-        JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
-    const char *nul;
-    json_error_t error;
-    json_t *tree;
+    const char *mistake = dsapi_json_mistake(text, len_bytes, pool);
 
     if (perr) {
         *perr = NULL;
     }
-    if (len_bytes == 0) {
-        return fail_json(perr, "the text is empty", pool);
+    if (mistake) {
+        return dsapi_fail(perr, pool, DSAPI_ESYNTAX, "not-json", "not JSON: %s",
+                          mistake);
     }
-    if (len_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        return fail_json(perr, "line 1, column 1: a byte order mark", pool);
-    }
-    nul = nul_byte(text, len_bytes, pool);
-    if (nul) {
-        return fail_json(perr, nul, pool);
-    }
-    tree = json_loadb(text, len_bytes, flags, &error);
-    if (!tree) {
-        return fail_json(perr,
-                         apr_psprintf(pool, "line %d, column %d: %s",
-                                      error.line, error.column,
-                                      clean_reason(error.text, pool)),
-                         pool);
-    }
-    json_decref(tree);
     while (is_blank(text[len_bytes - 1])) {
         len_bytes--;
     }
@@ -265,68 +190,6 @@ int dsapi_json_next_item(dsapi_json_slice_t *pvalue, dsapi_json_iter_t *iter,
     return 1;
 }
 
-static unsigned hex4(const char *p)
-{
-    unsigned value = 0;
-
-    for (int i = 0; i < 4; i++) {
-        unsigned c = (unsigned char)p[i];
-
-        value = value * 16 + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return value;
-}
-
-static char *put_utf8(char *out, unsigned c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-        return out;
-    }
-    if (c < 0x800) {
-        *out++ = (char)(0xc0 | (c >> 6));
-    }
-    else {
-        if (c < 0x10000) {
-            *out++ = (char)(0xe0 | (c >> 12));
-        }
-        else {
-            *out++ = (char)(0xf0 | (c >> 18));
-            *out++ = (char)(0x80 | ((c >> 12) & 0x3f));
-        }
-        *out++ = (char)(0x80 | ((c >> 6) & 0x3f));
-    }
-    *out++ = (char)(0x80 | (c & 0x3f));
-    return out;
-}
-
-/* Decode the escape at *pp (its backslash) and step over it. */
-static char *put_unescaped(char *out, const char **pp)
-{
-    static const char letters[] = "bfnrt";
-    static const char bytes[] = "\b\f\n\r\t";
-    char c = (*pp)[1];
-    const char *known;
-
-    if (c == 'u') {
-        unsigned code = hex4(*pp + 2);
-
-        *pp += 6;
-        if (code >= 0xd800 && code < 0xdc00) {
-            code = 0x10000 + ((code - 0xd800) << 10) + hex4(*pp + 2) - 0xdc00;
-            *pp += 6;
-        }
-        return put_utf8(out, code);
-    }
-    known = strchr(letters, c);
-    if (known) {
-        c = bytes[known - letters];
-    }
-    *out = c;
-    *pp += 2;
-    return out + 1;
-}
-
 const char *dsapi_json_text(const dsapi_json_slice_t *value, apr_pool_t *pool)
 {
     const char *p = value->p;
@@ -348,7 +211,7 @@ const char *dsapi_json_text(const dsapi_json_slice_t *value, apr_pool_t *pool)
         out += run;
         p += run;
         if (escape) {
-            out = put_unescaped(out, &p);
+            out = dsapi_json_unescape(out, &p);
         }
     }
     *out = '\0';

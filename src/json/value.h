@@ -1,8 +1,7 @@
 /*
- * Reading JSON. dsapi_json_check has jansson prove that a text is RFC 8259
- * JSON (UTF-8, no duplicate member, no NUL, no number beyond double range,
- * at most 2,048 levels); after that, slices give its parts as the sender
- * wrote them, so that no digit of a number is lost.
+ * Reading JSON. dsapi_json_check proves that a text is JSON (what that is,
+ * check.h says); after that, slices give its parts as the sender wrote them,
+ * so that no digit of a number is lost.
  */
 #ifndef DSAPI_JSON_VALUE_H
 #define DSAPI_JSON_VALUE_H

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define EACH_BYTE(b) (APR_UINT64_C(0x0101010101010101) * (b))
+#include "json/chars.h"
 
 /* What follows the backslash of a control character; 'u' begins \u00XX. */
 static const char controls[] = "uuuuuuuubtnufruuuuuuuuuuuuuuuuuu";
@@ -81,26 +81,12 @@ static int is_plain(unsigned char c)
     return c >= 0x20 && c != '"' && c != '\\';
 }
 
-/* Is one of these eight bytes '"', '\' or below 0x20? (The classic test for
- * a zero or a small byte in a word, which is exact as a whole.) */
-static int has_special(apr_uint64_t word)
-{
-    apr_uint64_t quote = word ^ EACH_BYTE('"');
-    apr_uint64_t backslash = word ^ EACH_BYTE('\\');
-
-    apr_uint64_t hits = ((word - EACH_BYTE(0x20)) & ~word) |
-                        ((quote - EACH_BYTE(1)) & ~quote) |
-                        ((backslash - EACH_BYTE(1)) & ~backslash);
-
-    return (hits & EACH_BYTE(0x80)) != 0;
-}
-
 static int special_at(const char *s)
 {
     apr_uint64_t word;
 
     memcpy(&word, s, sizeof(word));
-    return has_special(word);
+    return dsapi_json_specials(word) != 0;
 }
 
 /* How many bytes at s are written as they are? */

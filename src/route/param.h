@@ -92,6 +92,9 @@ const char *dsapi_route_in_name(dsapi_in_e in);
 /** @return the index of a parameter; -1: there is none of that name */
 int dsapi_route_param_index(const apr_array_header_t *params, const char *name);
 
+/** @return where a parameter is, as errors call it ("query"), static */
+const char *dsapi_route_in_name(dsapi_in_e in);
+
 /**
  * Check one value against everything but bounds that name a parameter.
  * @param pvalue  out: canonical, in pool; for type[] an array literal of the

@@ -103,10 +103,11 @@ const char *dsapi_address_host(const char *host, apr_pool_t *pool)
     int brackets = *host == '[' && host[len - 1] == ']';
     char *name = brackets ? apr_pstrmemdup(pool, host + 1, len - 2)
                           : apr_pstrdup(pool, host);
-    char text[INET6_ADDRSTRLEN];
     unsigned char bytes[16];
 
     if (inet_pton(AF_INET6, name, bytes) == 1) {
+        char text[INET6_ADDRSTRLEN];
+
         return apr_pstrdup(pool,
                            inet_ntop(AF_INET6, bytes, text, sizeof(text)));
     }

@@ -167,8 +167,6 @@ static int has_header(const apr_array_header_t *headers, const char *name)
 static const apr_array_header_t *make_headers(const dsapi_job_t *job)
 {
     apr_pool_t *pool = job->page_pool;
-    unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
-    char trace[DSAPI_TRACE_SIZE];
     apr_array_header_t *headers;
     const char *origin = dsapi_source_origin(job->fetch.url, pool);
 
@@ -177,6 +175,9 @@ static const apr_array_header_t *make_headers(const dsapi_job_t *job)
     }
     headers = apr_array_copy(pool, job->source->headers);
     if (job->trace) {
+        unsigned char random[DSAPI_TRACE_RANDOM_BYTES] = {0};
+        char trace[DSAPI_TRACE_SIZE];
+
         apr_generate_random_bytes(random, sizeof(random));
         dsapi_base_trace(trace, job->trace, random);
         APR_ARRAY_PUSH(headers, const char *) =

@@ -181,7 +181,7 @@ static apr_status_t judge_type(dsapi_err_t **perr, const dsapi_expect_t *expect,
                           : "JSON");
 }
 
-/* jansson quotes the text around a mistake. That may name a host: it is for
+/* A reason quotes the text around a mistake. That may name a host: it is for
  * the log, and only the rest is for the client. */
 static apr_status_t judge_body(dsapi_json_slice_t *pbody, dsapi_err_t **perr,
                                const dsapi_expect_t *expect,

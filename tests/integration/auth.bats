@@ -246,7 +246,7 @@ challenged() {
     expect 200 .body 'of ann'
     made=$(json .made)
     etag=$(header ETag)
-    [[ $(header Cache-Control) == 'private, max-age=60' ]]
+    [[ $(header Cache-Control) == 'private, max-age=60, stale-if-error=3600' ]]
     for _ in {1..6}; do     # both children
         as bob GET /docs/own/1 -H "If-None-Match: $etag"
         expect_problem 404 not-found

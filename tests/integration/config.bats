@@ -164,7 +164,7 @@ END
 1 ~ DsapiStreams: takes a number ~ DsapiStreams 1001
 1 ~ DsapiStreams: takes a number ~ DsapiStreams few
 2 ~ DsapiStreams: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiStreams 1\n</DsapiService>
-2 ~ DsapiStreams \(2\) must be below DBDMax \(2\) ~ DsapiStreams 2\n<DsapiService w "/w">\n</DsapiService>
+2 ~ DsapiStreams \(2\) must be below DBDMax \(2\) ~ DsapiStreams 2\n<DsapiService w "/w">\n<DsapiRoute GET "/x">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 1 ~ DsapiStreamTimeout: takes a time with its unit ~ DsapiStreamTimeout 30
 1 ~ DsapiStreamTimeout: takes a time.*above 0 ~ DsapiStreamTimeout 0s
 2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>
@@ -454,6 +454,49 @@ END
 END
 }
 
+@test "wrong times" {
+    table '<DsapiService w "/w">
+<DsapiRoute GET "/r">' '</DsapiRoute>
+</DsapiService>' <<'END'
+1 ~ DsapiTime: takes zones, or tz=:param and at=:param ~ DsapiTime now
+1 ~ DsapiTime: takes zones, or tz=:param ~ DsapiTime zones zones
+1 ~ DsapiTime: takes zones, or tz=:param ~ DsapiTime zones tz=:tz
+1 ~ DsapiTime: takes zones, or tz=:param ~ DsapiTime zone=:tz
+1 ~ DsapiTime: takes zones, or tz=:param ~ DsapiTime tz=UTC
+1 ~ DsapiTime: takes zones, or tz=:param ~ DsapiTime tz=:
+1 ~ DsapiTime: takes zones, or tz=:param ~ DsapiTime tz=:a at=:b x=:c
+1 ~ DsapiTime: 'tz' is mapped twice ~ DsapiTime tz=:a tz=:b
+2 ~ DsapiTime: the route has an action already ~ DsapiTime\nDsapiTime zones
+2 ~ DsapiTime: the route has an action already ~ DsapiQuery "SELECT 1"\nDsapiTime
+2 ~ DsapiQuery: the route has an action already ~ DsapiTime\nDsapiQuery "SELECT 1"
+1 ~ DsapiTime: 'when' is not declared; add "DsapiParam when timestamp" ~ DsapiTime at=:when
+1 ~ DsapiTime: 'zone' is not declared; add "DsapiParam zone tz" ~ DsapiTime tz=:zone
+2 ~ DsapiTime: the parameter 'tz' must be of type tz ~ DsapiParam tz text\nDsapiTime
+2 ~ DsapiTime: the parameter 'tz' must be of type tz ~ DsapiParam tz tz[]\nDsapiTime
+2 ~ DsapiTime: the parameter 'at' must be of type timestamp ~ DsapiParam at date\nDsapiTime
+2 ~ DsapiTime: the parameter 'x' is not used; .* or map it \(tz=:param\) ~ DsapiParam x tz\nDsapiTime
+3 ~ DsapiTime: the parameter 'tz' is not used ~ DsapiParam tz tz\nDsapiParam x tz\nDsapiTime tz=:x
+2 ~ DsapiTime: the parameter 'tz' is not used by zones; ~ DsapiParam tz tz\nDsapiTime zones
+2 ~ DsapiTime: the default 'Mars/Olympus' of 'tz' is no zone in ~ DsapiParam tz tz default=Mars/Olympus\nDsapiTime
+END
+    [[ $cases -ge 20 ]]
+    refused 3 'DsapiTime: goes with GET' '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiTime
+</DsapiRoute>
+</DsapiService>'
+    for line in 'DsapiResult row' 'DsapiStatus 201' 'DsapiWrite On' \
+        'DsapiCache 5s' 'DsapiPage 10' 'DsapiContentType text/plain'; do
+        refused 2 "${line%% *}.* goes with " "<DsapiService w \"/w\">
+<DsapiRoute GET \"/r\">
+DsapiTime
+$line
+</DsapiRoute>
+</DsapiService>"
+    done
+    refused 1 'DsapiTime: belongs into <DsapiRoute>' DsapiTime
+}
+
 @test "a mistake in an included file is told with that file's name and line" {
     mkdir -p "$DSAPI_DIR/configtest"
     printf '\n\n<DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT :a"\n</DsapiRoute>\n</DsapiService>\n' \
@@ -519,6 +562,17 @@ changed() {
     # without services nobody needs it
     changed '/^LoadModule dbd_module/d; /^DBD/d' ''
     [[ $status == 0 ]]
+    # nor for the time; the first service that does is named
+    local clock='<DsapiService c "/c">
+<DsapiRoute GET "/t">
+DsapiTime
+</DsapiRoute>
+</DsapiService>'
+    changed '/^LoadModule dbd_module/d; /^DBD/d' "$clock"
+    [[ $status == 0 ]]
+    changed '/^LoadModule dbd_module/d; /^DBD/d' "$clock
+$GOOD"
+    [[ $status == 1 && $output == *'extra.conf, line 6: <DsapiService>: needs mod_dbd'* ]]
     # a virtual host may say it for itself
     changed '/^DBD/d' "<VirtualHost *>
 DBDriver pgsql

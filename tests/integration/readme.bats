@@ -17,6 +17,7 @@ setup_file() {
     # both examples are parts of one service: the same name and base
     dsapi_up "$(block README.md apache 1)
 $(block conf/README.md apache 1)
+$(block conf/README.md apache 3)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 2 | sed "s|https://rates.example.org|\${UPSTREAM}|")
 </DsapiService>"
@@ -78,4 +79,21 @@ curl_of() {
     [[ $status == 202 ]]
     wait_until 20 ended
     [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
+
+# shellcheck disable=SC2154,SC2016 # body is set by req; the backquotes are text
+@test "conf/README: the time" {
+    local url n=0
+
+    while read -r url; do
+        req GET "$url"
+        if [[ $url == */zones ]]; then
+            [[ $body == '["Africa/Abidjan","Africa/Accra",'* ]]
+        else
+            grep -F "\`GET $url\` answers \`$body\`" "$TOP/conf/README.md"
+        fi
+        n=$((n + 1))
+    done < <(grep -oE '`GET /(clocks|time)/[^`]*`' "$TOP/conf/README.md" |
+        tr -d '\`' | cut -d ' ' -f 2)
+    [[ $n == 3 ]]
 }

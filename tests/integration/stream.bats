@@ -366,7 +366,7 @@ expected() {
     [[ $body == "$first" ]]
     req GET /s/cached/20000
     expect 200 length 20000
-    [[ $(header Cache-Control) == 'public, max-age=60' ]]
+    [[ $(header Cache-Control) == 'public, max-age=60, stale-if-error=3600' ]]
     lacks ETag
     lacks Content-Length
     first=$(sha1sum <"$RES/body")

@@ -207,11 +207,16 @@ void pg_apply(const pg_t *pg, const char *file)
     run(path, argv);
 }
 
+void run_shell(const char *command)
+{
+    const char *argv[] = {"sh", "-c", command, NULL};
+
+    run(command, argv);
+}
+
 void pg_restart(void)
 {
-    const char *argv[] = {"sh", "-c", wanted("DSAPI_TEST_RESTART"), NULL};
-
-    run("the restart", argv);
+    run_shell(wanted("DSAPI_TEST_RESTART"));
 }
 
 /* --- the stand-in --- */

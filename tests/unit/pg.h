@@ -29,6 +29,9 @@ void pg_apply(const pg_t *pg, const char *file);
 /** A blocking connection, closed with pool: what mod_dbd would hand over. */
 void *pg_connect(const char *conninfo, apr_pool_t *pool);
 
+/** Run a shell command; the test fails where it does. */
+void run_shell(const char *command);
+
 /** Restart the server. */
 void pg_restart(void);
 

@@ -38,6 +38,18 @@ static void put_sequence(char *s, unsigned long code, int n)
     s[0] = (char)(n == 1 ? code : first[n] | code);
 }
 
+START_TEST(a_character_tells_its_length)
+{
+    ck_assert_uint_eq(dsapi_base_utf8_length("ab", 2), 1);
+    ck_assert_uint_eq(dsapi_base_utf8_length("\0", 1), 1);
+    ck_assert_uint_eq(dsapi_base_utf8_length("\xc3\xb1z", 3), 2);
+    ck_assert_uint_eq(dsapi_base_utf8_length("\xe2\x82\xac", 3), 3);
+    ck_assert_uint_eq(dsapi_base_utf8_length("\xf0\x9f\x8c\x8d", 4), 4);
+    ck_assert_uint_eq(dsapi_base_utf8_length("\xe2\x82\xac", 2), 0);
+    ck_assert_uint_eq(dsapi_base_utf8_length("\x80", 1), 0);
+}
+END_TEST
+
 START_TEST(utf8_takes_exactly_the_shortest_form_of_every_scalar)
 {
     for (unsigned long code = 0; code <= 0x1FFFFF; code++) {
@@ -281,7 +293,8 @@ START_TEST(form_counts_pairs_where_the_name_is_wrong)
 }
 END_TEST
 
-UNIT_SUITE(base_text, utf8_takes_exactly_the_shortest_form_of_every_scalar,
+UNIT_SUITE(base_text, a_character_tells_its_length,
+           utf8_takes_exactly_the_shortest_form_of_every_scalar,
            utf8_refuses_broken_sequences, utf8_takes_text_nothing_and_nul,
            utf8_reads_no_further_than_its_length,
            percent_encode_keeps_only_the_unreserved,

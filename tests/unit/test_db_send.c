@@ -169,16 +169,17 @@ START_TEST(rows_come_one_by_one_the_first_time_too)
     for (int how = 0; how < 8; how++) {
         pg_t *pg;
         dsapi_db_t *db = open_db(&pg, how & 1);
-        dsapi_call_t calls[2];
+        dsapi_call_t calls[] = {pg_call("SELECT 1", 0),
+                                pg_call("SELECT repeat('x', 1000), CASE WHEN i "
+                                        "= 500 THEN "
+                                        "pg_sleep(300)::text END FROM "
+                                        "generate_series(1, 1000) "
+                                        "AS i",
+                                        0)};
         dsapi_batch_t batch = {calls, 2, 1, apr_time_from_msec(500)};
         seen_t seen = {0, 0, NULL};
 
         dsapi_db_set_watch(db, (how & 2) != 0);
-        calls[0] = pg_call("SELECT 1", 0);
-        calls[1] = pg_call("SELECT repeat('x', 1000), CASE WHEN i = 500 THEN "
-                           "pg_sleep(300)::text END FROM generate_series(1, "
-                           "1000) AS i",
-                           0);
         if (how & 4) {
             value(db, "SELECT 1 AS a", 0);
         }

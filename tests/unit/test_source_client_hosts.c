@@ -12,14 +12,12 @@ static const char blocked[] = "the host has no public address, and is not in "
                               "DsapiAllowHost";
 static int stub;
 
-static void allow(const dsapi_fetch_t *fetch, const char *name, int anywhere)
+static void allow(dsapi_fetch_t *fetch, const char *name, int anywhere)
 {
-    union {
-        const apr_array_header_t *given;
-        apr_array_header_t *own;
-    } hosts = {fetch->hosts};
+    apr_array_header_t *hosts = apr_array_copy(g_pool, fetch->hosts);
 
-    APR_ARRAY_PUSH(hosts.own, dsapi_host_t) = (dsapi_host_t){name, anywhere};
+    APR_ARRAY_PUSH(hosts, dsapi_host_t) = (dsapi_host_t){name, anywhere};
+    fetch->hosts = hosts;
 }
 
 /** A fetch from the stand-in, as host; no host is allowed yet. */
