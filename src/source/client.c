@@ -10,6 +10,7 @@
 #include "source/client.h"
 
 #define REDIRECTS_MAX        5
+#define HEADERS_MAX          100 /* of one name; more are not read */
 #define IDLE_CONNECTIONS_MAX 16L
 
 typedef enum state_e {
@@ -450,19 +451,20 @@ static const char *header_value(const dsapi_transfer_t *t, const char *name)
                : NULL;
 }
 
-/** @return the values of a header that may come several times; NULL: none */
+/** @return the values of a header that may come several times, joined by
+ *  commas; NULL: none. Each look-up goes through all headers there are. */
 static const char *header_list(const dsapi_transfer_t *t, const char *name)
 {
     struct curl_header *header;
-    const char *list = NULL;
+    apr_array_header_t *list = apr_array_make(t->pool, 1, sizeof(char *));
 
-    for (size_t i = 0; curl_easy_header(t->easy, name, i, CURLH_HEADER, -1,
-                                        &header) == CURLHE_OK;
-         i++) {
-        list = list ? apr_pstrcat(t->pool, list, ", ", header->value, NULL)
-                    : apr_pstrdup(t->pool, header->value);
+    while (list->nelts < HEADERS_MAX &&
+           curl_easy_header(t->easy, name, (size_t)list->nelts, CURLH_HEADER,
+                            -1, &header) == CURLHE_OK) {
+        APR_ARRAY_PUSH(list, const char *) =
+            apr_pstrdup(t->pool, header->value);
     }
-    return list;
+    return list->nelts > 0 ? apr_array_pstrcat(t->pool, list, ',') : NULL;
 }
 
 /** Make the response and move a transfer to those that have ended. */

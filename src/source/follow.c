@@ -30,16 +30,21 @@ static int is_next(const char *rel)
  * @return its text, in pool */
 static const char *take_quoted(const char **pp, apr_pool_t *pool)
 {
-    const char *p = *pp + 1;
-    char *text = apr_palloc(pool, strlen(p) + 1);
-    char *out = text;
+    const char *start = *pp + 1;
+    const char *end = start;
+    char *text;
+    char *out;
 
-    while (*p && *p != '"') {
+    while (*end && *end != '"') {
+        end += *end == '\\' && end[1] ? 2 : 1;
+    }
+    text = out = apr_palloc(pool, (apr_size_t)(end - start) + 1);
+    for (const char *p = start; p < end; p++) {
         p += *p == '\\' && p[1];
-        *out++ = *p++;
+        *out++ = *p;
     }
     *out = '\0';
-    *pp = p + (*p == '"');
+    *pp = end + (*end == '"');
     return text;
 }
 
@@ -97,17 +102,20 @@ const char *dsapi_follow_link(const char *value, apr_pool_t *pool)
 {
     const char *p = value ? value : "";
 
-    for (p += strspn(p, "," BLANKS); *p == '<'; p += strspn(p, "," BLANKS)) {
-        const char *end = strchr(p, '>');
-        const char *target = p + 1;
+    for (p += strspn(p, "," BLANKS); *p; p += strspn(p, "," BLANKS)) {
+        if (*p == '<') {
+            const char *target = p + 1;
+            const char *end = strchr(target, '>');
 
-        if (!end) {
-            break;
+            if (!end) {
+                break;
+            }
+            p = end + 1;
+            if (take_params(&p, pool)) {
+                return apr_pstrmemdup(pool, target, (apr_size_t)(end - target));
+            }
         }
-        p = end + 1;
-        if (take_params(&p, pool)) {
-            return apr_pstrmemdup(pool, target, (apr_size_t)(end - target));
-        }
+        p += strcspn(p, ","); /* whatever is no link */
     }
     return NULL;
 }

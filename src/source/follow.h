@@ -22,7 +22,7 @@ typedef struct dsapi_follow_t {
  * The target of the first link with rel=next and without an anchor (RFC 8288).
  * @param value  of the header Link, several joined by commas; NULL: none
  * @return as it is written, in pool; NULL: there is none. What cannot be read
- *         ends the search.
+ *         is passed over, up to the next comma.
  */
 const char *dsapi_follow_link(const char *value, apr_pool_t *pool);
 

@@ -349,7 +349,9 @@ END
 2 ~ DsapiResolve: :b is not declared; add "DsapiParam b text" ~ DsapiFetch "https://x/{a}"\nDsapiResolve "SELECT :b AS a"
 0 ~ DsapiFetch: \{body\} is not declared ~ DsapiFetch "https://x/{body}"\nDsapiResolve "SELECT 1 AS body"
 1 ~ DsapiFollow: takes link, or the JSON pointer ~ DsapiFollow next
+1 ~ DsapiFollow: takes link, or the JSON pointer ~ DsapiFollow /a~2
 1 ~ DsapiFollow: after that comes max= ~ DsapiFollow link max=10001
+1 ~ DsapiFollow: after that comes max= ~ DsapiFollow /next 5
 0 ~ DsapiFollow goes with DsapiFetch GET ~ DsapiFetch POST "https://x/"\nDsapiFollow link
 1 ~ DsapiAllowHost: takes host names and addresses ~ DsapiAllowHost
 1 ~ DsapiAllowHost: 'http://x' is neither a host name nor an address ~ DsapiAllowHost y http://x

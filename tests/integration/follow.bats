@@ -63,6 +63,10 @@ services() {
         DsapiAllowHost localhost
         DsapiFollow link
         $keep")
+    $(source_of small "DsapiFetch \"\${UPSTREAM}/x/{key}\"
+        DsapiMaxBody 1K
+        DsapiFollow link
+        $keep")
     $(source_of slow "DsapiFetch \"\${UPSTREAM}/x/{key}\"
         DsapiUpstreamLimit 60/min
         DsapiFollow link
@@ -301,6 +305,25 @@ kill_children() {
         'true true false false' ]]
     page /x/c http://10.0.0.1/
     ends /f/both/c failed .error 'page 2: the host is not allowed'
+}
+
+# big PATH NEXT BYTES: a page of so long an item
+big() {
+    local text
+
+    printf -v text "%0$3d" 0
+    answer "$1" "\"headers\": {\"Content-Type\": \"application/json\",
+        \"Link\": \"<$2>; rel=next\"},
+        \"body\": \"{\\\"items\\\": [\\\"$text\\\"]}\""
+}
+
+@test "DsapiMaxBody is of each page, not of all of them" {
+    big /x/a '?p=2' 700
+    big '/x/a?p=2' '?p=3' 700
+    big '/x/a?p=3' '?p=4' 1400
+    ends /f/small/a failed .attempts 1 .result.pages 2 .result.stored 2
+    [[ $(job error) == 'page 3: '* ]]
+    [[ $(sql 'SELECT count(*) FROM kept') == 2 ]]
 }
 
 @test "a page takes its turn in the upstream's rate" {

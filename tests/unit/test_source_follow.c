@@ -45,12 +45,15 @@ START_TEST(of_several_links_the_next_is_found)
 }
 END_TEST
 
-START_TEST(what_is_no_link_ends_the_search)
+START_TEST(what_is_no_link_is_passed_over)
 {
     ck_assert_str_eq(link_of("/a; rel=next"), "none");
     ck_assert_str_eq(link_of("</a; rel=next"), "none");
     ck_assert_str_eq(link_of("</a> rel=next"), "none");
-    ck_assert_str_eq(link_of("</1>; rel=prev junk, </2>; rel=next"), "none");
+    ck_assert_str_eq(link_of("</1>; rel=prev junk, </2>; rel=next"), "/2");
+    ck_assert_str_eq(link_of("junk,, </2>; rel=next"), "/2");
+    ck_assert_str_eq(link_of("</1>; title=\"a\" junk; rel=next"), "none");
+    ck_assert_str_eq(link_of("<junk, junk"), "none");
     ck_assert_str_eq(link_of("</1>; title=\"open, </2>; rel=next"), "none");
     ck_assert_str_eq(link_of("</1>; title=\"open\\"), "none");
     ck_assert_str_eq(link_of("</1>;;;= ;rel=next"), "/1");
@@ -212,6 +215,6 @@ START_TEST(from_https_there_is_no_way_to_http)
 END_TEST
 
 UNIT_SUITE(source_follow, one_link_is_found, of_several_links_the_next_is_found,
-           what_is_no_link_ends_the_search, references_are_resolved,
+           what_is_no_link_is_passed_over, references_are_resolved,
            the_next_page_is_found, what_is_no_url_is_refused,
            a_url_has_its_limit, from_https_there_is_no_way_to_http)
