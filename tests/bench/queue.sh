@@ -5,8 +5,9 @@
 #
 # Fills a PostgreSQL of its own, and prints EXPLAIN (ANALYZE, BUFFERS) of
 # claim, due_in, reap, purge, the status of a job and a list; those in PL/pgSQL
-# with the plans of their statements. Half of what waits belongs to a source
-# that is held back, and half to one that nobody here knows.
+# with the plans of their statements; and what a claim comes to, a second, for
+# DURATION (3) seconds. Half of what waits belongs to a source that is held
+# back, and half to one that nobody here knows.
 set -eu
 # shellcheck source=tests/lib/servers.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/servers.sh"
@@ -71,3 +72,14 @@ explain 'enqueue, with what waits counted' "SELECT * FROM dsapi.enqueue_all(
   'b/held', ARRAY['{\"n\": 2}'::jsonb], 5, NULL, 1000, '1d')"
 explain 'a list of failed jobs' "SELECT id FROM dsapi.job
   WHERE state = 'failed' AND source = 'b/s0' ORDER BY id DESC LIMIT 51"
+
+cat >"$place/claim.sql" <<END
+BEGIN;
+SELECT * FROM dsapi.claim($limits, 16, '10s');
+ROLLBACK;
+END
+(
+    srv_no_pg_env
+    "$SRV_PGBIN/pgbench" -n -M prepared -T "${DURATION:-3}" -h "$pg/sock" \
+        -U dsapi -f "$place/claim.sql" dsapi
+) | sed -n 's/^tps = \([0-9.]*\).*/\nclaims a second: \1/p'
