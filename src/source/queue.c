@@ -197,8 +197,9 @@ void dsapi_queue_reap(dsapi_call_t *pcall, const apr_array_header_t *sources,
                       apr_pool_t *pool)
 {
     dsapi_queue_call(pcall, pool,
-                     "SELECT dsapi.reap(), dsapi.due_in($1::text[])", 1,
-                     settings(sources, name_of, pool));
+                     "SELECT dsapi.reap(), dsapi.due_in($1::text[]), "
+                     "dsapi.lost_in()",
+                     1, settings(sources, name_of, pool));
 }
 
 void dsapi_queue_keep(dsapi_call_t *pcall, const apr_array_header_t *sources,

@@ -16,8 +16,10 @@
  * tables leaves no trail of waiting backends. */
 #define QUERY_LIMIT apr_time_from_sec(5)
 
-/* How often the leases of lost workers are looked for. */
-#define REAP_EVERY apr_time_from_sec(2)
+/* How often the leases of lost workers are looked for; besides, when the next
+ * one runs out, but no sooner than in so long. */
+#define REAP_EVERY apr_time_from_sec(5)
+#define REAP_AGAIN apr_time_from_msec(500)
 
 /* How long the queue is left alone after its SQL has failed; a heartbeat
  * cannot wait so long. */
@@ -101,6 +103,11 @@ dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
     w->keeper = dsapi_keeper_make(config->sources, pool);
     w->client = dsapi_client_make(config->user_agent, pool);
     return w->client ? w : NULL;
+}
+
+static apr_time_t earlier(apr_time_t a, apr_time_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Jobs */
@@ -441,7 +448,15 @@ static void end_reap(dsapi_worker_t *w, const dsapi_rows_t *rows)
 {
     const char *count = dsapi_rows_get(rows, "reap");
     const char *due_in = dsapi_rows_get(rows, "due_in");
+    const char *lost_in = dsapi_rows_get(rows, "lost_in");
 
+    if (lost_in) { /* one that has run out may be held by a store */
+        apr_interval_time_t wait = apr_atoi64(lost_in);
+
+        w->reap_at =
+            earlier(w->reap_at, dsapi_link_clock() +
+                                    (wait > REAP_AGAIN ? wait : REAP_AGAIN));
+    }
     if (due_in) {
         expect_job(w, apr_atoi64(due_in));
     }
@@ -647,11 +662,6 @@ static int step_db(dsapi_worker_t *w)
         w->notified = 1;
     }
     return send_next(w);
-}
-
-static apr_time_t earlier(apr_time_t a, apr_time_t b)
-{
-    return a < b ? a : b;
 }
 
 /* A job's row is locked by the open transaction, or will be. */

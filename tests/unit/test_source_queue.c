@@ -188,7 +188,7 @@ START_TEST(reap_and_keep_name_the_sources)
 
     dsapi_queue_reap(&call, sources(&one, &other), g_pool);
     ck_assert_str_eq(shown(&call), "SELECT dsapi.reap(), "
-                                   "dsapi.due_in($1::text[])|"
+                                   "dsapi.due_in($1::text[]), dsapi.lost_in()|"
                                    "{\"s/a\",\"s/\\\"b\"}");
     dsapi_queue_keep(&call, sources(&one, &other), &plan, g_pool);
     ck_assert_str_eq(shown(&call), "SELECT dsapi.purge($1::text[], "

@@ -235,6 +235,7 @@ START_TEST(reap_takes_back_expired_leases)
                  "SELECT 's/a', to_jsonb(i), 2, i, 'running', "
                  "gen_random_uuid(), now() + CASE WHEN i = 0 THEN '1h' "
                  "ELSE '-1s' END::interval FROM generate_series(0, 2) i");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.lost_in() < 0"), "t");
     ck_assert_str_eq(pg_value(pg, "SELECT dsapi.reap()"), "2");
     ck_assert_str_eq(pg_value(pg, "SELECT string_agg(state || attempts, ',' "
                                   "ORDER BY id) FROM dsapi.job"),
@@ -245,6 +246,11 @@ START_TEST(reap_takes_back_expired_leases)
                                   "(finished_at IS NOT NULL)"),
                      "2");
     ck_assert_str_eq(pg_value(pg, "SELECT dsapi.reap()"), "0");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.lost_in() BETWEEN 3590000000 "
+                                  "AND 3600000000"),
+                     "t");
+    pg_value(pg, "DELETE FROM dsapi.job");
+    ck_assert_ptr_null(pg_value(pg, "SELECT dsapi.lost_in()"));
 }
 END_TEST
 
