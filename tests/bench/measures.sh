@@ -80,7 +80,7 @@ make_files() {
     head -n 1 kept-docs >kept-doc
     echo 'GET /doc.json' >static-doc
     echo 'GET /bare/doc.json' >bare-doc
-    echo 'GET /time/v1/time' >time
+    echo 'GET /time/v1/time' >./time
     echo 'GET /bare/time.json' >bare-time
     echo 'GET /a.json' >static-a
     echo 'GET /b.json' >static-b
@@ -141,7 +141,8 @@ warm_up() {
 # run_wrk LIST SECONDS: wrk.lua's line: rate, p99 in µs, failed
 run_wrk() {
     wrk -t 2 -c "$CLIENTS" -d "${2}s" --timeout 12s \
-        -s "$SRV_TOP/tests/bench/wrk.lua" "$url" -- "$bench/lists/$1" >"$bench/wrk.log" 2>&1 &&
+        -s "$SRV_TOP/tests/bench/wrk.lua" "$url" -- "$bench/lists/$1" \
+        >"$bench/wrk.log" 2>&1 &&
         sed -n 's/^bench //p' "$bench/wrk.log" | tee "$bench/wrk.$1"
 }
 
@@ -234,14 +235,18 @@ measure_copy() {
         TO STDOUT CSV HEADER"
 }
 
-# resident: the kB of each child, in the order of their pids
-resident() {
-    ps -o pid=,rss= --ppid "$(srv_pid "$bench/httpd")" | sort -n |
-        awk '{ print $2 }'
+# peaks [new]: the most kB that each child has held, of late: since "peaks new"
+peaks() {
+    local pid
+
+    for pid in $(ps -o pid= --ppid "$(srv_pid "$bench/httpd")"); do
+        [[ $# == 0 ]] || echo 5 >"/proc/$pid/clear_refs" || return 1
+        awk '$1 == "VmHWM:" { print $2 }' "/proc/$pid/status"
+    done
 }
 
-# measure_grown: MB that a child of httpd grows or shrinks by while a million
-# rows are streamed; each has streamed before
+# measure_grown: MB that a child of httpd grows by, at any time, while a
+# million rows are streamed; each has streamed before
 measure_grown() {
     local before i
 
@@ -249,10 +254,9 @@ measure_grown() {
         curl -fsS --noproxy '*' -o "$bench/rows.json" \
             "$url/bench/rows/50000" || return 1
     done
-    before=$(resident)
-    measure_stream >/dev/null || return 1
-    paste <(echo "$before") <(resident) | awk '
-        { kb = $1 > $2 ? $1 - $2 : $2 - $1; if (kb > most) most = kb }
+    before=$(peaks new) && measure_stream >/dev/null || return 1
+    paste <(echo "$before") <(peaks) | awk '
+        { kb = $2 - $1; if (kb > most) most = kb }
         END { print most / 1024 }'
 }
 
@@ -302,14 +306,44 @@ log_statements() {
         -c 'SELECT pg_reload_conf()' >/dev/null && sleep 0.5
 }
 
-# measure_claim FINISHED WAITING: claims a second with so many rows; measured
-# once, in a PostgreSQL of its own
-measure_claim() {
+# queue FINISHED WAITING: print the file with the costs of the queue's
+# statements among so many rows; measured once, in a PostgreSQL of its own
+queue() {
     local file=$bench/queue-$1-$2.txt
 
-    [[ -e $file ]] || "$SRV_TOP/tests/bench/queue.sh" "$1" "$2" >"$file" ||
-        return 1
-    sed -n 's/^claims a second: //p' "$file" | grep .
+    if [[ ! -e $file ]]; then
+        "$SRV_TOP/tests/bench/queue.sh" "$1" "$2" >"$bench/queue.new" &&
+            mv "$bench/queue.new" "$file" || return 1
+    fi
+    echo "$file"
+}
+
+# measure_claim FINISHED WAITING: claims a second
+measure_claim() {
+    local file
+
+    file=$(queue "$1" "$2") &&
+        sed -n 's/^claims a second: //p' "$file" | grep .
+}
+
+# measure_claims_by_page FINISHED WAITING: claims for each 1000 pages that
+# they touch, by EXPLAIN (ANALYZE, BUFFERS) of one
+measure_claims_by_page() {
+    local file
+
+    file=$(queue "$1" "$2") && awk '
+        /^== / { here = $2 == "claim" }
+        here && /^Function Scan on claim \(actual/ { top = 1 }
+        top && / Buffers: shared/ {
+            gsub(/[a-z]+=/, "& ")
+            for (i = 1; i < NF; i++) {
+                if ($i == "hit=" || $i == "read=") {
+                    pages += $(i + 1)
+                }
+            }
+            print 1000 / pages
+            exit
+        }' "$file" | grep .
 }
 
 # measure_memory: MB of both children, of an httpd that has served for a while
