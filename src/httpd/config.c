@@ -186,10 +186,6 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
     const apr_array_header_t *session = route->service->session;
     const char *text = "SELECT set_config('statement_timeout', $1, true)";
 
-    route->read_only = route->write >= 0
-                           ? !route->write
-                           : route->action != MOD_DSAPI_ENQUEUE &&
-                                 strcmp(route->method, "GET") == 0;
     route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
                      route->shape == DSAPI_SHAPE_ROWS &&
                      route->status != HTTP_NO_CONTENT;

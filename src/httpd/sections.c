@@ -208,18 +208,46 @@ static const char *mistake_at(cmd_parms *cmd, ap_directive_t *directive,
     return apr_pstrcat(cmd->pool, directive->directive, ": ", text, NULL);
 }
 
+/* What is wrong with statements, from the first-th on, in a transaction that
+ * is the module's; NULL: nothing. */
+static const char *ends_transaction(const apr_array_header_t *statements,
+                                    int first, int read_only)
+{
+    for (int i = first; i < statements->nelts; i++) {
+        dsapi_sql_kind_e kind =
+            dsapi_sql_kind(APR_ARRAY_IDX(statements, i, dsapi_statement_t).sql);
+
+        if (kind == DSAPI_SQL_TRANSACTION) {
+            return "all statements here are one transaction, which begins and "
+                   "ends by itself: take BEGIN, COMMIT, SAVEPOINT and the like "
+                   "away";
+        }
+        if (kind == DSAPI_SQL_PROCEDURE && read_only) {
+            return "CALL and DO may commit, and the rest would not be read "
+                   "only: add DsapiWrite On, or call a function with SELECT";
+        }
+    }
+    return NULL;
+}
+
 static const char *parse_texts(cmd_parms *cmd, apr_array_header_t *statements,
                                const apr_array_header_t *texts,
-                               const apr_array_header_t *params)
+                               const apr_array_header_t *params, int read_only)
 {
     for (int i = 0; i < texts->nelts; i++) {
         const mod_dsapi_text_t *text =
             &APR_ARRAY_IDX(texts, i, mod_dsapi_text_t);
+        int before = statements->nelts;
+        const char *mistake;
         dsapi_err_t *err;
 
         if (dsapi_route_statements(statements, &err, text->sql, params,
                                    cmd->pool, cmd->temp_pool) != APR_SUCCESS) {
             return mistake_at(cmd, text->directive, err->detail);
+        }
+        mistake = ends_transaction(statements, before, read_only);
+        if (mistake) {
+            return mistake_at(cmd, text->directive, mistake);
         }
     }
     return NULL;
@@ -363,7 +391,12 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (mistake) {
         return mistake;
     }
-    mistake = parse_texts(cmd, route->statements, route->texts, route->params);
+    route->read_only = route->write >= 0
+                           ? !route->write
+                           : route->action != MOD_DSAPI_ENQUEUE &&
+                                 strcmp(route->method, "GET") == 0;
+    mistake = parse_texts(cmd, route->statements, route->texts, route->params,
+                          route->read_only);
     if (mistake) {
         return mistake;
     }
@@ -466,7 +499,7 @@ static const char *parse_store(cmd_parms *cmd, mod_dsapi_source_t *source)
     body->type.kind = DSAPI_TYPE_JSON;
     APR_ARRAY_PUSH(params, dsapi_param_t *) = body;
     source->core.store = store;
-    return parse_texts(cmd, store, source->texts, params);
+    return parse_texts(cmd, store, source->texts, params, 0);
 }
 
 static const char *check_url(const cmd_parms *cmd,

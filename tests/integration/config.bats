@@ -314,10 +314,42 @@ END
 0 ~ DsapiPage goes with SQL that ends in LIMIT :limit OFFSET :offset ~ DsapiQuery "SELECT 1 LIMIT :limit"\nDsapiPage 5
 3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType text/
 3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType "text plain/x"
+1 ~ DsapiQuery: all statements here are one transaction, which begins and ends by itself ~ DsapiQuery "COMMIT"
+1 ~ DsapiQuery: all statements here are one transaction ~ DsapiQuery "SELECT 1; /* x */ commit; INSERT INTO t VALUES (1)"
+2 ~ DsapiQuery: all statements here are one transaction ~ DsapiQuery "SELECT 1"\nDsapiQuery "begin"
+1 ~ DsapiSQL: all statements here are one transaction ~ <DsapiSQL>\nSELECT 1;\nROLLBACK TO a\n</DsapiSQL>
+2 ~ DsapiQuery: all statements here are one transaction ~ DsapiWrite On\nDsapiQuery "END"
+1 ~ DsapiQuery: CALL and DO may commit, and the rest would not be read only: add DsapiWrite On ~ DsapiQuery "CALL p()"
+1 ~ DsapiQuery: CALL and DO may commit ~ DsapiQuery "SELECT 1; DO $$BEGIN COMMIT; END$$"
+2 ~ DsapiQuery: CALL and DO may commit ~ DsapiWrite Off\nDsapiQuery "CALL p()"
 1 ~ DsapiQueryFile: the file holds a NUL byte ~ DsapiQueryFile nul.sql
 1 ~ DsapiQueryFile: the SQL is not UTF-8; save it so ~ DsapiQueryFile latin.sql
 END
     [[ $cases -ge 30 ]]
+}
+
+@test "who may call a procedure, and who has no transaction of its own" {
+    refused 3 'DsapiQuery: CALL and DO may commit' '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "CALL p()"
+DsapiWrite Off
+</DsapiRoute>
+</DsapiService>'
+    refused 3 'DsapiQuery: all statements here are one transaction' \
+        '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "SAVEPOINT a"
+</DsapiRoute>
+</DsapiService>'
+    accepted '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "CALL p(); DO $$BEGIN END$$; PREPARE commit AS SELECT 1"
+</DsapiRoute>
+<DsapiRoute GET "/r">
+DsapiQuery "CALL p()"
+DsapiWrite On
+</DsapiRoute>
+</DsapiService>'
 }
 
 @test "wrong sources" {
@@ -370,6 +402,7 @@ END
 0 ~ DsapiFetch: \{a\} may be absent; declare it required ~ DsapiParam a text\nDsapiFetch "https://x/{a}"
 0 ~ DsapiSource.*'a': a source's parameters have no in= ~ DsapiParam a text in=query\nDsapiFetch "https://x/"
 0 ~ DsapiSource.*'body'.*upstream's document ~ DsapiParam body json\nDsapiFetch "https://x/"
+2 ~ DsapiStore: all statements here are one transaction ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :body; COMMIT"
 2 ~ DsapiStore: .*:nope is not declared ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :nope"
 1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "no colon"
 1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "a b: c"
