@@ -353,22 +353,6 @@ static const char *declare_page(cmd_parms *cmd, mod_dsapi_route_t *route)
                                    "description=\"rows to pass over\"");
 }
 
-/* Does the SQL of a route use one of its parameters? */
-static int uses(const mod_dsapi_route_t *route, int index)
-{
-    for (int i = 0; i < route->statements->nelts; i++) {
-        const dsapi_statement_t *st =
-            &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t);
-
-        for (int j = 0; j < st->sql->nparams; j++) {
-            if (st->indexes[j] == index) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
 static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
                                mod_dsapi_service_t *service)
 {
@@ -400,8 +384,9 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (mistake) {
         return mistake;
     }
-    if (route->page_size > 0 && !(uses(route, route->limit_index) &&
-                                  uses(route, route->offset_index))) {
+    if (route->page_size > 0 &&
+        !(mod_dsapi_sql_uses(route, route->limit_index) &&
+          mod_dsapi_sql_uses(route, route->offset_index))) {
         return "DsapiPage goes with SQL that ends in LIMIT :limit OFFSET "
                ":offset";
     }
@@ -453,6 +438,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     }
     route->takes_body = *route->method == 'P'; /* POST, PUT, PATCH */
     route->service = outer->service;
+    route->place = place_of(cmd);
     route->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
     route->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
     route->statements = apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));

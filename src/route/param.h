@@ -73,7 +73,7 @@ apr_status_t dsapi_route_param_parse(dsapi_param_t **pparam, dsapi_err_t **perr,
 /**
  * Settle a route's parameters: where each is (in the template: path,
  * required; else query, or body where body_default says so), that every name
- * of the template is declared, no parameter twice, that what min and max name
+ * of the template is declared, no parameter and no header twice, that what min and max name
  * exists and is of the same type, and that a parameter with body=whole is the
  * only one in the body. Call once.
  * @param params        of dsapi_param_t *

@@ -117,6 +117,7 @@ routes_conf() {
         DsapiParam name text required
         DsapiParam colour text enum=red,green
         DsapiParam price number required
+        DsapiQuery "SELECT :id, :from, :limit, :x_level, :colour, :price"
         DsapiQuery "INSERT INTO note (name) VALUES (:name)"
         DsapiResult none
     </DsapiRoute>
