@@ -126,7 +126,7 @@ CONF
 @test "what SQL sets for a session stays on its connection" {
     seen() {
         req GET /notes/left -u ann:a
-        [[ $body == '"here"' ]]
+        [[ $(json .) == here ]]
     }
     req POST /notes/set/local -u ann:a
     [[ $status == 204 ]]
