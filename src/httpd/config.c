@@ -300,11 +300,8 @@ static int bounds(const apr_array_header_t *params, const char *name)
 static int session_reads(const mod_dsapi_service_t *service,
                          const dsapi_param_t *param, apr_pool_t *pool)
 {
-    char *header = apr_pstrdup(pool, param->name);
+    const char *header = dsapi_route_header_name(param->name, pool);
 
-    for (char *p = header; *p; p++) {
-        *p = *p == '_' ? '-' : *p;
-    }
     for (int i = 0; i < service->session->nelts; i++) {
         if (ap_strcasestr(
                 APR_ARRAY_IDX(service->session, i, mod_dsapi_session_t).text,

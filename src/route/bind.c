@@ -266,7 +266,18 @@ static void take_body(bind_t *b)
     }
 }
 
-/* if_match is the header If-Match: a parameter's name has no hyphen. */
+const char *dsapi_route_header_name(const char *name, apr_pool_t *pool)
+{
+    char *header = apr_pstrdup(pool, name);
+
+    for (char *p = header; *p; p++) {
+        if (*p == '_') {
+            *p = '-';
+        }
+    }
+    return header;
+}
+
 static void take_headers(bind_t *b)
 {
     for (int i = 0; b->input->header && i < b->params->nelts; i++) {
@@ -274,22 +285,13 @@ static void take_headers(bind_t *b)
             APR_ARRAY_IDX(b->params, i, const dsapi_param_t *);
 
         if (param->in == DSAPI_IN_HEADER) {
-            char *name = apr_pstrdup(b->pool, param->name);
-            const char *value;
+            const char *value = b->input->header(
+                b->input->baton, dsapi_route_header_name(param->name, b->pool));
 
-            for (char *p = name; *p; p++) {
-                if (*p == '_') {
-                    *p = '-';
-                }
-            }
-            value = b->input->header(b->input->baton, name);
             if (value) {
-                take_text(b, i, value,
-                          dsapi_base_utf8_valid(value, strlen(value)) ? NULL
-                                                                      : "must "
-                                                                        "be "
-                                                                        "UTF-"
-                                                                        "8");
+                int ok = dsapi_base_utf8_valid(value, strlen(value));
+
+                take_text(b, i, value, ok ? NULL : "must be UTF-8");
             }
         }
     }

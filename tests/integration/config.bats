@@ -520,6 +520,7 @@ DsapiWrite On
 1 ~ DsapiSchedule: 'now' is not known; after the rule come tz=, name=value and each= ~ DsapiSchedule "every 1d" now
 1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="SELECT 1; SELECT 2"
 1 ~ DsapiSchedule: each= is one statement without parameters ~ DsapiSchedule "every 1d" each="SELECT :a"
+1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="COMMIT"
 1 ~ DsapiSchedule: each=: line 1: a string begins here and does not end ~ DsapiSchedule "every 1d" each="SELECT '"
 2 ~ DsapiSchedule: 'a' is no parameter of the source ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d" a=b
 3 ~ DsapiSchedule: 'd' must be a day ~ DsapiFetch "http://x/"\nDsapiParam d date\nDsapiSchedule "every 1d" d=todya

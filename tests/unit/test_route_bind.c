@@ -426,6 +426,7 @@ END_TEST
 
 START_TEST(headers_have_hyphens)
 {
+    ck_assert_str_eq(dsapi_route_header_name("x_Of_", g_pool), "x-Of-");
     ck_assert_str_eq(BOUND(.declarations = "if_none_match text in=header\n"
                                            "x int in=header",
                            .header_name = "if-none-match",
