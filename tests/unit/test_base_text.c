@@ -218,18 +218,19 @@ static const char *refused(const char *s, size_t len, const char *name)
 {
     char *copy = exact_copy(s, len);
     const apr_array_header_t *pairs = dsapi_base_form_parse(copy, len, g_pool);
-    const dsapi_pair_t *wrong = NULL;
+    const dsapi_pair_t nothing = {NULL, NULL, NULL};
+    const dsapi_pair_t *wrong = &nothing;
 
     free(copy);
     for (int i = 0; i < pairs->nelts; i++) {
         const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
 
         ck_assert_int_eq(pair->value == NULL, pair->why != NULL);
-        if (pair->why && !wrong) {
+        if (pair->why && !wrong->why) {
             wrong = pair;
         }
     }
-    ck_assert_msg(wrong != NULL, "'%s' is taken", s);
+    ck_assert_msg(wrong->why != NULL, "'%s' is taken", s);
     ck_assert_pstr_eq(wrong->name, name);
     return wrong->why;
 }
