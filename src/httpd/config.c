@@ -186,10 +186,6 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
     const apr_array_header_t *session = route->service->session;
     const char *text = "SELECT set_config('statement_timeout', $1, true)";
 
-    route->read_only = route->write >= 0
-                           ? !route->write
-                           : route->action != MOD_DSAPI_ENQUEUE &&
-                                 strcmp(route->method, "GET") == 0;
     route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
                      route->shape == DSAPI_SHAPE_ROWS &&
                      route->status != HTTP_NO_CONTENT;
@@ -259,6 +255,131 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     return mistake;
 }
 
+int mod_dsapi_sql_uses(const mod_dsapi_route_t *route, int index)
+{
+    for (int i = 0; i < route->statements->nelts; i++) {
+        const dsapi_statement_t *st =
+            &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t);
+
+        for (int j = 0; j < st->sql->nparams; j++) {
+            if (st->indexes[j] == index) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Does DsapiEnqueue or DsapiJob hand a parameter on? */
+static int source_uses(const mod_dsapi_route_t *route, int index)
+{
+    for (int i = 0; i < route->source->params->nelts; i++) {
+        if (route->source_params[i] == index) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Is it another parameter's bound? */
+static int bounds(const apr_array_header_t *params, const char *name)
+{
+    for (int i = 0; i < params->nelts; i++) {
+        const dsapi_param_t *param =
+            APR_ARRAY_IDX(params, i, const dsapi_param_t *);
+
+        if ((param->min.param && strcmp(param->min.param, name) == 0) ||
+            (param->max.param && strcmp(param->max.param, name) == 0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Does an expression of DsapiSession read the header of that parameter? */
+static int session_reads(const mod_dsapi_service_t *service,
+                         const dsapi_param_t *param, apr_pool_t *pool)
+{
+    const char *header = dsapi_route_header_name(param->name, pool);
+
+    for (int i = 0; i < service->session->nelts; i++) {
+        if (ap_strcasestr(
+                APR_ARRAY_IDX(service->session, i, mod_dsapi_session_t).text,
+                header)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A declared parameter that is taken and goes nowhere; NULL: there is none. */
+static const char *idle_param(const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    int sql = route->action == MOD_DSAPI_QUERY;
+
+    for (int i = 0; i < route->params->nelts; i++) {
+        const dsapi_param_t *param =
+            APR_ARRAY_IDX(route->params, i, const dsapi_param_t *);
+
+        if (sql ? mod_dsapi_sql_uses(route, i)
+                : !route->source || source_uses(route, i)) {
+            continue;
+        }
+        if (!bounds(route->params, param->name) &&
+            !(param->in == DSAPI_IN_HEADER &&
+              session_reads(route->service, param, pool))) {
+            return apr_psprintf(
+                pool,
+                "parameter '%s' is not used: write %s, or take its DsapiParam "
+                "away",
+                param->name,
+                sql ? apr_psprintf(pool, ":%s in the SQL", param->name)
+                    : apr_psprintf(pool, "name=:%s behind the source",
+                                   param->name));
+        }
+    }
+    return NULL;
+}
+
+/* The base of another service that has taken a route's URLs; NULL: none has.
+ */
+static const char *taken_by(const mod_dsapi_srv_t *srv,
+                            const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *path =
+        apr_pstrcat(pool, route->service->base, route->path, NULL);
+    const char *rest;
+    const mod_dsapi_service_t *other =
+        dsapi_route_base(&rest, srv->bases, path);
+
+    return other == route->service
+               ? NULL
+               : apr_psprintf(pool,
+                              "%s %s is never reached: %s belongs to the "
+                              "service '%s' (%s, line %d), whose base %s is "
+                              "longer than %s; move the route there",
+                              route->method, route->path, path, other->name,
+                              other->place.file, other->place.line, other->base,
+                              route->service->base);
+}
+
+/* What is wrong with a route as a whole. @return 1: nothing, or 0, logged */
+static int check_route(const server_rec *s, const mod_dsapi_srv_t *srv,
+                       const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *mistake = idle_param(route, pool);
+
+    if (!mistake) {
+        mistake = taken_by(srv, route, pool);
+    }
+    if (mistake) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "DSAPI0060: %s, line %d: <DsapiRoute>: %s",
+                     route->place.file, route->place.line, mistake);
+    }
+    return !mistake;
+}
+
 /* Settles the services that a server declares itself. */
 static int check_services(apr_pool_t *pconf, server_rec *s,
                           mod_dsapi_srv_t *srv)
@@ -273,6 +394,11 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
 
         dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
                              pconf);
+    }
+    for (int i = 0; i < srv->services->nelts; i++) {
+        mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
+
         for (int j = 0; j < service->sources->nelts; j++) {
             APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *)
                 ->core.proxy = srv->proxy;
@@ -293,6 +419,9 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
                              where->line_num, where->directive, mistake);
                 ok = 0;
             }
+            else {
+                ok &= check_route(s, srv, route, pconf);
+            }
         }
     }
     return ok;
@@ -308,6 +437,52 @@ static int same_database(apr_pool_t *ptemp, const server_rec *s,
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* What decides which pool of mod_dbd's a server has, and mod_dbd's defaults. */
+static int same_pool(apr_pool_t *ptemp, const server_rec *s,
+                     const server_rec *other)
+{
+    static const char *const rows[][2] = {
+        {"DBDriver", ""}, {"DBDParams", ""}, {"DBDMin", "1"},
+        {"DBDKeep", "2"}, {"DBDMax", "10"},  {"DBDExptime", "300"}};
+
+    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *a = mod_dsapi_dbd_argument(ptemp, s, rows[i][0]);
+        const char *b = mod_dsapi_dbd_argument(ptemp, other, rows[i][0]);
+
+        if (strcmp(a ? a : rows[i][1], b ? b : rows[i][1]) != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+const char *mod_dsapi_pool_mistake(apr_pool_t *ptemp, const server_rec *s,
+                                   const server_rec *main)
+{
+    const char *persist = mod_dsapi_dbd_argument(ptemp, s, "DBDPersist");
+    const server_rec *owner = main; /* the first with this pool */
+
+    if (persist && ap_cstr_casecmp(persist, "Off") == 0) {
+        return "needs a pool, so that connections and their prepared "
+               "statements are kept: DBDPersist On";
+    }
+    while (owner != s && !same_pool(ptemp, s, owner)) {
+        owner = owner->next;
+    }
+    if (mod_dsapi_srv_of(owner)->streams == mod_dsapi_srv_of(s)->streams) {
+        return NULL;
+    }
+    return apr_psprintf(
+        ptemp,
+        "DsapiStreams counts for a pool of connections, which this virtual "
+        "host shares with %s, where it is another number: set it there, or "
+        "give the virtual host DBDParams or DBDMax of its own",
+        owner->is_virtual
+            ? apr_psprintf(ptemp, "the virtual host in %s, line %u",
+                           owner->defn_name, owner->defn_line_number)
+            : "the main server");
+}
+
 int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *main)
 {
@@ -320,7 +495,7 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
 
         settle_defaults(srv);
-        ok &= mod_dsapi_db_check(ptemp, s);
+        ok &= mod_dsapi_db_check(ptemp, s, main);
         srv->watched = same_database(ptemp, s, main);
         if (s != main && srv->services == first->services) {
             srv->bases = first->bases;

@@ -58,7 +58,7 @@ typedef struct mod_dsapi_srv_t {
 
 /* DsapiCache, in a service or a route. */
 typedef struct mod_dsapi_caching_t {
-    int set;
+    ap_directive_t *directive; /* NULL: not set */
     apr_interval_time_t life;  /* 0: not cached */
     apr_interval_time_t stale; /* so long behind its end an answer may still be
                                   given where the database fails */
@@ -79,6 +79,7 @@ typedef struct mod_dsapi_depends_t {
 typedef struct mod_dsapi_session_t {
     const char *name;
     const ap_expr_info_t *expr;
+    const char *text; /* as it was written */
 } mod_dsapi_session_t;
 
 typedef struct mod_dsapi_service_t {
@@ -181,6 +182,7 @@ typedef struct mod_dsapi_route_t {
     dsapi_sql_t *job_sql;     /* what enqueues or looks up */
     const struct mod_dsapi_route_t *status_route; /* for Location; NULL */
     ap_directive_t *action_directive;
+    mod_dsapi_place_t place;
 } mod_dsapi_route_t;
 
 /* What a directive's section is; the module's per-directory slot holds it. */
@@ -224,6 +226,17 @@ mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name);
  *  DBDParams): its virtual host's, or else the main server's; NULL */
 const char *mod_dsapi_dbd_argument(apr_pool_t *p, const server_rec *s,
                                    const char *directive);
+
+/**
+ * The pool of mod_dbd's that a server's requests use, once its sizes are known
+ * to be right.
+ * @return what is wrong with it; NULL: nothing
+ */
+const char *mod_dsapi_pool_mistake(apr_pool_t *ptemp, const server_rec *s,
+                                   const server_rec *main);
+
+/** @return 1: a statement of a route's SQL has one of its parameters */
+int mod_dsapi_sql_uses(const mod_dsapi_route_t *route, int index);
 
 /* sections.c: handlers of the containers, and their ends. */
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,

@@ -136,7 +136,8 @@ static const mod_dsapi_service_t *first_user(const apr_array_header_t *services)
     return NULL;
 }
 
-int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
+int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s,
+                       const server_rec *main)
 {
     const mod_dsapi_service_t *service =
         first_user(mod_dsapi_srv_of(s)->services);
@@ -165,6 +166,7 @@ int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
     }
     else {
         mistake = sizes_mistake(ptemp, s);
+        mistake = mistake ? mistake : mod_dsapi_pool_mistake(ptemp, s, main);
     }
     if (!mistake || !service) {
         return 1;

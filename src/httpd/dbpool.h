@@ -16,8 +16,9 @@ void mod_dsapi_db_register_hooks(apr_pool_t *p);
 
 /** Find mod_dbd's functions, and how a server configures it.
  *  @return 1; 0, logged: it has services that use SQL or the queue, and mod_dbd
- *          is not loaded or not told which database */
-int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s);
+ *          is not loaded, not told which database, or has no fit pool */
+int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s,
+                       const server_rec *main);
 
 /** Make the gates of a child. */
 void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main);

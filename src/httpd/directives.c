@@ -111,7 +111,7 @@ static const char *add_session(cmd_parms *cmd, mod_dsapi_section_t *section,
 {
     apr_array_header_t *session = section->service->session;
     const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, 0, dsapi_arg_t);
-    mod_dsapi_session_t value = {arg->key, NULL};
+    mod_dsapi_session_t value = {arg->key, NULL, arg->value};
     const char *mistake = NULL;
 
     if (!arg->key || arg->key[strspn(arg->key, "abcdefghijklmnopqrstuvwxyz01234"
@@ -307,10 +307,13 @@ static const char *set_status(cmd_parms *cmd, mod_dsapi_section_t *section,
 {
     apr_int64_t status;
 
+    /* 206 is part of an answer, 226 what a client has asked to be changed */
     if (!mod_dsapi_word(args, 0) ||
         dsapi_base_parse_int(&status, mod_dsapi_word(args, 0), 200, 299) !=
-            APR_SUCCESS) {
-        return mod_dsapi_fail(cmd, "takes a status of success, 200 to 299");
+            APR_SUCCESS ||
+        status == HTTP_PARTIAL_CONTENT || status == HTTP_IM_USED) {
+        return mod_dsapi_fail(cmd, "takes a status of success, 200 to 299 "
+                                   "without 206 and 226");
     }
     section->route->status = (int)status;
     return NULL;

@@ -56,7 +56,6 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
     dsapi_input_t input = {
         match->captures, route->path_names, NULL, NULL, NULL, header_of, r};
     mod_dsapi_body_t body;
-    apr_array_header_t *pairs;
     apr_status_t rv = APR_SUCCESS;
 
     memset(&body, 0, sizeof(body));
@@ -69,12 +68,8 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = dsapi_base_form_parse(&pairs, perr, "query", r->args,
-                               r->args ? strlen(r->args) : 0, r->pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    input.query = pairs;
+    input.query =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
     input.form = body.form;
     input.json = body.has_json ? &body.json : NULL;
     return dsapi_route_bind(pvalues, perr, route->params, &input, r->pool);

@@ -150,9 +150,7 @@ static apr_status_t bind_query(const char ***pvalues, dsapi_err_t **perr,
         apr_array_make(r->pool, 4, sizeof(dsapi_param_t *));
     apr_array_header_t *none = apr_array_make(r->pool, 1, sizeof(char *));
     dsapi_input_t input = {NULL, none, NULL, NULL, NULL, NULL, NULL};
-    apr_array_header_t *pairs;
-    apr_status_t rv = dsapi_base_form_parse(
-        &pairs, perr, "query", r->args, r->args ? strlen(r->args) : 0, r->pool);
+    apr_status_t rv = APR_SUCCESS;
 
     for (; rv == APR_SUCCESS && *declarations; declarations++) {
         apr_array_header_t *args;
@@ -172,7 +170,8 @@ static apr_status_t bind_query(const char ***pvalues, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    input.query = pairs;
+    input.query =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
     return dsapi_route_bind(pvalues, perr, params, &input, r->pool);
 }
 

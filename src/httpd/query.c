@@ -144,12 +144,10 @@ void mod_dsapi_read_columns(mod_dsapi_columns_t *pcolumns, request_rec *r,
 static const char *other_args(request_rec *r)
 {
     const char *args = "";
-    apr_array_header_t *pairs;
-    dsapi_err_t *err;
+    const apr_array_header_t *pairs =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
 
-    dsapi_base_form_parse(&pairs, &err, "query", r->args,
-                          r->args ? strlen(r->args) : 0, r->pool);
-    for (int i = 0; pairs && i < pairs->nelts; i++) {
+    for (int i = 0; i < pairs->nelts; i++) {
         const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
 
         if (strcmp(pair->name, "limit") != 0 &&

@@ -252,8 +252,8 @@ apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
         return rv;
     }
     if (is_type(type, "application/x-www-form-urlencoded")) {
-        return dsapi_base_form_parse(&pbody->form, perr, "body", buf->data,
-                                     buf->len_bytes, r->pool);
+        pbody->form = dsapi_base_form_parse(buf->data, buf->len_bytes, r->pool);
+        return APR_SUCCESS;
     }
     if (!is_json_type(type, r->pool)) {
         return dsapi_fail(perr, r->pool, DSAPI_EMEDIA, "unsupported-type",

@@ -208,18 +208,46 @@ static const char *mistake_at(cmd_parms *cmd, ap_directive_t *directive,
     return apr_pstrcat(cmd->pool, directive->directive, ": ", text, NULL);
 }
 
+/* What is wrong with statements, from the first-th on, in a transaction that
+ * is the module's; NULL: nothing. */
+static const char *ends_transaction(const apr_array_header_t *statements,
+                                    int first, int read_only)
+{
+    for (int i = first; i < statements->nelts; i++) {
+        dsapi_sql_kind_e kind =
+            dsapi_sql_kind(APR_ARRAY_IDX(statements, i, dsapi_statement_t).sql);
+
+        if (kind == DSAPI_SQL_TRANSACTION) {
+            return "all statements here are one transaction, which begins and "
+                   "ends by itself: take BEGIN, COMMIT, SAVEPOINT and the like "
+                   "away";
+        }
+        if (kind == DSAPI_SQL_PROCEDURE && read_only) {
+            return "CALL and DO may commit, and the rest would not be read "
+                   "only: add DsapiWrite On, or call a function with SELECT";
+        }
+    }
+    return NULL;
+}
+
 static const char *parse_texts(cmd_parms *cmd, apr_array_header_t *statements,
                                const apr_array_header_t *texts,
-                               const apr_array_header_t *params)
+                               const apr_array_header_t *params, int read_only)
 {
     for (int i = 0; i < texts->nelts; i++) {
         const mod_dsapi_text_t *text =
             &APR_ARRAY_IDX(texts, i, mod_dsapi_text_t);
+        int before = statements->nelts;
+        const char *mistake;
         dsapi_err_t *err;
 
         if (dsapi_route_statements(statements, &err, text->sql, params,
                                    cmd->pool, cmd->temp_pool) != APR_SUCCESS) {
             return mistake_at(cmd, text->directive, err->detail);
+        }
+        mistake = ends_transaction(statements, before, read_only);
+        if (mistake) {
+            return mistake_at(cmd, text->directive, mistake);
         }
     }
     return NULL;
@@ -325,22 +353,6 @@ static const char *declare_page(cmd_parms *cmd, mod_dsapi_route_t *route)
                                    "description=\"rows to pass over\"");
 }
 
-/* Does the SQL of a route use one of its parameters? */
-static int uses(const mod_dsapi_route_t *route, int index)
-{
-    for (int i = 0; i < route->statements->nelts; i++) {
-        const dsapi_statement_t *st =
-            &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t);
-
-        for (int j = 0; j < st->sql->nparams; j++) {
-            if (st->indexes[j] == index) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
 static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
                                mod_dsapi_service_t *service)
 {
@@ -363,12 +375,18 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (mistake) {
         return mistake;
     }
-    mistake = parse_texts(cmd, route->statements, route->texts, route->params);
+    route->read_only = route->write >= 0
+                           ? !route->write
+                           : route->action != MOD_DSAPI_ENQUEUE &&
+                                 strcmp(route->method, "GET") == 0;
+    mistake = parse_texts(cmd, route->statements, route->texts, route->params,
+                          route->read_only);
     if (mistake) {
         return mistake;
     }
-    if (route->page_size > 0 && !(uses(route, route->limit_index) &&
-                                  uses(route, route->offset_index))) {
+    if (route->page_size > 0 &&
+        !(mod_dsapi_sql_uses(route, route->limit_index) &&
+          mod_dsapi_sql_uses(route, route->offset_index))) {
         return "DsapiPage goes with SQL that ends in LIMIT :limit OFFSET "
                ":offset";
     }
@@ -420,6 +438,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     }
     route->takes_body = *route->method == 'P'; /* POST, PUT, PATCH */
     route->service = outer->service;
+    route->place = place_of(cmd);
     route->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
     route->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
     route->statements = apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
@@ -479,7 +498,7 @@ static const char *parse_store(cmd_parms *cmd, mod_dsapi_source_t *source)
     }
     push_param(params, DSAPI_SOURCE_BODY, DSAPI_TYPE_JSON);
     source->core.store = store;
-    return parse_texts(cmd, store, source->texts, params);
+    return parse_texts(cmd, store, source->texts, params, 0);
 }
 
 /* DsapiResolve: names that are not declared are columns of it, from here on.
@@ -492,7 +511,7 @@ static const char *close_resolve(cmd_parms *cmd, mod_dsapi_source_t *source,
     apr_array_header_t *resolve =
         apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
     const char *mistake =
-        parse_texts(cmd, resolve, source->resolve, source->params);
+        parse_texts(cmd, resolve, source->resolve, source->params, 0);
 
     if (mistake) {
         return mistake;

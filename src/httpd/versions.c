@@ -95,8 +95,16 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
         route->depends.directive ? &route->depends : &service->depends;
     int *indexes;
 
-    if (!route->caching.set && mod_dsapi_cacheable(route)) {
+    if (!route->caching.directive && mod_dsapi_cacheable(route)) {
         route->caching = service->caching;
+        if (route->caching.scope == MOD_DSAPI_CACHE_PUBLIC &&
+            service->session->nelts > 0) {
+            *pwhere = route->caching.directive;
+            return "public would let a cache on the way give one user's answer "
+                   "to another, since the service has DsapiSession: say "
+                   "private here, and public in those routes that answer "
+                   "everybody the same";
+        }
     }
     if (route->caching.life == 0) {
         if (route->depends.directive && route->depends.names->nelts > 0) {

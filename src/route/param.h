@@ -73,9 +73,9 @@ apr_status_t dsapi_route_param_parse(dsapi_param_t **pparam, dsapi_err_t **perr,
 /**
  * Settle a route's parameters: where each is (in the template: path,
  * required; else query, or body where body_default says so), that every name
- * of the template is declared, no parameter twice, that what min and max name
- * exists and is of the same type, and that a parameter with body=whole is the
- * only one in the body. Call once.
+ * of the template is declared, no parameter and no header twice, that what min
+ * and max name exists and is of the same type, and that a parameter with
+ * body=whole is the only one in the body. Call once.
  * @param params        of dsapi_param_t *
  * @param path_names    of const char *
  * @param body_default  1 for POST, PUT and PATCH
@@ -94,6 +94,10 @@ int dsapi_route_param_index(const apr_array_header_t *params, const char *name);
 
 /** @return where a parameter is, as errors call it ("query"), static */
 const char *dsapi_route_in_name(dsapi_in_e in);
+
+/** @return the header that a parameter is in, if_match: if-match (a name has no
+ *          hyphen); in pool */
+const char *dsapi_route_header_name(const char *name, apr_pool_t *pool);
 
 /**
  * Check one value against everything but bounds that name a parameter.

@@ -89,6 +89,10 @@ accepted() {
 1 ~ DsapiService.* and not "/" alone ~ <DsapiService w "/">\n</DsapiService>
 1 ~ DsapiService.* without a '/' at the end ~ <DsapiService w "/w/">\n</DsapiService>
 1 ~ DsapiService.* without parameters ~ <DsapiService w "/w/{x}">\n</DsapiService>
+1 ~ DsapiService.*empty segment; write "/a/b" ~ <DsapiService w "/w//x">\n</DsapiService>
+1 ~ DsapiService.*empty segment ~ <DsapiService w "//w">\n</DsapiService>
+1 ~ DsapiService.*has a '\?' or '#', which ends a path ~ <DsapiService w "/w?x=1">\n</DsapiService>
+1 ~ DsapiService.*has a '\?' or '#', which ends a path ~ <DsapiService w "/w#x">\n</DsapiService>
 1 ~ DsapiService.*'%'; write the character itself ~ <DsapiService w "/w%20">\n</DsapiService>
 1 ~ DsapiService.* "\.\." as a segment ~ <DsapiService w "/w/..">\n</DsapiService>
 1 ~ DsapiService.*name "a b" is not letters ~ <DsapiService "a b" "/w">\n</DsapiService>
@@ -134,6 +138,8 @@ accepted() {
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
 2 ~ DsapiDependsOn: '/a' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn x /a\n</DsapiService>
 2 ~ DsapiDependsOn: 'a b' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn "a b"\n</DsapiService>
+3 ~ DsapiCache: public would let a cache on the way give one user's answer to another, .* say private here ~ <DsapiService w "/w">\nDsapiSession a="%{REMOTE_USER}"\nDsapiCache 60s public\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+2 ~ DsapiCache: public would let ~ <DsapiService w "/w">\nDsapiCache 60s public\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>\n<DsapiService w "/w">\nDsapiSession a="%{REMOTE_USER}"\n</DsapiService>
 3 ~ DsapiDependsOn: there is no <DsapiSource nn> in the service 'w'; .* in full: w/nn ~ <DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiDependsOn nn\nDsapiCache 5s\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 2 ~ DsapiDependsOn: there is no <DsapiSource nn> in the service 'w' ~ <DsapiService w "/w">\nDsapiDependsOn nn\nDsapiCache 5s\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 4 ~ DsapiDependsOn: goes with DsapiCache, which the route has not got ~ <DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\nDsapiDependsOn w/n\n</DsapiRoute>\n</DsapiService>
@@ -207,11 +213,86 @@ END
 4 ~ DsapiRoute.*GET /r is declared already ~ <DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 5 ~ DsapiRoute.*GET /\{b\} is declared already ~ <DsapiRoute GET "/{a}">\nDsapiParam a int\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/{b}">\nDsapiParam b int\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 3 ~ DsapiJob: the route has an action already ~ <DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\nDsapiJob s\n</DsapiRoute>
+1 ~ DsapiRoute.*has a '\?' or '#'.* declared with DsapiParam ~ <DsapiRoute GET "/r?day=1">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 2 ~ <DsapiRoute> belongs into <DsapiService> ~ <DsapiRoute GET "/r">\n<DsapiRoute GET "/s">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiRoute>
 2 ~ Require: is not known in <DsapiRoute> ~ <DsapiRoute GET "/r">\nRequire valid-user\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 END
+    [[ $cases -ge 18 ]]
     refused 1 '<DsapiRoute> belongs into <DsapiService>' \
         $'<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>'
+}
+
+SHADOW='<DsapiService deep "/x/y">
+</DsapiService>
+<DsapiService x "/x">
+'
+
+@test "routes whose URLs another service has" {
+    table "${SHADOW%$'\n'}" $'DsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>' <<'END'
+1 ~ <DsapiRoute>: GET /y is never reached: /x/y belongs to the service 'deep' \(.*extra.conf, line 1\), whose base /x/y is longer than /x ~ <DsapiRoute GET "/y">
+1 ~ <DsapiRoute>: PUT /y is never reached ~ <DsapiRoute PUT "/y">
+1 ~ <DsapiRoute>: GET /y/z is never reached: /x/y/z belongs to the service 'deep' ~ <DsapiRoute GET "/y/z">
+1 ~ <DsapiRoute>: GET /y/z/w is never reached ~ <DsapiRoute GET "/y/z/w">
+1 ~ <DsapiRoute>: GET /y/\{a\} is never reached ~ <DsapiRoute GET "/y/{a}">\nDsapiParam a int\nDsapiQuery "SELECT :a"
+4 ~ <DsapiRoute>: GET /y/z is never reached ~ <DsapiRoute GET "/z">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/y/z">
+END
+    accepted "$SHADOW"'<DsapiRoute GET "/yy">
+DsapiQuery "SELECT 1"
+</DsapiRoute>
+<DsapiRoute GET "/{a}/z">
+DsapiParam a int
+DsapiQuery "SELECT :a"
+</DsapiRoute>
+<DsapiRoute GET "/">
+DsapiQuery "SELECT 1"
+</DsapiRoute>
+</DsapiService>'
+    # another virtual host has bases of its own
+    accepted "$SHADOW"'</DsapiService>
+<VirtualHost *>
+<DsapiService x "/x">
+<DsapiRoute GET "/y/z">
+DsapiQuery "SELECT 1"
+</DsapiRoute>
+</DsapiService>
+</VirtualHost>'
+}
+
+@test "parameters that nothing uses" {
+    table $'<DsapiService w "/w">\nDsapiSession t="%{HTTP:X-Tenant}"\n<DsapiSource s>\nDsapiParam a int\nDsapiFetch "http://x/"\nDsapiStore "SELECT :body"\n</DsapiSource>' \
+        $'</DsapiService>' <<'END'
+1 ~ <DsapiRoute>: parameter 'b' is not used: write :b in the SQL, or take its DsapiParam away ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiParam b int\nDsapiQuery "SELECT :a"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used ~ <DsapiRoute GET "/r/{a}">\nDsapiParam a int\nDsapiQuery "SELECT ':a' -- :a"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used ~ <DsapiRoute POST "/r">\nDsapiParam a json in=body body=whole\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used ~ <DsapiRoute GET "/r">\nDsapiParam a int min=:b\nDsapiParam b int\nDsapiQuery "SELECT :b"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'x' is not used ~ <DsapiRoute GET "/r">\nDsapiPage 10\nDsapiParam x int\nDsapiQuery "SELECT 1 LIMIT :limit OFFSET :offset"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'x_tenants' is not used ~ <DsapiRoute GET "/r">\nDsapiParam x_tenants text in=header\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'x_tenant' is not used ~ <DsapiRoute GET "/r">\nDsapiParam x_tenant text\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'z' is not used: write name=:z behind the source, or take ~ <DsapiRoute POST "/r">\nDsapiParam a int\nDsapiParam z int\nDsapiEnqueue s\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used: write name=:a ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiParam z int\nDsapiJob s a=:z\n</DsapiRoute>
+END
+    accepted '<DsapiService w "/w">
+DsapiSession t="%{HTTP:X-Tenant}"
+<DsapiSource s>
+DsapiParam a int
+DsapiFetch "http://x/"
+DsapiStore "SELECT :body"
+</DsapiSource>
+<DsapiRoute GET "/r/{a}">
+DsapiParam a int min=:b max=:c
+DsapiParam b int
+DsapiParam c int
+DsapiParam d int
+DsapiParam x_TENANT text in=header required
+DsapiPage 10
+DsapiQuery "SELECT :d"
+DsapiQuery "SELECT :a LIMIT :limit OFFSET :offset"
+</DsapiRoute>
+<DsapiRoute POST "/r">
+DsapiParam all int[] in=body body=whole
+DsapiEnqueue s a=:all
+</DsapiRoute>
+</DsapiService>'
 }
 
 @test "wrong parameters" {
@@ -228,6 +309,7 @@ END
 1 ~ DsapiParam: .*'required' is not known|DsapiParam: .*a ~ DsapiParam a int "required"
 1 ~ DsapiParam: .*in= is path, query, header or body ~ DsapiParam a int in=cookie
 0 ~ DsapiRoute.*'a': is not in the path; write \{a\} there ~ DsapiParam a int in=path
+0 ~ DsapiRoute.*'X_a': is the same header as 'x_A'; take one away ~ DsapiParam x_A int in=header\nDsapiParam X_a int in=header
 1 ~ DsapiParam: .*a default is of no use ~ DsapiParam a int required default=1
 1 ~ DsapiParam: .*default= must be a whole number ~ DsapiParam a int default=x
 1 ~ DsapiParam: .*default= must be a day that exists ~ DsapiParam a date default=2023-02-30
@@ -300,6 +382,10 @@ END
 0 ~ DsapiRoute.*DsapiContentType goes with DsapiResult value ~ DsapiQuery "SELECT 1"\nDsapiContentType text/plain
 2 ~ DsapiContentType: takes a media type, such as "text/plain ~ DsapiQuery "SELECT 1"\nDsapiContentType plain
 2 ~ DsapiStatus: takes a status of success, 200 to 299 ~ DsapiQuery "SELECT 1"\nDsapiStatus 404
+2 ~ DsapiStatus: takes a status of success.* without 206 and 226 ~ DsapiQuery "SELECT 1"\nDsapiStatus 206
+2 ~ DsapiStatus: takes a status of success ~ DsapiQuery "SELECT 1"\nDsapiStatus 226
+2 ~ DsapiStatus: takes a status of success ~ DsapiQuery "SELECT 1"\nDsapiStatus 102
+2 ~ DsapiStatus: takes a status of success ~ DsapiQuery "SELECT 1"\nDsapiStatus 303
 2 ~ DsapiStatus: takes a status ~ DsapiQuery "SELECT 1"\nDsapiStatus created
 2 ~ DsapiWrite: is On or Off ~ DsapiQuery "SELECT 1"\nDsapiWrite Perhaps
 2 ~ DsapiDBTimeout: takes a time ~ DsapiQuery "SELECT 1"\nDsapiDBTimeout 5
@@ -314,10 +400,42 @@ END
 0 ~ DsapiPage goes with SQL that ends in LIMIT :limit OFFSET :offset ~ DsapiQuery "SELECT 1 LIMIT :limit"\nDsapiPage 5
 3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType text/
 3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType "text plain/x"
+1 ~ DsapiQuery: all statements here are one transaction, which begins and ends by itself ~ DsapiQuery "COMMIT"
+1 ~ DsapiQuery: all statements here are one transaction ~ DsapiQuery "SELECT 1; /* x */ commit; INSERT INTO t VALUES (1)"
+2 ~ DsapiQuery: all statements here are one transaction ~ DsapiQuery "SELECT 1"\nDsapiQuery "begin"
+1 ~ DsapiSQL: all statements here are one transaction ~ <DsapiSQL>\nSELECT 1;\nROLLBACK TO a\n</DsapiSQL>
+2 ~ DsapiQuery: all statements here are one transaction ~ DsapiWrite On\nDsapiQuery "END"
+1 ~ DsapiQuery: CALL and DO may commit, and the rest would not be read only: add DsapiWrite On ~ DsapiQuery "CALL p()"
+1 ~ DsapiQuery: CALL and DO may commit ~ DsapiQuery "SELECT 1; DO $$BEGIN COMMIT; END$$"
+2 ~ DsapiQuery: CALL and DO may commit ~ DsapiWrite Off\nDsapiQuery "CALL p()"
 1 ~ DsapiQueryFile: the file holds a NUL byte ~ DsapiQueryFile nul.sql
 1 ~ DsapiQueryFile: the SQL is not UTF-8; save it so ~ DsapiQueryFile latin.sql
 END
     [[ $cases -ge 30 ]]
+}
+
+@test "who may call a procedure, and who has no transaction of its own" {
+    refused 3 'DsapiQuery: CALL and DO may commit' '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "CALL p()"
+DsapiWrite Off
+</DsapiRoute>
+</DsapiService>'
+    refused 3 'DsapiQuery: all statements here are one transaction' \
+        '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "SAVEPOINT a"
+</DsapiRoute>
+</DsapiService>'
+    accepted '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "CALL p(); DO $$BEGIN END$$; PREPARE commit AS SELECT 1"
+</DsapiRoute>
+<DsapiRoute GET "/r">
+DsapiQuery "CALL p()"
+DsapiWrite On
+</DsapiRoute>
+</DsapiService>'
 }
 
 @test "wrong sources" {
@@ -379,6 +497,7 @@ END
 0 ~ DsapiFetch: \{a\} may be absent; declare it required ~ DsapiParam a text\nDsapiFetch "https://x/{a}"
 0 ~ DsapiSource.*'a': a source's parameters have no in= ~ DsapiParam a text in=query\nDsapiFetch "https://x/"
 0 ~ DsapiSource.*'body'.*upstream's document ~ DsapiParam body json\nDsapiFetch "https://x/"
+2 ~ DsapiStore: all statements here are one transaction ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :body; COMMIT"
 2 ~ DsapiStore: .*:nope is not declared ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :nope"
 1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "no colon"
 1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "a b: c"
@@ -410,6 +529,7 @@ END
 1 ~ DsapiSchedule: 'now' is not known; after the rule come tz=, name=value and each= ~ DsapiSchedule "every 1d" now
 1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="SELECT 1; SELECT 2"
 1 ~ DsapiSchedule: each= is one statement without parameters ~ DsapiSchedule "every 1d" each="SELECT :a"
+1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="COMMIT"
 1 ~ DsapiSchedule: each=: line 1: a string begins here and does not end ~ DsapiSchedule "every 1d" each="SELECT '"
 2 ~ DsapiSchedule: 'a' is no parameter of the source ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d" a=b
 3 ~ DsapiSchedule: 'd' must be a day ~ DsapiFetch "http://x/"\nDsapiParam d date\nDsapiSchedule "every 1d" d=todya
@@ -561,7 +681,16 @@ changed() {
     [[ $status == 1 && $output == *'DBDParams is not what libpq takes'* && $output != *secret* ]]
     changed 's/^DBDKeep.*/DBDKeep 5/' "$GOOD"
     [[ $status == 1 && $output == *'DBDKeep (5)'*'DBDMax (2)'* ]]
+    changed 's/^DBDKeep.*/DBDKeep 2\nDBDPersist off/' "$GOOD"
+    [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: needs a pool'*'DBDPersist On'* ]]
+    changed 's/^DBDKeep.*/DBDKeep 2\nDBDPersist off/' "<VirtualHost *>
+DBDPersist On
+$GOOD
+</VirtualHost>"
+    [[ $status == 0 ]]
     # without services nobody needs it
+    changed 's/^DBDKeep.*/DBDKeep 2\nDBDPersist off/' ''
+    [[ $status == 0 ]]
     changed '/^LoadModule dbd_module/d; /^DBD/d' ''
     [[ $status == 0 ]]
     # nor for the time; the first service that does is named
@@ -590,6 +719,40 @@ DBDParams \"dbname=x\"
 $GOOD
 </VirtualHost>"
     [[ $status == 1 && $output == *'extra.conf, line 6:'* ]]
+}
+
+@test "DsapiStreams counts for a pool, whose connections two servers may share" {
+    # another TEXT BEFORE: a virtual host with a number of its own
+    another() {
+        changed 's/^DBDMax.*/DBDMax 5/' "${2:-}
+<VirtualHost *>
+DsapiStreams 3
+$1
+$GOOD
+</VirtualHost>"
+    }
+    another ''
+    [[ $status == 1 && $output == *'extra.conf, line 5: <DsapiService>: DsapiStreams counts for a pool'*'shares with the main server'*'DBDParams'* ]]
+    another 'DBDMax 5
+DBDExptime 300'
+    [[ $status == 1 && $output == *'shares with the main server'* ]]
+    another 'DBDMax 4' "<VirtualHost *>
+ServerName a
+DBDMax 4
+$GOOD
+</VirtualHost>"
+    [[ $status == 1 && $output == *'shares with the virtual host in '*'extra.conf, line '* ]]
+    another '' 'DsapiStreams 3'
+    [[ $status == 0 ]]
+    another 'DBDMax 4'
+    [[ $status == 0 ]]
+    another 'DBDParams "dbname=x"'
+    [[ $status == 0 ]]
+    # nobody streams there
+    changed 's/^DBDMax.*/DBDMax 5/' '<VirtualHost *>
+DsapiStreams 3
+</VirtualHost>'
+    [[ $status == 0 ]]
 }
 
 SOURCE='<DsapiService s "/s">

@@ -117,6 +117,7 @@ routes_conf() {
         DsapiParam name text required
         DsapiParam colour text enum=red,green
         DsapiParam price number required
+        DsapiQuery "SELECT :id, :from, :limit, :x_level, :colour, :price"
         DsapiQuery "INSERT INTO note (name) VALUES (:name)"
         DsapiResult none
     </DsapiRoute>
@@ -714,6 +715,17 @@ no_leak() {
     [[ $(json '[.errors[] | .in + ":" + .name] | sort | join(" ")') == \
         'body:colour body:name body:other body:price header:x_level path:id query:from query:from query:limit query:unknown' ]]
     expect 400 'all(.errors[]; .message | length > 5)' true
+    # what cannot be decoded hides nothing, in a query and in a form
+    req POST '/t/v1/many/%ff?from=%ff&limit=0&%=1&unknown=%zz' \
+        -H $'X-Level: \xff' \
+        --data-binary 'name=%C3&colour=mauve&other=1&price=%00'
+    expect_problem 400 invalid-parameter
+    [[ $(json '[.errors[] | .in + ":" + .name] | sort | join(" ")') == \
+        'body:colour body:name body:other body:price header:x_level path:id query: query:from query:limit query:unknown' ]]
+    # a body that is no JSON has no members to be looked at
+    req POST '/t/v1/many/x?limit=0' -H 'Content-Type: application/json' \
+        --data-binary '{"name":'
+    expect_problem 400 invalid-json
     [[ $(sql "SELECT count(*) FROM note") == 0 ]]
 }
 
