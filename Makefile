@@ -167,9 +167,12 @@ $(BUILD)/suites.h: $(unit_src) Makefile
 		n=$${f#test_}; echo "SUITE($${n%.c})";; esac; done >$@.new
 	@cmp -s $@.new $@ && rm $@.new && touch $@ || mv $@.new $@
 
-$(BUILD)/tools/%: tests/tools/%.c $(BUILD)/libdsapi.a
+# a tool's further files are in a folder of its name
+.SECONDEXPANSION:
+$(BUILD)/tools/%: tests/tools/%.c $$(wildcard tests/tools/$$*/*.[ch]) \
+		$(BUILD)/libdsapi.a
 	@mkdir -p $(@D)
-	$(CC) $(flags) $(test_inc) -MMD -MP -MF $(BUILD)/tools/$*.d -o $@ $< \
+	$(CC) $(flags) $(test_inc) -o $@ $(filter %.c,$^) \
 		$(BUILD)/libdsapi.a $(test_libs) $(apr_libs) -lpthread
 
 $(BUILD)/bench/mod_bench.so: tests/bench/mod_bench.c
@@ -185,4 +188,4 @@ clean:
 	@packaging/run/stack.sh clean >/dev/null
 	rm -rf $(BUILD)
 
--include $(core_obj:.o=.d) $(glue_obj:.o=.d) $(unit_obj:.o=.d) $(tools:=.d)
+-include $(core_obj:.o=.d) $(glue_obj:.o=.d) $(unit_obj:.o=.d)

@@ -490,7 +490,7 @@ srv_schemas() {
 # srv_stub_start STUB PORT
 srv_stub_start() {
     local stub=$1 port=$2 tool=$BUILD/tools/upstream
-    local data=$SRV_TOP/tests/data/hungermap
+    local data=$SRV_TOP/tests/data
 
     srv_dead "$stub" || return 0
     [[ -x $tool ]] || {
@@ -498,7 +498,8 @@ srv_stub_start() {
         return 1
     }
     mkdir -p "$stub" && chmod 755 "$stub" || return 1
-    if ! srv_as "$SRV_PG_USER" test -x "$tool" -a -x "$data/fixtures"; then
+    if ! srv_as "$SRV_PG_USER" test -x "$tool" -a \
+        -x "$data/hungermap/fixtures"; then
         rm -rf "$stub/tool" "$stub/data"
         cp "$tool" "$stub/tool" && cp -R "$data" "$stub/data" &&
             chmod -R u=rwX,go=rX "$stub/data" && chmod 755 "$stub/tool" ||
