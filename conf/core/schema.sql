@@ -613,14 +613,21 @@ DECLARE
     due_at timestamptz;
     at timestamptz := clock_timestamp();
 BEGIN
-    INSERT INTO dsapi.schedule (name, rule, zone, next_at)
-    SELECT s.name, s.rule, s.zone,
-           CASE WHEN s.rule ? 'every' THEN at
-                ELSE dsapi.next_tick(s.rule, s.zone, NULL, at) END
-      FROM unnest(p_names, p_rules, p_zones) AS s (name, rule, zone)
-     WHERE NOT EXISTS (SELECT FROM dsapi.schedule k WHERE k.name = s.name)
-     ORDER BY s.name
-        ON CONFLICT DO NOTHING;
+    IF EXISTS (SELECT FROM unnest(p_names) AS s (name)
+                WHERE NOT EXISTS (SELECT FROM dsapi.schedule k
+                                   WHERE k.name = s.name))
+    THEN
+        -- one at a time: a conflict with a row that is new, and run by
+        -- somebody at once, would be waited for until that run ends
+        PERFORM pg_advisory_xact_lock(hashtextextended('dsapi.plan', 0));
+        INSERT INTO dsapi.schedule (name, rule, zone, next_at)
+        SELECT s.name, s.rule, s.zone,
+               CASE WHEN s.rule ? 'every' THEN at
+                    ELSE dsapi.next_tick(s.rule, s.zone, NULL, at) END
+          FROM unnest(p_names, p_rules, p_zones) AS s (name, rule, zone)
+         WHERE NOT EXISTS (SELECT FROM dsapi.schedule k WHERE k.name = s.name)
+            ON CONFLICT DO NOTHING; -- of a list that names one twice
+    END IF;
     -- whoever runs one holds its row, and must not be waited for
     UPDATE dsapi.schedule k SET seen_at = at
       FROM (SELECT name FROM dsapi.schedule

@@ -164,7 +164,7 @@ END
 1 ~ DsapiStreams: takes a number ~ DsapiStreams 1001
 1 ~ DsapiStreams: takes a number ~ DsapiStreams few
 2 ~ DsapiStreams: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiStreams 1\n</DsapiService>
-2 ~ DsapiStreams \(2\) must be below DBDMax \(2\) ~ DsapiStreams 2\n<DsapiService w "/w">\n</DsapiService>
+2 ~ DsapiStreams \(2\) must be below DBDMax \(2\) ~ DsapiStreams 2\n<DsapiService w "/w">\n<DsapiRoute GET "/x">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 1 ~ DsapiStreamTimeout: takes a time with its unit ~ DsapiStreamTimeout 30
 1 ~ DsapiStreamTimeout: takes a time.*above 0 ~ DsapiStreamTimeout 0s
 2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>

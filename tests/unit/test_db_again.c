@@ -248,6 +248,9 @@ START_TEST(a_connection_that_cannot_be_made_anew_says_so)
     pg_until(pg, "1",
              "SELECT count(*) FROM pg_stat_activity WHERE datname = "
              "current_database()");
+    while (dsapi_db_consume(db) == APR_SUCCESS) {
+        apr_sleep(1000); /* its end is on the way */
+    }
     ck_assert_int_eq(run(db, &pid, 1), DSAPI_EDBDOWN);
     ck_assert_str_eq(err->sqlstate, "08001");
     pg_administer("ALTER DATABASE %s ALLOW_CONNECTIONS true", pg->name);
