@@ -113,6 +113,14 @@ void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main);
 apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route);
 
+/** @return whether the client holds what this strong or weak validator names
+ *  (If-None-Match) */
+int mod_dsapi_client_has(const request_rec *r, const char *etag);
+
+/** @return the time limit of each statement of a route (DsapiDBTimeout) */
+apr_interval_time_t mod_dsapi_timeout_of(const request_rec *r,
+                                         const mod_dsapi_route_t *route);
+
 /** Choose the form that the client wants rows in (Accept), and set Vary.
  *  @return APR_SUCCESS; DSAPI_EPARAM with status 406 */
 apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,

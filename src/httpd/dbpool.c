@@ -8,6 +8,7 @@
 #include <http_log.h>
 #include <mod_dbd.h>
 
+#include "db/again.h"
 #include "route/result.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -373,7 +374,8 @@ apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               apr_pool_t *pool)
 {
     run_t it = {prows, batch, pool};
-    mod_dsapi_use_t use = {run, &it, batch->repeatable};
+    mod_dsapi_use_t use = {run, &it,
+                           batch->repeatable && dsapi_db_atomic(batch)};
 
     *prows = NULL;
     return mod_dsapi_db_use(perr, s, &use, pool);

@@ -80,6 +80,15 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
     return dsapi_route_bind(pvalues, perr, route->params, &input, r->pool);
 }
 
+/* A validator of the answer's own (@etag) that the client has named. */
+static int is_unchanged(const request_rec *r, const mod_dsapi_answer_t *answer)
+{
+    const char *etag = apr_table_get(r->headers_out, "ETag");
+
+    return r->method_number == M_GET && answer->status == HTTP_OK && etag &&
+           mod_dsapi_client_has(r, etag);
+}
+
 static int run_route(request_rec *r, const mod_dsapi_route_t *route,
                      const dsapi_match_t *match)
 {
@@ -122,6 +131,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     }
     if (route->action == MOD_DSAPI_ENQUEUE || route->action == MOD_DSAPI_JOB) {
         apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    }
+    if (is_unchanged(r, &answer)) {
+        answer.status = HTTP_NOT_MODIFIED;
     }
     if (answer.status == HTTP_NO_CONTENT ||
         answer.status == HTTP_NOT_MODIFIED ||

@@ -8,8 +8,8 @@
 #include "route/accept.h"
 #include "route/table.h"
 
-static apr_interval_time_t timeout_of(const request_rec *r,
-                                      const mod_dsapi_route_t *route)
+apr_interval_time_t mod_dsapi_timeout_of(const request_rec *r,
+                                         const mod_dsapi_route_t *route)
 {
     return route->db_timeout >= 0 ? route->db_timeout
                                   : mod_dsapi_srv_of(r->server)->db_timeout;
@@ -28,9 +28,10 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
     }
     settings =
         apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
-    settings[0] = route->streams ? "0"
-                                 : apr_psprintf(r->pool, "%" APR_TIME_T_FMT,
-                                                timeout_of(r, route) / 1000);
+    settings[0] = route->streams
+                      ? "0"
+                      : apr_psprintf(r->pool, "%" APR_TIME_T_FMT,
+                                     mod_dsapi_timeout_of(r, route) / 1000);
     for (int i = 0; i < session->nelts; i++) {
         const mod_dsapi_session_t *value =
             &APR_ARRAY_IDX(session, i, mod_dsapi_session_t);
@@ -69,7 +70,7 @@ apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
     pbatch->calls = (const dsapi_call_t *)calls->elts;
     pbatch->ncalls = calls->nelts;
     pbatch->repeatable = route->read_only;
-    pbatch->timeout = timeout_of(r, route) * (calls->nelts - 1);
+    pbatch->timeout = mod_dsapi_timeout_of(r, route) * (calls->nelts - 1);
     return APR_SUCCESS;
 }
 
