@@ -112,6 +112,7 @@ typedef struct mod_dsapi_source_t {
     apr_array_header_t *secrets;   /* of const char * */
     apr_array_header_t *hosts;     /* of dsapi_host_t: DsapiAllowHost */
     apr_array_header_t *texts;     /* of mod_dsapi_text_t: DsapiStore */
+    apr_array_header_t *resolve;   /* of mod_dsapi_text_t: DsapiResolve */
     apr_array_header_t *schedules; /* of mod_dsapi_schedule_t */
     const char *columns;           /* SQL: a job as a result's columns */
     mod_dsapi_place_t place;

@@ -661,6 +661,14 @@ const command_rec mod_dsapi_commands[] = {
           "takes status=200,404 type=application/json pointer=/body",
           "Which answers are good, and which part is :body (default: 2xx, "
           "JSON, the whole)"),
+    INNER("DsapiResolve", IN_SOURCE, 1, 1, mod_dsapi_set_resolve,
+          "takes the SQL in double quotes",
+          "SQL that is asked when a job starts: its row's columns are further "
+          "parameters"),
+    INNER("DsapiFollow", IN_SOURCE, 1, 2, mod_dsapi_set_follow,
+          "takes link or a JSON pointer, then max=100",
+          "Where the URL of the next page is, and how many there may be "
+          "(default: the first is all)"),
     INNER("DsapiUpstreamCA", IN_SOURCE, 1, 1, mod_dsapi_set_ca,
           "takes the path of a PEM file",
           "Certificates that an upstream's must be signed by (default: the "

@@ -31,6 +31,8 @@ const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_add_query_file(cmd_parms *cmd,
                                      mod_dsapi_section_t *section,
                                      const apr_array_header_t *args);
+const char *mod_dsapi_set_resolve(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
 /** What <DsapiSQL> became: its argument is the text itself. */
 const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,
                                    const char *text);
@@ -57,6 +59,8 @@ const char *mod_dsapi_add_hosts(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 const char *mod_dsapi_add_expect(cmd_parms *cmd, mod_dsapi_section_t *section,
                                  const apr_array_header_t *args);
+const char *mod_dsapi_set_follow(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
 const char *mod_dsapi_set_ca(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args);
 const char *mod_dsapi_add_header(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -65,8 +69,10 @@ const char *mod_dsapi_set_retry(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 
 /** Complete what the directives above have left, at the section's end.
+ *  @param columns  of DsapiResolve, which are added to; NULL: it has none
  *  @return NULL, or the mistake */
-const char *mod_dsapi_settle_fetch(cmd_parms *cmd, mod_dsapi_source_t *source);
+const char *mod_dsapi_settle_fetch(cmd_parms *cmd, mod_dsapi_source_t *source,
+                                   apr_array_header_t *columns);
 
 /** @return NULL: a proxy's URL, http(s)://host:port; else the refusal */
 const char *mod_dsapi_check_proxy(const cmd_parms *cmd, const char *url);

@@ -454,19 +454,77 @@ static const char *job_columns(const mod_dsapi_source_t *source,
                        NULL);
 }
 
-/* DsapiStore sees the source's parameters and the document. */
+static void push_param(apr_array_header_t *params, const char *name,
+                       dsapi_type_e kind)
+{
+    dsapi_param_t *param = apr_pcalloc(params->pool, sizeof(*param));
+
+    param->name = name;
+    param->type.kind = kind;
+    APR_ARRAY_PUSH(params, dsapi_param_t *) = param;
+}
+
+/* DsapiStore sees the source's parameters, the columns of DsapiResolve (whose
+ * types are known when it has run), and the document. */
 static const char *parse_store(cmd_parms *cmd, mod_dsapi_source_t *source)
 {
+    const apr_array_header_t *columns = source->core.columns;
     apr_array_header_t *params = apr_array_copy(cmd->pool, source->params);
     apr_array_header_t *store =
         apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
-    dsapi_param_t *body = apr_pcalloc(cmd->pool, sizeof(*body));
 
-    body->name = DSAPI_SOURCE_BODY;
-    body->type.kind = DSAPI_TYPE_JSON;
-    APR_ARRAY_PUSH(params, dsapi_param_t *) = body;
+    for (int i = 0; columns && i < columns->nelts; i++) {
+        push_param(params, APR_ARRAY_IDX(columns, i, const char *),
+                   DSAPI_TYPE_TEXT);
+    }
+    push_param(params, DSAPI_SOURCE_BODY, DSAPI_TYPE_JSON);
     source->core.store = store;
     return parse_texts(cmd, store, source->texts, params);
+}
+
+/* DsapiResolve: names that are not declared are columns of it, from here on.
+ * @param columns  of const char *: those of the URL and of DsapiStore are added
+ */
+static const char *close_resolve(cmd_parms *cmd, mod_dsapi_source_t *source,
+                                 apr_array_header_t *columns)
+{
+    const dsapi_template_t *url = source->core.url;
+    apr_array_header_t *resolve =
+        apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
+    const char *mistake =
+        parse_texts(cmd, resolve, source->resolve, source->params);
+
+    if (mistake) {
+        return mistake;
+    }
+    if (resolve->nelts != 1) {
+        return mistake_at(
+            cmd, APR_ARRAY_IDX(source->resolve, 0, mod_dsapi_text_t).directive,
+            "takes one statement");
+    }
+    source->core.resolve = resolve;
+    for (int i = 0; i < url->nparts; i++) {
+        if (url->parts[i].is_var) {
+            dsapi_source_add_column(columns, source->params,
+                                    url->parts[i].text);
+        }
+    }
+    for (int i = 0; i < source->texts->nelts; i++) {
+        apr_array_header_t *parsed;
+        dsapi_err_t *err;
+
+        dsapi_sql_parse(&parsed, &err,
+                        APR_ARRAY_IDX(source->texts, i, mod_dsapi_text_t).sql,
+                        cmd->pool, cmd->temp_pool);
+        for (int j = 0; parsed && j < parsed->nelts; j++) {
+            const dsapi_sql_t *sql = APR_ARRAY_IDX(parsed, j, dsapi_sql_t *);
+
+            for (int k = 0; k < sql->nparams; k++) {
+                dsapi_source_add_column(columns, source->params, sql->names[k]);
+            }
+        }
+    }
+    return NULL;
 }
 
 static const char *check_url(const cmd_parms *cmd,
@@ -480,6 +538,10 @@ static const char *check_url(const cmd_parms *cmd,
                 ? dsapi_route_param_index(source->params, url->parts[i].text)
                 : 0;
 
+        if (at < 0 && source->core.resolve &&
+            strcmp(url->parts[i].text, DSAPI_SOURCE_BODY) != 0) {
+            continue; /* a column: whether it is there is found out then */
+        }
         if (at < 0) {
             return apr_psprintf(cmd->pool,
                                 "DsapiFetch: {%s} is not declared; add "
@@ -535,7 +597,8 @@ static const char *close_source(cmd_parms *cmd, mod_dsapi_source_t *source,
 {
     apr_array_header_t *no_path =
         apr_array_make(cmd->temp_pool, 1, sizeof(const char *));
-    const char *mistake;
+    apr_array_header_t *columns = NULL;
+    const char *mistake = NULL;
     dsapi_err_t *err;
 
     if (!source->core.url) {
@@ -561,9 +624,16 @@ static const char *close_source(cmd_parms *cmd, mod_dsapi_source_t *source,
                                   cmd->pool) != APR_SUCCESS) {
         return apr_pstrcat(cmd->pool, "<DsapiSource>: ", err->detail, NULL);
     }
-    mistake = check_url(cmd, source);
+    if (source->resolve->nelts > 0) {
+        columns = apr_array_make(cmd->pool, 4, sizeof(const char *));
+        mistake = close_resolve(cmd, source, columns);
+    }
+    source->core.columns = columns;
     if (!mistake) {
-        mistake = mod_dsapi_settle_fetch(cmd, source);
+        mistake = check_url(cmd, source);
+    }
+    if (!mistake) {
+        mistake = mod_dsapi_settle_fetch(cmd, source, columns);
     }
     if (!mistake) {
         mistake = parse_store(cmd, source);
@@ -591,6 +661,7 @@ static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
     source->secrets = apr_array_make(cmd->pool, 2, sizeof(const char *));
     source->hosts = apr_array_make(cmd->pool, 2, sizeof(dsapi_host_t));
     source->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
+    source->resolve = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
     source->schedules =
         apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_schedule_t));
     source->place = place_of(cmd);

@@ -4,13 +4,15 @@
 #include "base/text.h"
 #include "httpd/directives.h"
 
+static const char not_utf8[] = "the SQL is not UTF-8; save it so";
+
 static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
                            const char *sql)
 {
     mod_dsapi_text_t text = {sql, cmd->directive};
 
     if (!dsapi_base_utf8_valid(sql, strlen(sql))) {
-        return mod_dsapi_fail(cmd, "the SQL is not UTF-8; save it so");
+        return mod_dsapi_fail(cmd, not_utf8);
     }
     if (section->route) {
         const char *mistake =
@@ -33,6 +35,21 @@ const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
 
     return sql ? add_sql(cmd, section, sql)
                : mod_dsapi_fail(cmd, "put the SQL into double quotes");
+}
+
+const char *mod_dsapi_set_resolve(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args)
+{
+    mod_dsapi_text_t text = {mod_dsapi_word(args, 0), cmd->directive};
+
+    if (!text.sql) {
+        return mod_dsapi_fail(cmd, "put the SQL into double quotes");
+    }
+    if (!dsapi_base_utf8_valid(text.sql, strlen(text.sql))) {
+        return mod_dsapi_fail(cmd, not_utf8);
+    }
+    APR_ARRAY_PUSH(section->source->resolve, mod_dsapi_text_t) = text;
+    return NULL;
 }
 
 const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,

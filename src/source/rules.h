@@ -26,6 +26,8 @@ typedef struct dsapi_response_t {
     const char *retry_after;   /* the header's value; NULL: none */
     const char *etag;          /* the same */
     const char *last_modified; /* the same */
+    const char *link;          /* the same; several joined by commas */
+    const char *url;           /* that it came from, after redirects */
     const char *body;          /* may be NULL where body_bytes is 0 */
     apr_size_t body_bytes;
     const char *transport; /* why no whole answer came; NULL: one came */

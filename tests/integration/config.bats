@@ -344,6 +344,15 @@ END
 0 ~ DsapiFetchBody goes with DsapiFetch POST ~ DsapiFetch "https://x/"\nDsapiFetchBody '{}'
 0 ~ DsapiFetchBody: .*not JSON: line 1, column ~ DsapiFetch POST "https://x/"\nDsapiFetchBody '{:a}'
 0 ~ DsapiFetchBody: :a is not declared; add "DsapiParam a text" ~ DsapiFetch POST "https://x/"\nDsapiFetchBody '{"a":":a"}'
+1 ~ DsapiResolve: put the SQL into double quotes ~ DsapiResolve a=b
+2 ~ DsapiResolve: takes one statement ~ DsapiFetch "https://x/{a}"\nDsapiResolve "SELECT 1 AS a; SELECT 2 AS a"
+2 ~ DsapiResolve: :b is not declared; add "DsapiParam b text" ~ DsapiFetch "https://x/{a}"\nDsapiResolve "SELECT :b AS a"
+0 ~ DsapiFetch: \{body\} is not declared ~ DsapiFetch "https://x/{body}"\nDsapiResolve "SELECT 1 AS body"
+1 ~ DsapiFollow: takes link, or the JSON pointer ~ DsapiFollow next
+1 ~ DsapiFollow: takes link, or the JSON pointer ~ DsapiFollow /a~2
+1 ~ DsapiFollow: after that comes max= ~ DsapiFollow link max=10001
+1 ~ DsapiFollow: after that comes max= ~ DsapiFollow /next 5
+0 ~ DsapiFollow goes with DsapiFetch GET ~ DsapiFetch POST "https://x/"\nDsapiFollow link
 1 ~ DsapiAllowHost: takes host names and addresses ~ DsapiAllowHost
 1 ~ DsapiAllowHost: 'http://x' is neither a host name nor an address ~ DsapiAllowHost y http://x
 1 ~ DsapiAllowHost: 'x:80' is neither ~ DsapiAllowHost x:80

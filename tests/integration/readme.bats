@@ -20,6 +20,7 @@ $(block conf/README.md apache 1)
 $(block conf/README.md apache 3)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 2 | sed "s|https://rates.example.org|\${UPSTREAM}|")
+$(block conf/README.md apache 5)
 </DsapiService>"
     sql "$(block conf/README.md sql 1)" >/dev/null
     sql 'CREATE TABLE rate (day date, code text, value numeric,

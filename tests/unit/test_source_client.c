@@ -327,6 +327,7 @@ START_TEST(follows_a_redirect)
     ck_assert_ptr_null(resp.transport);
     ck_assert_int_eq(resp.status, 200);
     ck_assert_int_eq(resp.body_bytes, SMALL);
+    ck_assert_ptr_nonnull(strstr(resp.url, "/COL/region/"));
     ck_assert_int_eq(stub_requests(), 2);
 }
 END_TEST
