@@ -1,15 +1,16 @@
 # mod_dsapi: build, run, test. `make help` lists the targets.
 #
 # Variables: BUILD (where things are built), CC, SAN=1 (ASan and UBSan), and
-# those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM, DATABASE_URL,
-# EXTRA_CONF), which are handed on in the environment.
+# those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM,
+# RESTCOUNTRIES_UPSTREAM, DATABASE_URL, EXTRA_CONF), which are handed on in the
+# environment.
 
 BUILD ?= build
 CC = gcc
 APXS ?= $(shell command -v apxs2 || command -v apxs)
 
-export PORT LISTEN HUNGERMAP_UPSTREAM DATABASE_URL EXTRA_CONF BUILD \
-	ROUNDS DURATION ONLY STRICT
+export PORT LISTEN HUNGERMAP_UPSTREAM RESTCOUNTRIES_UPSTREAM DATABASE_URL \
+	EXTRA_CONF BUILD ROUNDS DURATION ONLY STRICT
 
 warnings = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
