@@ -8,12 +8,12 @@ CREATE SCHEMA IF NOT EXISTS countries;
 CREATE EXTENSION IF NOT EXISTS unaccent;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
--- A text as it is searched: without accents and case, on one line. What the
--- database's locale knows nothing of is in lower case all the same, since
--- letters have lost their accents before.
+-- A text as it is searched: without accents and case, on one line. a to z are
+-- the same in every locale, Turkish ones too; the rest is as the database has it.
 CREATE OR REPLACE FUNCTION countries.fold(p_text text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN lower(unaccent(regexp_replace(p_text, '\s+', ' ', 'g')));
+RETURN lower(lower(unaccent(regexp_replace(p_text, '\s+', ' ', 'g'))
+                   COLLATE "C") COLLATE "default");
 
 -- The dash form of a name: 'Côte d''Ivoire' is cote-d-ivoire.
 CREATE OR REPLACE FUNCTION countries.dashed(p_name text) RETURNS text
