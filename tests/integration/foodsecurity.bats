@@ -11,6 +11,7 @@ YEAR='from=2022-06-01&to=2023-06-01'
 DATA=$SRV_TOP/tests/data/hungermap
 
 setup_file() {
+    export DSAPI_SERVICES=hungermap
     dsapi_up
     fetch COL "$YEAR"
     fetch BFA "$YEAR"

@@ -145,3 +145,31 @@ ErrorLog error.log"
         tr -d '\`' | cut -d ' ' -f 2)
     [[ $n == 3 ]]
 }
+
+# shellcheck disable=SC2016 # the backquotes are text
+@test "conf/README: the countries" {
+    local url n=0
+
+    fetched() {
+        req GET /countries/v1/status/cote-d-ivoire
+        [[ $(json .state) == succeeded ]]
+    }
+    req POST /countries/v1/fetch/cote-d-ivoire
+    wait_until 30 fetched
+    await_versions
+    while read -r url; do
+        req GET "$url"
+        case $url in
+        */) expect 200 .stored 1 ;;
+        *\?*)
+            sed -i -E 's/("fetched_at":")[^"]*/\1…/' "$RES/body"
+            grep -F "\`GET $url\` answers \`$(<"$RES/body")\`" \
+                "$TOP/conf/README.md"
+            ;;
+        *) expect 200 .cca3 CIV ;;
+        esac
+        n=$((n + 1))
+    done < <(grep -oE '`GET /countries/[^`]*`' "$TOP/conf/README.md" |
+        tr -d '\`' | cut -d ' ' -f 2)
+    [[ $n == 4 ]]
+}

@@ -68,8 +68,7 @@ static void stub_start(void)
 {
     const char *tool = apr_pstrcat(
         g_pool, setting("DSAPI_TOOLS", "build/tools"), "/upstream", NULL);
-    const char *data = apr_pstrcat(g_pool, setting("DSAPI_DATA", "tests/data"),
-                                   "/hungermap", NULL);
+    const char *data = setting("DSAPI_DATA", "tests/data");
     pid_t *pid = apr_palloc(g_pool, sizeof(*pid));
     const char *temp;
     const char *port_file;
