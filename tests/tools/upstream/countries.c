@@ -153,15 +153,14 @@ static const char *problem(int *pstatus, int status, const char *message,
 static const char *argument(const char *query, const char *name,
                             apr_pool_t *pool)
 {
-    apr_array_header_t *pairs = NULL;
-    dsapi_err_t *err;
+    const apr_array_header_t *pairs;
 
     query += *query == '?';
-    dsapi_base_form_parse(&pairs, &err, "query", query, strlen(query), pool);
-    for (int i = 0; pairs && i < pairs->nelts; i++) {
+    pairs = dsapi_base_form_parse(query, strlen(query), pool);
+    for (int i = 0; i < pairs->nelts; i++) {
         const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
 
-        if (strcmp(pair->name, name) == 0) {
+        if (pair->value && strcmp(pair->name, name) == 0) {
             return pair->value;
         }
     }
