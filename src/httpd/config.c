@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
+#include "httpd/limits.h"
 #include "httpd/versions.h"
 #include "httpd/worker.h"
 
@@ -259,6 +260,18 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     return mistake;
 }
 
+/* @return 0: there is a mistake, which has been told */
+static int is_right(const server_rec *s, const ap_directive_t *where,
+                    const char *mistake)
+{
+    if (mistake) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "DSAPI0001: %s, line %d: %s: %s", where->filename,
+                     where->line_num, where->directive, mistake);
+    }
+    return !mistake;
+}
+
 /* Settles the services that a server declares itself. */
 static int check_services(apr_pool_t *pconf, server_rec *s,
                           mod_dsapi_srv_t *srv)
@@ -269,8 +282,12 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
     for (int i = 0; i < srv->services->nelts; i++) {
         mod_dsapi_service_t *service =
             APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
+        const ap_directive_t *limit;
+        const char *mistake;
         dsapi_err_t *err;
 
+        mistake = mod_dsapi_limits_settle(&limit, service, s, pconf);
+        ok &= is_right(s, limit, mistake);
         dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
                              pconf);
         for (int j = 0; j < service->sources->nelts; j++) {
@@ -281,18 +298,13 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
             mod_dsapi_route_t *route =
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
             const ap_directive_t *where = route->action_directive;
-            const char *mistake = settle_route(route, pconf);
 
+            mistake = settle_route(route, pconf);
             make_preamble(route, pconf);
             if (!mistake) {
                 mistake = mod_dsapi_versions_settle(&where, route, pconf);
             }
-            if (mistake) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                             "DSAPI0001: %s, line %d: %s: %s", where->filename,
-                             where->line_num, where->directive, mistake);
-                ok = 0;
-            }
+            ok &= is_right(s, where, mistake);
         }
     }
     return ok;

@@ -41,6 +41,12 @@ const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
 
+/* limit_directives.c: of rate limits. */
+const char *mod_dsapi_add_limit(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_add_exempt(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+
 /* time.c: DsapiTime. */
 const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,
                                const apr_array_header_t *args);

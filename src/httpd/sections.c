@@ -135,6 +135,24 @@ static const char *known_service(mod_dsapi_service_t **pservice, cmd_parms *cmd,
     return NULL;
 }
 
+static mod_dsapi_service_t *make_service(const cmd_parms *cmd, const char *name,
+                                         const char *base)
+{
+    mod_dsapi_service_t *s = apr_pcalloc(cmd->pool, sizeof(*s));
+
+    s->name = name;
+    s->base = base;
+    s->max_body_bytes = -1;
+    s->trie = dsapi_route_trie_make(cmd->pool);
+    s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
+    s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
+    s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
+    s->limits = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_limit_t));
+    s->exempt = apr_array_make(cmd->pool, 1, sizeof(apr_ipsubnet_t *));
+    s->place = place_of(cmd);
+    return s;
+}
+
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
                                    const char *args)
 {
@@ -181,19 +199,9 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
         return mistake;
     }
     if (!inner.service) {
-        mod_dsapi_service_t *s = apr_pcalloc(cmd->pool, sizeof(*s));
-
-        s->name = name;
-        s->base = base;
-        s->max_body_bytes = -1;
-        s->trie = dsapi_route_trie_make(cmd->pool);
-        s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
-        s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
-        s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
-        s->place = place_of(cmd);
+        inner.service = make_service(cmd, name, base);
         APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
-                       mod_dsapi_service_t *) = s;
-        inner.service = s;
+                       mod_dsapi_service_t *) = inner.service;
     }
     return read_section(cmd, &inner);
 }
@@ -424,6 +432,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     route->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
     route->statements = apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
     route->mapping = apr_array_make(cmd->pool, 2, sizeof(dsapi_arg_t));
+    route->limits = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_limit_t));
     route->write = -1;
     route->db_timeout = -1;
     route->max_body_bytes = -1;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define WAYS       8
-#define HEAD_BYTES 64
+#define LINE_BYTES 64 /* of a cache */
 #define TELL_EVERY (60 * DSAPI_NS_PER_S)
 
 /* Of a place that is nobody's: before all others. */
@@ -20,12 +20,12 @@ struct dsapi_limit_table_t {
     apr_uint64_t nbuckets;
     unsigned char seed[APR_SIPHASH_KSIZE];
     _Atomic apr_int64_t told_at;
-    _Atomic apr_uint64_t crowded;
-    unsigned char pad[HEAD_BYTES - 24 - APR_SIPHASH_KSIZE];
+    _Atomic apr_uint64_t lost; /* places, before all had come back */
+    unsigned char pad[LINE_BYTES - 24 - APR_SIPHASH_KSIZE];
     place_t places[]; /* nbuckets of WAYS each */
 };
 
-_Static_assert(sizeof(dsapi_limit_table_t) == HEAD_BYTES, "buckets begin at a "
+_Static_assert(sizeof(dsapi_limit_table_t) == LINE_BYTES, "buckets begin at a "
                                                           "cache line");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share what takes no "
                                             "lock");
@@ -34,9 +34,11 @@ dsapi_limit_table_t *
 dsapi_limit_table_init(void *memory, apr_size_t bytes,
                        const unsigned char seed[APR_SIPHASH_KSIZE])
 {
-    dsapi_limit_table_t *table = memory;
+    apr_size_t ahead = (0 - (apr_uintptr_t)memory) % LINE_BYTES;
+    dsapi_limit_table_t *table = (void *)((char *)memory + ahead);
 
-    table->nbuckets = (bytes - HEAD_BYTES) / (WAYS * sizeof(place_t));
+    table->nbuckets =
+        (bytes - ahead - sizeof(*table)) / (WAYS * sizeof(place_t));
     memcpy(table->seed, seed, sizeof(table->seed));
     return table;
 }
@@ -125,7 +127,7 @@ static place_t *settle(dsapi_limit_table_t *table, place_t *bucket,
     }
     if (first > now) { /* it is not the new key's */
         atomic_compare_exchange_strong(&place->tat, &first, 0);
-        atomic_store(&table->crowded, 1);
+        atomic_fetch_add(&table->lost, 1);
     }
     return place;
 }
@@ -180,13 +182,13 @@ void dsapi_limit_give_back(dsapi_limit_table_t *table, apr_uint64_t key,
 
 int dsapi_limit_crowded(dsapi_limit_table_t *table, apr_int64_t now)
 {
+    apr_uint64_t places = dsapi_limit_table_places(table);
     apr_int64_t told_at = atomic_load(&table->told_at);
 
-    if (!atomic_load(&table->crowded) ||
+    if (atomic_load(&table->lost) <= places / 1024 ||
         (told_at && now - told_at < TELL_EVERY && now >= told_at) ||
         !atomic_compare_exchange_strong(&table->told_at, &told_at, now)) {
         return 0;
     }
-    atomic_store(&table->crowded, 0);
-    return 1;
+    return (int)atomic_exchange(&table->lost, 0);
 }

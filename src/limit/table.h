@@ -21,7 +21,7 @@
 #include "limit/gcra.h"
 
 /** The least memory that a table takes. */
-#define DSAPI_LIMIT_TABLE_MIN_BYTES 192
+#define DSAPI_LIMIT_TABLE_MIN_BYTES 256
 
 /** Lives in the shared memory, and holds no address. Any thread, any process.
  */
@@ -29,10 +29,9 @@ typedef struct dsapi_limit_table_t dsapi_limit_table_t;
 
 /**
  * Make a table.
- * @param memory  of at least DSAPI_LIMIT_TABLE_MIN_BYTES, zeroed, aligned to
- *                64 bytes; borrowed
+ * @param memory  of at least DSAPI_LIMIT_TABLE_MIN_BYTES, zeroed; borrowed
  * @param seed    secret
- * @return the table, which is at memory
+ * @return the table, which is in memory
  */
 dsapi_limit_table_t *
 dsapi_limit_table_init(void *memory, apr_size_t bytes,
@@ -84,8 +83,9 @@ void dsapi_limit_give_back(dsapi_limit_table_t *table, apr_uint64_t key,
 
 /**
  * Has the table become too small?
- * @return 1: keys have lost their places too early, and nobody was told so
- *         within the last minute; all processes together
+ * @return how many keys have lost their places too early since this was last
+ *         told; 0: not even one for 1024 places, or it was told within the
+ *         last minute, by any process
  */
 int dsapi_limit_crowded(dsapi_limit_table_t *table, apr_int64_t now);
 

@@ -18,6 +18,7 @@ setup_file() {
     dsapi_up "$(block README.md apache 1)
 $(block conf/README.md apache 1)
 $(block conf/README.md apache 3)
+$(block conf/README.md apache 4)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 2 | sed "s|https://rates.example.org|\${UPSTREAM}|")
 </DsapiService>"
@@ -79,6 +80,15 @@ curl_of() {
     [[ $status == 202 ]]
     wait_until 20 ended
     [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
+
+@test "conf/README: rate limits" {
+    req GET /exports/v1/rates
+    expect 200
+    diff <(block conf/README.md http 1) <(
+        echo "RateLimit-Policy: $(header RateLimit-Policy)"
+        echo "RateLimit: $(header RateLimit)"
+    )
 }
 
 # shellcheck disable=SC2154,SC2016 # body is set by req; the backquotes are text

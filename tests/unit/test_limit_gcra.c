@@ -7,6 +7,7 @@
 #define NOW    S(APR_INT64_C(1790000000))
 #define TRIES  600
 #define ROUNDS 60
+#define TRIED  36000 /* in all */
 
 static const dsapi_quota_t per_min = {S(1), 60};
 
@@ -226,8 +227,8 @@ START_TEST(the_bound_is_exact_for_any_arrivals)
         passed += try_arrivals(round);
     }
     /* there were many of either kind */
-    ck_assert_int_gt(passed, ROUNDS * TRIES / 10);
-    ck_assert_int_lt(passed, ROUNDS * TRIES / 10 * 9);
+    ck_assert_int_gt(passed, TRIED / 10);
+    ck_assert_int_lt(passed, TRIED - TRIED / 10);
 }
 END_TEST
 
