@@ -282,7 +282,7 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
     for (int i = 0; i < srv->services->nelts; i++) {
         mod_dsapi_service_t *service =
             APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
-        const ap_directive_t *limit;
+        const ap_directive_t *limit = NULL;
         const char *mistake;
         dsapi_err_t *err;
 

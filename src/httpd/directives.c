@@ -491,8 +491,12 @@ static const char *set_rate_store(cmd_parms *cmd, void *mconfig,
     const char *mistake = refuse_host(cmd, mconfig);
     apr_off_t *pbytes = &mod_dsapi_srv_of(cmd->server)->rate_store_bytes;
 
-    if (mistake || strcmp(value, "shm") == 0) {
+    if (mistake) {
         return mistake;
+    }
+    if (strcmp(value, "shm") == 0) {
+        *pbytes = -1; /* the default */
+        return NULL;
     }
     return strncmp(value, "shm:", 4) == 0 &&
                    dsapi_base_parse_size(pbytes, value + 4) == APR_SUCCESS &&

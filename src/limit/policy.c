@@ -83,6 +83,21 @@ static const char *take_option(dsapi_policy_t *policy, const dsapi_arg_t *arg)
            "shadow";
 }
 
+/* Does an earlier argument say the same thing, perhaps otherwise? */
+static int is_repeated(const apr_array_header_t *args, int index)
+{
+    const char *key = APR_ARRAY_IDX(args, index, dsapi_arg_t).key;
+
+    for (int i = 1; i < index; i++) {
+        const char *earlier = APR_ARRAY_IDX(args, i, dsapi_arg_t).key;
+
+        if (key && earlier ? strcmp(key, earlier) == 0 : key == earlier) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* What does not go together; NULL: all does. */
 static const char *contradiction(const dsapi_policy_t *policy, apr_pool_t *pool)
 {
@@ -125,7 +140,9 @@ apr_status_t dsapi_limit_parse(dsapi_policy_t **ppolicy, dsapi_err_t **perr,
     for (int i = 1; i < args->nelts; i++) {
         const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
 
-        mistake = take_option(policy, arg);
+        mistake = is_repeated(args, i) ? "is one too many: the same was said "
+                                         "before"
+                                       : take_option(policy, arg);
         if (mistake) {
             return dsapi_fail(perr, pool, DSAPI_ESYNTAX, "bad-limit",
                               "'%s%s%s' %s", arg->key ? arg->key : "",

@@ -165,6 +165,7 @@ END
 1 ~ DsapiRateLimit: '%\{NO_SUCH_THING\}': .*NO_SUCH_THING ~ DsapiRateLimit 60/min by=expr:%{NO_SUCH_THING}
 1 ~ DsapiRateLimit: 'name=a/b' is not right: name= is letters ~ DsapiRateLimit 60/min name=a/b
 1 ~ DsapiRateLimit: 'quiet' is not known: behind the rate stand burst=, by=, cost=, name= and shadow ~ DsapiRateLimit 60/min quiet
+1 ~ DsapiRateLimit: 'burst=9' is one too many ~ DsapiRateLimit 60/min burst=5 burst=9
 1 ~ DsapiRateLimit: 'window=9' is not known ~ DsapiRateLimit 60/min window=9
 2 ~ DsapiRateLimit: the limit in .*extra.conf, line 2 is called "60/min", too, and counts the same requests; give one another name= ~ DsapiRateLimit 60/min\nDsapiRateLimit 60/min burst=5
 3 ~ DsapiRateLimit: the limit in .*extra.conf, line 2 is called "5/s", too ~ DsapiRateLimit 5/s\n<DsapiRoute GET "/r">\nDsapiRateLimit 5/s burst=9\nDsapiQuery "SELECT 1"\n</DsapiRoute>

@@ -84,6 +84,10 @@ START_TEST(mistakes)
                              "digits, '-', '_' and '.', 64 at most"},
         {"9/s name=\"\"", "'name=' is not right: name= is letters, digits, "
                           "'-', '_' and '.', 64 at most"},
+        {"9/s burst=5 burst=5", "'burst=5' is one too many: the same was said "
+                                "before"},
+        {"9/s shadow cost=2 shadow", "'shadow' is one too many: the same was "
+                                     "said before"},
         {"9/s quiet", "'quiet' is not known: behind the rate stand burst=, "
                       "by=, cost=, name= and shadow"},
         {"9/s ip=1", "'ip=1' is not known: behind the rate stand burst=, by=, "
