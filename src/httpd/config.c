@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
+#include "httpd/limits.h"
 #include "httpd/versions.h"
 #include "httpd/worker.h"
 
@@ -380,6 +381,18 @@ static int check_route(const server_rec *s, const mod_dsapi_srv_t *srv,
     return !mistake;
 }
 
+/* @return 0: there is a mistake, which has been told */
+static int is_right(const server_rec *s, const ap_directive_t *where,
+                    const char *mistake)
+{
+    if (mistake) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "DSAPI0001: %s, line %d: %s: %s", where->filename,
+                     where->line_num, where->directive, mistake);
+    }
+    return !mistake;
+}
+
 /* Settles the services that a server declares itself. */
 static int check_services(apr_pool_t *pconf, server_rec *s,
                           mod_dsapi_srv_t *srv)
@@ -390,8 +403,12 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
     for (int i = 0; i < srv->services->nelts; i++) {
         mod_dsapi_service_t *service =
             APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
+        const ap_directive_t *limit = NULL;
+        const char *mistake =
+            mod_dsapi_limits_settle(&limit, service, s, pconf);
         dsapi_err_t *err;
 
+        ok &= is_right(s, limit, mistake);
         dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
                              pconf);
     }
@@ -413,15 +430,8 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
             if (!mistake) {
                 mistake = mod_dsapi_versions_settle(&where, route, pconf);
             }
-            if (mistake) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                             "DSAPI0001: %s, line %d: %s: %s", where->filename,
-                             where->line_num, where->directive, mistake);
-                ok = 0;
-            }
-            else {
-                ok &= check_route(s, srv, route, pconf);
-            }
+            ok &= is_right(s, where, mistake) &&
+                  (mistake || check_route(s, srv, route, pconf));
         }
     }
     return ok;

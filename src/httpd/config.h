@@ -12,6 +12,7 @@
 
 #include <ap_expr.h>
 
+#include "limit/policy.h"
 #include "route/match.h"
 #include "route/param.h"
 #include "route/result.h"
@@ -43,6 +44,7 @@ typedef struct mod_dsapi_place_t {
     X(int, concurrency, -1, 16)                                       \
     X(const char *, proxy, NULL, NULL)                                \
     X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))         \
+    X(apr_off_t, rate_store_bytes, -1, APR_INT64_C(4194304))          \
     X(const char *, worker_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
@@ -82,6 +84,22 @@ typedef struct mod_dsapi_session_t {
     const char *text; /* as it was written */
 } mod_dsapi_session_t;
 
+/* DsapiRateLimit, in a service or a route. */
+typedef struct mod_dsapi_limit_t {
+    dsapi_policy_t *policy;
+    const ap_expr_info_t *expr; /* by=expr:...; else NULL */
+    ap_directive_t *directive;
+} mod_dsapi_limit_t;
+
+/* The limits that a request falls under: those by client first, which are
+ * decided before authentication; of each kind the slowest first. */
+typedef struct mod_dsapi_limits_t {
+    const mod_dsapi_limit_t *items;
+    int n;
+    int nearly;           /* those by client */
+    const char *policies; /* RateLimit-Policy; NULL: all are shadows */
+} mod_dsapi_limits_t;
+
 typedef struct mod_dsapi_service_t {
     const char *name;
     const char *base; /* "/foodsecurity/v1" */
@@ -95,6 +113,11 @@ typedef struct mod_dsapi_service_t {
     apr_array_header_t *session; /* of mod_dsapi_session_t */
     mod_dsapi_caching_t caching; /* of its routes that set none */
     mod_dsapi_depends_t depends;
+    apr_array_header_t *limits;       /* of mod_dsapi_limit_t */
+    apr_array_header_t *exempt;       /* of apr_ipsubnet_t * */
+    ap_directive_t *exempt_directive; /* one of them; NULL: there is none */
+    const mod_dsapi_limits_t *falls_under; /* NULL: no limits of its own */
+    int is_limited;                        /* or a route of it is */
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
 
@@ -155,6 +178,8 @@ typedef struct mod_dsapi_route_t {
     mod_dsapi_caching_t caching; /* its own; from check_config on, or else
                                     the service's */
     mod_dsapi_depends_t depends;
+    apr_array_header_t *limits;            /* of mod_dsapi_limit_t: its own */
+    const mod_dsapi_limits_t *falls_under; /* the service's, too; NULL: none */
     const int *versions; /* of what it depends on: indexes (versions.h) */
     int nversions;
     const char *cache_control[2]; /* of a cached route: public, private */

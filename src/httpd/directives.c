@@ -485,6 +485,31 @@ static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
                                      "64M");
 }
 
+#define RATE_STORE_MIN_BYTES ((apr_off_t)64 * 1024)
+#define RATE_STORE_MAX_BYTES ((apr_off_t)1024 * 1024 * 1024)
+
+static const char *set_rate_store(cmd_parms *cmd, void *mconfig,
+                                  const char *value)
+{
+    const char *mistake = refuse_host(cmd, mconfig);
+    apr_off_t *pbytes = &mod_dsapi_srv_of(cmd->server)->rate_store_bytes;
+
+    if (mistake) {
+        return mistake;
+    }
+    if (strcmp(value, "shm") == 0) {
+        *pbytes = -1; /* the default */
+        return NULL;
+    }
+    return strncmp(value, "shm:", 4) == 0 &&
+                   dsapi_base_parse_size(pbytes, value + 4) == APR_SUCCESS &&
+                   *pbytes >= RATE_STORE_MIN_BYTES &&
+                   *pbytes <= RATE_STORE_MAX_BYTES
+               ? NULL
+               : mod_dsapi_fail(cmd, "takes shm, or shm: and a size, 64K to "
+                                     "1G, such as shm:4M");
+}
+
 /* A buffer holds something. */
 static const char *set_buffer(cmd_parms *cmd, void *mconfig, const char *value)
 {
@@ -581,6 +606,9 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_TAKE1("DsapiCacheSize", set_cache_size, NULL, RSRC_CONF,
                   "Memory for cached answers, per child process (bytes, K, M, "
                   "G; default 64M)"),
+    AP_INIT_TAKE1("DsapiRateStore", set_rate_store, NULL, RSRC_CONF,
+                  "Where rate limits count: shm, or shm:size (bytes, K, M, G; "
+                  "64K to 1G; default shm:4M)"),
     AP_INIT_TAKE1("DsapiProxy", set_proxy, NULL, RSRC_CONF,
                   "Proxy for upstream transfers, http://host:port (default: "
                   "none)"),
@@ -624,6 +652,16 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiDependsOn", IN_SERVICE | IN_ROUTE, 1, 64, mod_dsapi_set_depends,
           "takes names of data, such as a source's; or Off",
           "What cached answers are made of: they live until it changes"),
+    INNER("DsapiRateLimit", IN_SERVICE | IN_ROUTE | REPEATABLE, 1, 6,
+          mod_dsapi_add_limit,
+          "takes a rate, such as 60/min, then burst=, by=, cost=, name= and "
+          "shadow",
+          "Requests of each client, user or other key (by=, default client) "
+          "in each s, min, h or d; burst= at once (default the number); cost= "
+          "what one counts (default 1); shadow refuses nobody"),
+    INNER("DsapiRateExempt", IN_SERVICE | REPEATABLE, 1, 64,
+          mod_dsapi_add_exempt, "takes addresses and networks: 10.0.0.0/8 ::1",
+          "Clients that the limits of a service do not count"),
     INNER("DsapiPage", IN_ROUTE, 1, 2, set_page,
           "takes the size of a page and its largest: 50 max=500",
           "Declares :limit and :offset, and links the pages (size of a page, "

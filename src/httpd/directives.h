@@ -25,6 +25,43 @@ const char *mod_dsapi_take_action(const cmd_parms *cmd,
                                   mod_dsapi_route_t *route,
                                   mod_dsapi_action_e action);
 
+/* sections.c: what containers share. */
+
+/** Split a container's arguments, of which none is key=value.
+ *  @param pargs  out: of dsapi_arg_t; NULL where there is a mistake
+ *  @return NULL, or the mistake */
+const char *mod_dsapi_section_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                   const char *args);
+
+/** Read what stands in a container, into inner. @return NULL, or the mistake */
+const char *mod_dsapi_read_section(cmd_parms *cmd, mod_dsapi_section_t *inner);
+
+/** @return where the container stands */
+mod_dsapi_place_t mod_dsapi_place_of(const cmd_parms *cmd);
+
+/** @return 1: a name that URLs, files and the queue show: letters, digits, '_',
+ *  '-', '.' */
+int mod_dsapi_is_word(const char *s);
+
+/** @return the refusal of a container that belongs somewhere else */
+const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right);
+
+/** @return a mistake, at the line of the directive that made it */
+const char *mod_dsapi_mistake_at(cmd_parms *cmd, ap_directive_t *directive,
+                                 const char *text);
+
+/** Bind SQL to parameters.
+ *  @param statements  of dsapi_statement_t: appended to
+ *  @param texts       of mod_dsapi_text_t
+ *  @param params      of dsapi_param_t *
+ *  @param read_only   no procedure may be called
+ *  @return NULL, or the mistake, at the line of its text */
+const char *mod_dsapi_parse_texts(cmd_parms *cmd,
+                                  apr_array_header_t *statements,
+                                  const apr_array_header_t *texts,
+                                  const apr_array_header_t *params,
+                                  int read_only);
+
 /* sql_directives.c: SQL of a route or a source. */
 const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
@@ -42,6 +79,12 @@ const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
+
+/* limit_directives.c: of rate limits. */
+const char *mod_dsapi_add_limit(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                const apr_array_header_t *args);
+const char *mod_dsapi_add_exempt(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
 
 /* time.c: DsapiTime. */
 const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,

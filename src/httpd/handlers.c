@@ -146,27 +146,27 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
 int mod_dsapi_handler(request_rec *r)
 {
     const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
-    dsapi_match_t match;
+    const dsapi_match_t *match;
     dsapi_err_t *err = NULL;
 
     if (!req || !r->handler || strcmp(r->handler, MOD_DSAPI_HANDLER) != 0) {
         return DECLINED;
     }
-    if (!dsapi_route_match(&match, req->service->trie, req->rest, r->method,
-                           r->pool)) {
+    match = mod_dsapi_match(r);
+    if (!match) {
         dsapi_fail(&err, r->pool, DSAPI_ENOTFOUND, "not-found",
                    "the service has no such path");
         return mod_dsapi_send_problem(r, err);
     }
-    if (match.value) {
-        return run_route(r, match.value, &match);
+    if (match->value) {
+        return run_route(r, match->value, match);
     }
     if (r->method_number == M_OPTIONS) {
-        apr_table_setn(r->headers_out, "Allow", match.allow);
+        apr_table_setn(r->headers_out, "Allow", match->allow);
         return mod_dsapi_send_body(r, HTTP_NO_CONTENT, NULL, NULL, 0);
     }
     dsapi_fail(&err, r->pool, DSAPI_EMETHOD, "method-not-allowed",
-               "this path takes %s", match.allow);
-    err->allow = match.allow;
+               "this path takes %s", match->allow);
+    err->allow = match->allow;
     return mod_dsapi_send_problem(r, err);
 }

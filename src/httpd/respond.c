@@ -153,12 +153,19 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
                                problem->len_bytes);
 }
 
+void mod_dsapi_set_status(request_rec *r, int status)
+{
+    if (!mod_dsapi_is_error_document(r)) {
+        r->status = status;
+    }
+}
+
 int mod_dsapi_send_body(request_rec *r, int status, const char *type,
                         const char *body, apr_size_t body_bytes)
 {
     apr_bucket_brigade *bb;
 
-    r->status = status;
+    mod_dsapi_set_status(r, status);
     if (!body) {
         return OK;
     }
@@ -200,6 +207,7 @@ static const char *code_of(int http, apr_pool_t *pool)
 static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
+    const mod_dsapi_req_t *req = mod_dsapi_req_of(origin_of(r));
     dsapi_err_t err = {0};
     dsapi_buf_t *buf;
 
@@ -212,8 +220,14 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         apr_table_setn(r->headers_out, "X-Request-Id",
                        mod_dsapi_request_id(r)); /* it failed early */
     }
-    err.code = code_of(r->status, r->pool);
-    err.detail = title_of(r->status, r->pool);
+    if (req && req->refusal &&
+        dsapi_status_of(req->refusal->rv)->http == r->status) {
+        err = *req->refusal;
+    }
+    else {
+        err.code = code_of(r->status, r->pool);
+        err.detail = title_of(r->status, r->pool);
+    }
     buf = problem_json(r, r->status, &err);
     apr_table_unset(r->headers_out, "Content-Encoding");
     apr_table_unset(r->headers_out, "Content-Language");

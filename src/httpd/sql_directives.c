@@ -125,3 +125,63 @@ const char *mod_dsapi_add_query_file(cmd_parms *cmd,
     }
     return add_sql(cmd, section, text);
 }
+
+/* SQL, verbatim */
+
+/* One whole line of the file, as it is; NULL: the file is over. */
+static char *read_line(cmd_parms *cmd)
+{
+    ap_configfile_t *file = cmd->config_file;
+    char part[4096];
+    char *line = NULL;
+
+    while (file->getstr(part, sizeof(part), file->param) == APR_SUCCESS) {
+        line = line ? apr_pstrcat(cmd->temp_pool, line, part, NULL)
+                    : apr_pstrdup(cmd->temp_pool, part);
+        if (strchr(part, '\n')) {
+            break;
+        }
+    }
+    if (line) {
+        file->line_number++;
+    }
+    return line;
+}
+
+/*
+ * <DsapiSQL> ... </DsapiSQL> is read while httpd reads the file, past its own
+ * parser, so that no quote, '#' or backslash of SQL means anything to it. In
+ * the tree it becomes a directive DsapiSQL with the text as its argument.
+ */
+const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args)
+{
+    ap_directive_t **pcurrent = mconfig;
+    ap_directive_t *directive = apr_pcalloc(cmd->pool, sizeof(*directive));
+    apr_array_header_t *words;
+    dsapi_buf_t *text = dsapi_buf_make(4096, cmd->temp_pool);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
+    char *line;
+
+    if (!words) {
+        return mistake;
+    }
+    if (words->nelts > 0) {
+        return "<DsapiSQL> takes no argument";
+    }
+    directive->filename = cmd->config_file->name;
+    directive->line_num = (int)cmd->config_file->line_number;
+    while ((line = read_line(cmd))) {
+        const char *p = line + strspn(line, " \t");
+
+        if (ap_cstr_casecmpn(p, "</DsapiSQL>", 11) == 0) {
+            directive->directive = "DsapiSQL";
+            directive->args =
+                apr_pstrmemdup(cmd->pool, text->data, text->len_bytes);
+            *pcurrent = directive;
+            return NULL;
+        }
+        dsapi_buf_put(text, line, strlen(line));
+    }
+    return apr_psprintf(cmd->pool, "<DsapiSQL> in line %d has no </DsapiSQL>",
+                        directive->line_num);
+}

@@ -20,6 +20,7 @@
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
 #include "httpd/request.h"
+#include "httpd/respond.h"
 #include "route/table.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -102,7 +103,7 @@ static apr_status_t begin(stream_t *st)
     if (answer->duty) {
         dsapi_route_cache_decline(answer->duty);
     }
-    r->status = answer->status;
+    mod_dsapi_set_status(r, answer->status);
     ap_set_content_type(r, answer->type);
     st->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     st->hold_bytes = PORTION_BYTES;

@@ -147,6 +147,73 @@ END
     [[ $cases -ge 35 ]]
 }
 
+@test "wrong limits" {
+    table '<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ DsapiRateLimit: takes a rate, such as 60/min, then burst= ~ DsapiRateLimit
+1 ~ DsapiRateLimit: '60' is no rate: a number, 1 to 1000000, for each s, min, h or d, such as 60/min ~ DsapiRateLimit 60
+1 ~ DsapiRateLimit: '60/m' is no rate ~ DsapiRateLimit 60/m
+1 ~ DsapiRateLimit: '0/min' is no rate ~ DsapiRateLimit 0/min
+1 ~ DsapiRateLimit: '-5/s' is no rate ~ DsapiRateLimit -5/s
+1 ~ DsapiRateLimit: '1.5/s' is no rate ~ DsapiRateLimit 1.5/s
+1 ~ DsapiRateLimit: '1000001/d' is no rate: a number, 1 to 1000000 ~ DsapiRateLimit 1000001/d
+1 ~ DsapiRateLimit: '60/min' is no rate ~ DsapiRateLimit rate=60/min
+1 ~ DsapiRateLimit: 'Off' is no rate ~ DsapiRateLimit Off
+1 ~ DsapiRateLimit: '100001/s' is more than 100000/s ~ DsapiRateLimit 100001/s
+1 ~ DsapiRateLimit: 'burst=0' is not right: burst= is a number, 1 to 1000000 ~ DsapiRateLimit 60/min burst=0
+1 ~ DsapiRateLimit: 'burst=many' is not right ~ DsapiRateLimit 60/min burst=many
+1 ~ DsapiRateLimit: .* more than 366 days to come back; raise the rate or lower burst= ~ DsapiRateLimit 1/d burst=1000
+1 ~ DsapiRateLimit: 'cost=0' is not right: cost= is a number, 1 to the burst ~ DsapiRateLimit 60/min cost=0
+1 ~ DsapiRateLimit: cost=61 is above the burst \(60\): no request would pass ~ DsapiRateLimit 60/min cost=61
+1 ~ DsapiRateLimit: 'by=ip' is not right: by= is client, user or expr:expression ~ DsapiRateLimit 60/min by=ip
+1 ~ DsapiRateLimit: 'by=key' is not right ~ DsapiRateLimit 60/min by=key
+1 ~ DsapiRateLimit: 'by=expr:' is not right ~ DsapiRateLimit 60/min by=expr:
+1 ~ DsapiRateLimit: '%\{HTTP:X': .* ~ DsapiRateLimit 60/min by="expr:%{HTTP:X"
+1 ~ DsapiRateLimit: '%\{NO_SUCH_THING\}': .*NO_SUCH_THING ~ DsapiRateLimit 60/min by=expr:%{NO_SUCH_THING}
+1 ~ DsapiRateLimit: 'name=a/b' is not right: name= is letters ~ DsapiRateLimit 60/min name=a/b
+1 ~ DsapiRateLimit: 'quiet' is not known: behind the rate stand burst=, by=, cost=, name= and shadow ~ DsapiRateLimit 60/min quiet
+1 ~ DsapiRateLimit: 'burst=9' is one too many ~ DsapiRateLimit 60/min burst=5 burst=9
+1 ~ DsapiRateLimit: 'window=9' is not known ~ DsapiRateLimit 60/min window=9
+2 ~ DsapiRateLimit: the limit in .*extra.conf, line 2 is called "60/min", too, and counts the same requests; give one another name= ~ DsapiRateLimit 60/min\nDsapiRateLimit 60/min burst=5
+3 ~ DsapiRateLimit: the limit in .*extra.conf, line 2 is called "5/s", too ~ DsapiRateLimit 5/s\n<DsapiRoute GET "/r">\nDsapiRateLimit 5/s burst=9\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+6 ~ DsapiRateLimit: the limit in .*extra.conf, line 3 has the same name=x, and so is the same quota; write rate, burst= and by= as there ~ <DsapiRoute GET "/r">\nDsapiRateLimit 5/s name=x\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute POST "/r">\nDsapiRateLimit 5/s name=x by=user\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+9 ~ DsapiRateLimit: a request falls under 8 limits at most ~ DsapiRateLimit 1/s\nDsapiRateLimit 2/s\nDsapiRateLimit 3/s\nDsapiRateLimit 4/s\nDsapiRateLimit 5/s\nDsapiRateLimit 6/s\nDsapiRateLimit 7/s\nDsapiRateLimit 8/s\nDsapiRateLimit 9/s
+1 ~ DsapiRateExempt: takes addresses and networks ~ DsapiRateExempt
+2 ~ DsapiRateExempt: 'localhost' is no address and no network, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32 ~ DsapiRateLimit 1/s\nDsapiRateExempt ::1 localhost
+2 ~ DsapiRateExempt: '10.0.0.0/33' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt 10.0.0.0/33
+2 ~ DsapiRateExempt: '10.0.0.0/' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt 10.0.0.0/
+2 ~ DsapiRateExempt: '/8' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt /8
+2 ~ DsapiRateExempt: '10.0.0.256' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt 10.0.0.256
+2 ~ DsapiRateExempt: '::1' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt net=::1
+1 ~ DsapiRateExempt: goes with DsapiRateLimit, which neither the service nor a route of it has ~ DsapiRateExempt ::1
+2 ~ DsapiRateExempt: belongs into <DsapiService> ~ <DsapiRoute GET "/r">\nDsapiRateExempt ::1\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRateStore: belongs outside <DsapiService> ~ DsapiRateStore shm
+END
+    table '' '' <<'END'
+1 ~ DsapiRateLimit: belongs into <DsapiService> or <DsapiRoute> ~ DsapiRateLimit 60/min
+1 ~ DsapiRateExempt: belongs into <DsapiService> ~ DsapiRateExempt ::1
+1 ~ DsapiRateStore takes one argument ~ DsapiRateStore
+1 ~ DsapiRateStore: takes shm, or shm: and a size, 64K to 1G, such as shm:4M ~ DsapiRateStore shm:
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore shm:63K
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore shm:2G
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore 4M
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore redis://localhost
+2 ~ DsapiRateStore: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiRateStore shm:1M\n</VirtualHost>
+END
+    accepted 'DsapiRateStore shm:64K
+<DsapiService w "/w">
+    DsapiRateLimit 100000/s
+    DsapiRateLimit 1/d burst=366 by=user
+    DsapiRateLimit 100/min by="expr:%{HTTP:X-Tenant} %{REMOTE_USER}" shadow
+    DsapiRateLimit 5/s name=x cost=2
+    DsapiRateExempt 127.0.0.1 10.0.0.0/8 10.1 2001:db8::/32 10.0.0.0/255.0.0.0
+    <DsapiRoute GET "/r">
+        DsapiRateLimit 5/s
+        DsapiQuery "SELECT 1"
+    </DsapiRoute>
+</DsapiService>
+DsapiRateStore shm'
+}
+
 @test "wrong directives of a server" {
     table '' '' <<'END'
 1 ~ DsapiDBWait: takes a time with its unit.*500ms ~ DsapiDBWait 5

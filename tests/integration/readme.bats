@@ -18,9 +18,10 @@ setup_file() {
     dsapi_up "$(block README.md apache 1)
 $(block conf/README.md apache 2)
 $(block conf/README.md apache 4)
+$(block conf/README.md apache 5)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 3 | sed "s|https://rates.example.org|\${UPSTREAM}|")
-$(block conf/README.md apache 6)
+$(block conf/README.md apache 7)
 </DsapiService>"
     sql "$(block conf/README.md sql 1)" >/dev/null
     sql 'CREATE TABLE rate (day date, code text, value numeric,
@@ -127,6 +128,15 @@ ErrorLog error.log"
     [[ $status == 202 ]]
     wait_until 20 ended
     [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
+
+@test "conf/README: rate limits" {
+    req GET /exports/v1/rates
+    expect 200
+    diff <(block conf/README.md http 1) <(
+        echo "RateLimit-Policy: $(header RateLimit-Policy)"
+        echo "RateLimit: $(header RateLimit)"
+    )
 }
 
 # shellcheck disable=SC2154,SC2016 # body is set by req; the backquotes are text
