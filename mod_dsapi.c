@@ -51,6 +51,9 @@ static void register_hooks(apr_pool_t *p)
                            APR_HOOK_FIRST);
     ap_hook_map_to_storage(mod_dsapi_map_to_storage, NULL, NULL,
                            APR_HOOK_FIRST);
+    /* Before any module that refuses, whatever it does that for. */
+    ap_hook_post_perdir_config(mod_dsapi_post_perdir_config, NULL, NULL,
+                               APR_HOOK_FIRST);
     ap_hook_type_checker(mod_dsapi_type_checker, NULL, NULL, APR_HOOK_FIRST);
     /* Behind core's, which knows of SetHandler. */
     ap_hook_fixups(mod_dsapi_fixups, NULL, NULL, APR_HOOK_FIRST);

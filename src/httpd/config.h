@@ -87,12 +87,13 @@ typedef struct mod_dsapi_service_t {
     const char *title;
     const char *description;
     const char *version;
-    apr_off_t max_body_bytes;    /* -1: not set */
-    dsapi_trie_t *trie;          /* of mod_dsapi_route_t * */
-    apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
-    apr_array_header_t *sources; /* of mod_dsapi_source_t * */
-    apr_array_header_t *session; /* of mod_dsapi_session_t */
-    mod_dsapi_caching_t caching; /* of its routes that set none */
+    apr_off_t max_body_bytes;        /* -1: not set */
+    dsapi_trie_t *trie;              /* of mod_dsapi_route_t * */
+    apr_array_header_t *routes;      /* of mod_dsapi_route_t * */
+    apr_array_header_t *sources;     /* of mod_dsapi_source_t * */
+    apr_array_header_t *session;     /* of mod_dsapi_session_t */
+    const struct dsapi_cors_t *cors; /* NULL: Off */
+    mod_dsapi_caching_t caching;     /* of its routes that set none */
     mod_dsapi_depends_t depends;
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;

@@ -587,6 +587,10 @@ const command_rec mod_dsapi_commands[] = {
 
     INNER("DsapiTitle", IN_SERVICE, 1, 1, set_title, "takes one text",
           "Title of a service, for people"),
+    INNER("DsapiCORS", IN_SERVICE, 1, 64, mod_dsapi_set_cors,
+          "takes origins (https://app.example.org), or * for all; or Off",
+          "Whose pages may read answers (origins, or *; default Off), and "
+          "headers= what else their requests may have"),
     INNER("DsapiSession", IN_SERVICE | REPEATABLE, 1, 1, add_session,
           "takes name=\"expression\"",
           "A value of each request that SQL reads as "

@@ -41,6 +41,10 @@ const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
 
+/* cors.c: DsapiCORS. */
+const char *mod_dsapi_set_cors(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
+
 /* time.c: DsapiTime. */
 const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,
                                const apr_array_header_t *args);

@@ -261,30 +261,37 @@ static void take_body(bind_t *b)
     }
 }
 
-/* if_match is the header If-Match: a parameter's name has no hyphen. */
+const char *dsapi_route_header_name(const dsapi_param_t *param,
+                                    apr_pool_t *pool)
+{
+    char *name = apr_pstrdup(pool, param->name);
+
+    for (char *p = name; *p; p++) {
+        if (*p == '_') {
+            *p = '-';
+        }
+    }
+    return name;
+}
+
 static void take_headers(bind_t *b)
 {
     for (int i = 0; b->input->header && i < b->params->nelts; i++) {
         const dsapi_param_t *param =
             APR_ARRAY_IDX(b->params, i, const dsapi_param_t *);
+        const char *value;
 
-        if (param->in == DSAPI_IN_HEADER) {
-            char *name = apr_pstrdup(b->pool, param->name);
-            const char *value;
-
-            for (char *p = name; *p; p++) {
-                if (*p == '_') {
-                    *p = '-';
-                }
-            }
-            value = b->input->header(b->input->baton, name);
-            if (value && !dsapi_base_utf8_valid(value, strlen(value))) {
-                refuse(b, param, "must be UTF-8");
-                b->given[i] = GIVEN;
-            }
-            else if (value) {
-                take_text(b, i, value);
-            }
+        if (param->in != DSAPI_IN_HEADER) {
+            continue;
+        }
+        value = b->input->header(b->input->baton,
+                                 dsapi_route_header_name(param, b->pool));
+        if (value && !dsapi_base_utf8_valid(value, strlen(value))) {
+            refuse(b, param, "must be UTF-8");
+            b->given[i] = GIVEN;
+        }
+        else if (value) {
+            take_text(b, i, value);
         }
     }
 }

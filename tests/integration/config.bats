@@ -129,6 +129,21 @@ accepted() {
 2 ~ DsapiCache: takes stale= a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60s stale=1\n</DsapiService>
 2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache Off public\n</DsapiService>
 1 ~ DsapiCache: belongs into <DsapiService> or <DsapiRoute> ~ DsapiCache 60s
+1 ~ DsapiCORS: belongs into <DsapiService> ~ DsapiCORS *
+2 ~ DsapiCORS: takes origins .*or \* for all; or Off ~ <DsapiService w "/w">\nDsapiCORS\n</DsapiService>
+2 ~ DsapiCORS: 'null' is what any sandboxed page may be ~ <DsapiService w "/w">\nDsapiCORS null\n</DsapiService>
+2 ~ DsapiCORS: 'https://A.example' must be in lower case ~ <DsapiService w "/w">\nDsapiCORS https://A.example\n</DsapiService>
+2 ~ DsapiCORS: 'https://a.example/' must end behind its host, .*not even a '/' ~ <DsapiService w "/w">\nDsapiCORS https://a.example/\n</DsapiService>
+2 ~ DsapiCORS: 'https://\*.a.example' is no origin: .*without wildcards ~ <DsapiService w "/w">\nDsapiCORS https://*.a.example\n</DsapiService>
+2 ~ DsapiCORS: 'https://b.example:443' must be without the port ~ <DsapiService w "/w">\nDsapiCORS https://a.example https://b.example:443\n</DsapiService>
+2 ~ DsapiCORS: 'a.example' is no origin: scheme://host ~ <DsapiService w "/w">\nDsapiCORS a.example\n</DsapiService>
+2 ~ DsapiCORS: takes either origins, or \* for all ~ <DsapiService w "/w">\nDsapiCORS * https://a.example\n</DsapiService>
+2 ~ DsapiCORS: takes either origins, or \* for all ~ <DsapiService w "/w">\nDsapiCORS headers=X-A\n</DsapiService>
+2 ~ DsapiCORS: 'Off' is no origin|DsapiCORS: 'Off' must be in lower case ~ <DsapiService w "/w">\nDsapiCORS https://a.example Off\n</DsapiService>
+2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=X-A,,X-B\n</DsapiService>
+2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=*\n</DsapiService>
+2 ~ DsapiCORS: 'credentials=' is not known; headers= is ~ <DsapiService w "/w">\nDsapiCORS * credentials=true\n</DsapiService>
+3 ~ DsapiCORS: stands in line [0-9]+ already ~ <DsapiService w "/w">\nDsapiCORS *\nDsapiCORS Off\n</DsapiService>
 1 ~ DsapiDependsOn: belongs into <DsapiService> or <DsapiRoute> ~ DsapiDependsOn a/b
 2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
