@@ -308,6 +308,42 @@ static int same_database(apr_pool_t *ptemp, const server_rec *s,
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* Routes that read from a standby need one, of the same database. A virtual
+ * host may have inherited them, and the standby, but have a database of its
+ * own. */
+static int check_standby(server_rec *s, const mod_dsapi_srv_t *srv,
+                         const mod_dsapi_srv_t *first)
+{
+    const char *mistake = NULL;
+
+    if (!srv->read_database) {
+        mistake = "needs to know the standby: DsapiReadDatabase \"host=... "
+                  "dbname=... user=...\"";
+    }
+    else if (!srv->watched && srv->read_database == first->read_database) {
+        mistake = "a virtual host with DBDParams of its own needs a "
+                  "DsapiReadDatabase of its own";
+    }
+    for (int i = 0; mistake && i < srv->services->nelts; i++) {
+        const mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, const mod_dsapi_service_t *);
+
+        for (int j = 0; j < service->routes->nelts; j++) {
+            const ap_directive_t *where =
+                APR_ARRAY_IDX(service->routes, j, const mod_dsapi_route_t *)
+                    ->standby;
+
+            if (where) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                             "DSAPI0055: %s, line %d: %s: %s", where->filename,
+                             where->line_num, where->directive, mistake);
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
 int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *main)
 {
@@ -322,6 +358,7 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         settle_defaults(srv);
         ok &= mod_dsapi_db_check(ptemp, s);
         srv->watched = same_database(ptemp, s, main);
+        ok &= check_standby(s, srv, first);
         if (s != main && srv->services == first->services) {
             srv->bases = first->bases;
             continue;

@@ -43,7 +43,8 @@ typedef struct mod_dsapi_place_t {
     X(int, concurrency, -1, 16)                                       \
     X(const char *, proxy, NULL, NULL)                                \
     X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))         \
-    X(const char *, worker_database, NULL, NULL)
+    X(const char *, worker_database, NULL, NULL)                      \
+    X(const char *, read_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
 #define MEMBER(type, name, unset, def) type name;
@@ -52,7 +53,9 @@ typedef struct mod_dsapi_srv_t {
     apr_array_header_t *services; /* of mod_dsapi_service_t *: its own, or
                                      the main server's */
     _Atomic(void *) gate;         /* a child's: see dbpool.c */
-    dsapi_trie_t *bases;          /* NULL before check_config */
+    struct mod_dsapi_standby_t *standby; /* the same; NULL: there is none */
+    int pool_size;                       /* DBDMax */
+    dsapi_trie_t *bases;                 /* NULL before check_config */
     int watched; /* its database is the one whose versions are known */
 } mod_dsapi_srv_t;
 
@@ -147,8 +150,9 @@ typedef struct mod_dsapi_route_t {
     apr_array_header_t *statements; /* of dsapi_statement_t */
     dsapi_sql_t *preamble;          /* settings of the transaction */
     int read_only;
-    int streams; /* its rows may be more than DsapiBuffer holds */
-    int write;   /* DsapiWrite; -1: not set */
+    int streams;             /* its rows may be more than DsapiBuffer holds */
+    int write;               /* DsapiWrite; -1: not set */
+    ap_directive_t *standby; /* DsapiReadFrom standby; NULL: the primary */
     dsapi_shape_e shape;
     int shape_set;
     mod_dsapi_caching_t caching; /* its own; from check_config on, or else

@@ -350,6 +350,10 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (route->caching.life > 0 && !mod_dsapi_cacheable(route)) {
         return "DsapiCache goes with GET and SQL that changes nothing";
     }
+    if (route->standby && !mod_dsapi_cacheable(route)) {
+        return mistake_at(cmd, route->standby,
+                          "goes with GET and SQL that changes nothing");
+    }
     mistake = declare_page(cmd, route);
     if (mistake) {
         return mistake;

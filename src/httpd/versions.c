@@ -111,6 +111,13 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
     if (!depends->directive) {
         return NULL;
     }
+    if (route->standby && depends->names->nelts > 0) {
+        *pwhere = route->standby;
+        return "goes with no DsapiDependsOn: a standby may be behind the "
+               "versions that are known, and what it gives then would be kept "
+               "as the newest; take one of them away, or write DsapiDependsOn "
+               "Off";
+    }
     indexes =
         apr_palloc(pool, sizeof(int) * ((apr_size_t)depends->names->nelts + 1));
     for (int i = 0; i < depends->names->nelts; i++) {

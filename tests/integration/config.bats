@@ -185,6 +185,9 @@ END
 2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
 1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
+1 ~ DsapiReadDatabase takes one argument ~ DsapiReadDatabase
+1 ~ DsapiReadDatabase: is not what libpq takes: "host= ~ DsapiReadDatabase "host=x secret of mine"
+2 ~ DsapiReadDatabase: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiReadDatabase "dbname=x"\n</DsapiService>
 1 ~ DsapiProxy takes one argument ~ DsapiProxy
 1 ~ DsapiProxy: takes http://host:port or https://host:port ~ DsapiProxy proxy:3128
 1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy
@@ -227,6 +230,32 @@ END
 END
     refused 1 '<DsapiRoute> belongs into <DsapiService>' \
         $'<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>'
+}
+
+@test "wrong standbys" {
+    local standby='DsapiReadDatabase "host=s dbname=x"'
+    local service=$'<DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>'
+
+    table "$standby"$'\n<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ DsapiReadFrom: belongs into <DsapiRoute> ~ DsapiReadFrom standby
+2 ~ DsapiReadFrom: is primary or standby ~ <DsapiRoute GET "/r">\nDsapiReadFrom\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: is primary or standby ~ <DsapiRoute GET "/r">\nDsapiReadFrom replica\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with GET and SQL that changes nothing ~ <DsapiRoute POST "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with GET and SQL that changes nothing ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiWrite On\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+3 ~ DsapiReadFrom: goes with GET and SQL ~ <DsapiRoute GET "/r">\nDsapiTime\nDsapiReadFrom standby\n</DsapiRoute>
+3 ~ DsapiReadFrom: stands in line [0-9]+ already ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiReadFrom primary\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with no DsapiDependsOn: .*write DsapiDependsOn Off ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiCache 5s\nDsapiDependsOn a/b\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+4 ~ DsapiReadFrom: goes with no DsapiDependsOn ~ DsapiDependsOn a/b\nDsapiCache 5s\n<DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+END
+    refused 3 'DsapiReadFrom: needs to know the standby: DsapiReadDatabase' \
+        "$service"
+    accepted "$service"$'\n'"$standby"
+    accepted "$standby"$'\nDsapiDBWait 1s\n'"${service/DsapiReadFrom/$'DsapiCache 5s\nDsapiDependsOn Off\nDsapiReadFrom'}"
+    # inherited, with the database or without
+    accepted "$standby"$'\n'"$service"$'\n<VirtualHost *>\n</VirtualHost>'
+    refused 4 'DsapiReadFrom: a virtual host with DBDParams of its own needs a DsapiReadDatabase of its own' \
+        "$standby"$'\n'"$service"$'\n<VirtualHost *>\nDBDParams "host=y dbname=y"\n</VirtualHost>'
+    accepted "$standby"$'\n'"$service"$'\n<VirtualHost *>\nDBDriver pgsql\nDBDParams "host=y dbname=y"\nDsapiReadDatabase "host=z dbname=y"\n</VirtualHost>'
 }
 
 @test "wrong parameters" {
