@@ -260,9 +260,10 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
 }
 
 /* Settles the services that a server declares itself. */
-static int check_services(apr_pool_t *pconf, server_rec *s,
+static int check_services(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
                           mod_dsapi_srv_t *srv)
 {
+    const char *mistake;
     int ok = 1;
 
     srv->bases = dsapi_route_trie_make(pconf);
@@ -281,8 +282,8 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
             mod_dsapi_route_t *route =
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
             const ap_directive_t *where = route->action_directive;
-            const char *mistake = settle_route(route, pconf);
 
+            mistake = settle_route(route, pconf);
             make_preamble(route, pconf);
             if (!mistake) {
                 mistake = mod_dsapi_versions_settle(&where, route, pconf);
@@ -293,6 +294,13 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
                              where->line_num, where->directive, mistake);
                 ok = 0;
             }
+        }
+        mistake = ok ? mod_dsapi_docs_settle(service, pconf, ptemp) : NULL;
+        if (mistake) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                         "DSAPI0058: %s, line %d: <DsapiService>: %s",
+                         service->place.file, service->place.line, mistake);
+            ok = 0;
         }
     }
     return ok;
@@ -363,7 +371,7 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
             srv->bases = first->bases;
             continue;
         }
-        ok &= check_services(pconf, s, srv);
+        ok &= check_services(pconf, ptemp, s, srv);
     }
     ok &= mod_dsapi_worker_check(ptemp, main);
     return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;

@@ -96,6 +96,7 @@ typedef struct mod_dsapi_service_t {
     apr_array_header_t *sources;     /* of mod_dsapi_source_t * */
     apr_array_header_t *session;     /* of mod_dsapi_session_t */
     const struct dsapi_cors_t *cors; /* NULL: Off */
+    int no_docs;                     /* DsapiDocs Off */
     mod_dsapi_caching_t caching;     /* of its routes that set none */
     mod_dsapi_depends_t depends;
     mod_dsapi_place_t place;
@@ -132,7 +133,8 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_QUERY,
     MOD_DSAPI_ENQUEUE,
     MOD_DSAPI_JOB,
-    MOD_DSAPI_TIME
+    MOD_DSAPI_TIME,
+    MOD_DSAPI_DOCS
 } mod_dsapi_action_e;
 
 /* The most jobs that one request puts into the queue. */
@@ -177,6 +179,7 @@ typedef struct mod_dsapi_route_t {
     const char *source_name;       /* of DsapiEnqueue and DsapiJob */
     apr_array_header_t *mapping;   /* of dsapi_arg_t: name=:param */
     struct mod_dsapi_time_t *time; /* of DsapiTime: see time.c */
+    struct mod_dsapi_docs_t *docs; /* of the documentation: see docs.c */
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
                                        route's parameter; -1: none */
@@ -228,6 +231,10 @@ mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name);
  *  DBDParams): its virtual host's, or else the main server's; NULL */
 const char *mod_dsapi_dbd_argument(apr_pool_t *p, const server_rec *s,
                                    const char *directive);
+
+/** A route without an action. @param service  borrowed */
+mod_dsapi_route_t *mod_dsapi_make_route(const mod_dsapi_service_t *service,
+                                        apr_pool_t *pool);
 
 /* sections.c: handlers of the containers, and their ends. */
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,

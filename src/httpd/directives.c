@@ -316,8 +316,7 @@ static const char *set_status(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
-/* "On" or "Off"; -1: neither. */
-static int on_off(const char *value)
+int mod_dsapi_on_off(const char *value)
 {
     if (value && ap_cstr_casecmp(value, "On") == 0) {
         return 1;
@@ -328,7 +327,7 @@ static int on_off(const char *value)
 static const char *set_write(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
 {
-    section->route->write = on_off(mod_dsapi_word(args, 0));
+    section->route->write = mod_dsapi_on_off(mod_dsapi_word(args, 0));
     return section->route->write < 0 ? mod_dsapi_fail(cmd, "is On or Off")
                                      : NULL;
 }
@@ -622,6 +621,8 @@ const command_rec mod_dsapi_commands[] = {
           "takes origins (https://app.example.org), or * for all; or Off",
           "Whose pages may read answers (origins, or *; default Off), and "
           "headers= what else their requests may have"),
+    INNER("DsapiDocs", IN_SERVICE, 1, 1, mod_dsapi_set_docs, "is On or Off",
+          "Documentation of a service, at openapi.json and docs (default On)"),
     INNER("DsapiSession", IN_SERVICE | REPEATABLE, 1, 1, add_session,
           "takes name=\"expression\"",
           "A value of each request that SQL reads as "

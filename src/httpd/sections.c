@@ -384,6 +384,23 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     return NULL;
 }
 
+mod_dsapi_route_t *mod_dsapi_make_route(const mod_dsapi_service_t *service,
+                                        apr_pool_t *pool)
+{
+    mod_dsapi_route_t *route = apr_pcalloc(pool, sizeof(*route));
+
+    route->service = service;
+    route->path_names = apr_array_make(pool, 1, sizeof(const char *));
+    route->params = apr_array_make(pool, 4, sizeof(dsapi_param_t *));
+    route->texts = apr_array_make(pool, 1, sizeof(mod_dsapi_text_t));
+    route->statements = apr_array_make(pool, 1, sizeof(dsapi_statement_t));
+    route->mapping = apr_array_make(pool, 2, sizeof(dsapi_arg_t));
+    route->write = -1;
+    route->db_timeout = -1;
+    route->max_body_bytes = -1;
+    return route;
+}
+
 const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                                  const char *args)
 {
@@ -391,7 +408,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     const mod_dsapi_section_t *outer = mconfig;
     mod_dsapi_section_t inner = {MOD_DSAPI_IN_ROUTE, outer->service, NULL,
                                  NULL};
-    mod_dsapi_route_t *route = apr_pcalloc(cmd->pool, sizeof(*route));
+    mod_dsapi_route_t *route = mod_dsapi_make_route(outer->service, cmd->pool);
     apr_array_header_t *words;
     dsapi_err_t *err;
     const char *mistake = section_args(&words, cmd, args);
@@ -423,14 +440,6 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                            NULL);
     }
     route->takes_body = *route->method == 'P'; /* POST, PUT, PATCH */
-    route->service = outer->service;
-    route->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
-    route->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
-    route->statements = apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
-    route->mapping = apr_array_make(cmd->pool, 2, sizeof(dsapi_arg_t));
-    route->write = -1;
-    route->db_timeout = -1;
-    route->max_body_bytes = -1;
     inner.route = route;
     mistake = read_section(cmd, &inner);
     return mistake ? mistake : close_route(cmd, route, outer->service);

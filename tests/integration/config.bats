@@ -144,6 +144,10 @@ accepted() {
 2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=*\n</DsapiService>
 2 ~ DsapiCORS: 'credentials=' is not known; headers= is ~ <DsapiService w "/w">\nDsapiCORS * credentials=true\n</DsapiService>
 3 ~ DsapiCORS: stands in line [0-9]+ already ~ <DsapiService w "/w">\nDsapiCORS *\nDsapiCORS Off\n</DsapiService>
+1 ~ DsapiDocs: belongs into <DsapiService> ~ DsapiDocs On
+2 ~ DsapiDocs: is On or Off ~ <DsapiService w "/w">\nDsapiDocs Yes\n</DsapiService>
+1 ~ <DsapiService>: a route has the path /docs, where the documentation is: change it, or write DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/docs">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+1 ~ <DsapiService>: a route has the path /openapi.json, .*DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/openapi.json">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 1 ~ DsapiDependsOn: belongs into <DsapiService> or <DsapiRoute> ~ DsapiDependsOn a/b
 2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
