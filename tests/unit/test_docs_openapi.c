@@ -118,40 +118,40 @@ START_TEST(a_service_has_its_texts)
 }
 END_TEST
 
-/* A declaration, and the schema that it has. */
-static const struct {
-    const char *declaration;
-    const char *schema;
-} schemas[] = {
-    {"a text", "{\"type\":\"string\"}"},
-    {"a int min=1 max=5 default=2", "{\"default\":2,\"format\":\"int32\","
-                                    "\"maximum\":5,\"minimum\":1,"
-                                    "\"type\":\"integer\"}"},
-    {"a bigint", "{\"format\":\"int64\",\"type\":\"integer\"}"},
-    {"a number min=-0.5", "{\"minimum\":-0.5,\"type\":\"number\"}"},
-    {"a bool default=1", "{\"default\":true,\"type\":\"boolean\"}"},
-    {"a date default=2024-02-29", "{\"default\":\"2024-02-29\",\"format\":"
-                                  "\"date\",\"type\":\"string\"}"},
-    {"a timestamp", "{\"format\":\"date-time\",\"type\":\"string\"}"},
-    {"a uuid", "{\"format\":\"uuid\",\"type\":\"string\"}"},
-    {"a iso3", "{\"pattern\":\"^[A-Za-z]{3}$\",\"type\":\"string\"}"},
-    {"a text enum=x,y", "{\"enum\":[\"x\",\"y\"],\"type\":\"string\"}"},
-    {"a int enum=1,2", "{\"enum\":[1,2],\"format\":\"int32\",\"type\":"
-                       "\"integer\"}"},
-    {"a text pattern=^a+$", "{\"pattern\":\"^a+$\",\"type\":\"string\"}"},
-    {"a int[] max=3", "{\"items\":{\"format\":\"int32\",\"maximum\":3,\"type\":"
-                      "\"integer\"},"
-                      "\"type\":\"array\"}"},
-};
-
 START_TEST(types_are_schemas)
 {
-    for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++) {
-        const char *declarations[] = {schemas[i].declaration, NULL};
+    static const struct {
+        const char *declaration;
+        const char *schema;
+    } cases[] = {
+        {"a text", "{\"type\":\"string\"}"},
+        {"a int min=1 max=5 default=2", "{\"default\":2,\"format\":\"int32\","
+                                        "\"maximum\":5,\"minimum\":1,"
+                                        "\"type\":\"integer\"}"},
+        {"a bigint", "{\"format\":\"int64\",\"type\":\"integer\"}"},
+        {"a number min=-0.5", "{\"minimum\":-0.5,\"type\":\"number\"}"},
+        {"a bool default=1", "{\"default\":true,\"type\":\"boolean\"}"},
+        {"a date default=2024-02-29", "{\"default\":\"2024-02-29\",\"format\":"
+                                      "\"date\",\"type\":\"string\"}"},
+        {"a timestamp", "{\"format\":\"date-time\",\"type\":\"string\"}"},
+        {"a uuid", "{\"format\":\"uuid\",\"type\":\"string\"}"},
+        {"a iso3", "{\"pattern\":\"^[A-Za-z]{3}$\",\"type\":\"string\"}"},
+        {"a text enum=x,y", "{\"enum\":[\"x\",\"y\"],\"type\":\"string\"}"},
+        {"a int enum=1,2", "{\"enum\":[1,2],\"format\":\"int32\",\"type\":"
+                           "\"integer\"}"},
+        {"a text pattern=^a+$", "{\"pattern\":\"^a+$\",\"type\":\"string\"}"},
+        {"a int[] max=3", "{\"items\":{\"format\":\"int32\",\"maximum\":3,"
+                          "\"type\":"
+                          "\"integer\"},"
+                          "\"type\":\"array\"}"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *declarations[] = {cases[i].declaration, NULL};
 
         begin();
         add("GET", "/x", DSAPI_DOCS_ROWS, declarations);
-        ck_at("/paths/~1x/get/parameters/0/schema", schemas[i].schema);
+        ck_at("/paths/~1x/get/parameters/0/schema", cases[i].schema);
     }
 }
 END_TEST
