@@ -55,6 +55,9 @@ static void register_hooks(apr_pool_t *p)
                            APR_HOOK_FIRST);
     ap_hook_map_to_storage(mod_dsapi_map_to_storage, NULL, NULL,
                            APR_HOOK_FIRST);
+    /* Before any module that refuses, whatever it does that for. */
+    ap_hook_post_perdir_config(mod_dsapi_post_perdir_config, NULL, NULL,
+                               APR_HOOK_FIRST);
     ap_hook_type_checker(mod_dsapi_type_checker, NULL, NULL, APR_HOOK_FIRST);
     /* Before anybody asks who the client is. */
     ap_hook_header_parser(mod_dsapi_limit_early, NULL, NULL, APR_HOOK_FIRST);

@@ -413,13 +413,12 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
     return hand_over_broken(prows, perr, db, copy, pool);
 }
 
-/* Waits for the socket. @return 0: the time is over */
-static int wait_socket(dsapi_db_t *db, apr_time_t until)
+int dsapi_db_wait(const dsapi_db_t *db, apr_time_t until)
 {
     struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
     int timeout_ms = -1;
 
-    if (db->flushing) {
+    if (dsapi_db_wants_write(db)) {
         pfd.events |= POLLOUT;
     }
     if (until) {
@@ -470,7 +469,7 @@ static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
             cancelled = 1;
             until = apr_time_now() + CANCEL_GRACE;
         }
-        if (!wait_socket(db, until)) {
+        if (!dsapi_db_wait(db, until)) {
             drop_results(db);
             end_batch(db);
             dsapi_db_break(db);

@@ -149,4 +149,19 @@ apr_status_t mod_dsapi_show_time(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
 const char *mod_dsapi_time_settle(const mod_dsapi_route_t *route,
                                   apr_pool_t *pconf);
 
+/** @return 1: it is DsapiTime zones, the names of all zones */
+int mod_dsapi_time_is_list(const mod_dsapi_route_t *route);
+
+/** The documentation; as mod_dsapi_query. */
+apr_status_t mod_dsapi_show_docs(mod_dsapi_answer_t *answer, request_rec *r,
+                                 const mod_dsapi_route_t *route);
+
+/**
+ * Write a service's documentation, and give it its URL. Its routes are settled.
+ * @param ptemp  for what is needed meanwhile
+ * @return what is wrong; NULL: nothing
+ */
+const char *mod_dsapi_docs_settle(mod_dsapi_service_t *service,
+                                  apr_pool_t *pconf, apr_pool_t *ptemp);
+
 #endif

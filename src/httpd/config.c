@@ -393,8 +393,34 @@ static int is_right(const server_rec *s, const ap_directive_t *where,
     return !mistake;
 }
 
+/* Settles a service's routes. @return 0: there are mistakes, told */
+static int check_routes(apr_pool_t *pconf, server_rec *s,
+                        const mod_dsapi_srv_t *srv,
+                        const mod_dsapi_service_t *service)
+{
+    int ok = 1;
+
+    for (int i = 0; i < service->sources->nelts; i++) {
+        APR_ARRAY_IDX(service->sources, i, mod_dsapi_source_t *)->core.proxy =
+            srv->proxy;
+    }
+    for (int i = 0; i < service->routes->nelts; i++) {
+        mod_dsapi_route_t *route =
+            APR_ARRAY_IDX(service->routes, i, mod_dsapi_route_t *);
+        const ap_directive_t *where = route->action_directive;
+        const char *mistake = settle_route(route, pconf);
+
+        make_preamble(route, pconf);
+        if (!mistake) {
+            mistake = mod_dsapi_versions_settle(&where, route, pconf);
+        }
+        ok &= is_right(s, where, mistake) && check_route(s, srv, route, pconf);
+    }
+    return ok;
+}
+
 /* Settles the services that a server declares itself. */
-static int check_services(apr_pool_t *pconf, server_rec *s,
+static int check_services(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
                           mod_dsapi_srv_t *srv)
 {
     int ok = 1;
@@ -403,36 +429,28 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
     for (int i = 0; i < srv->services->nelts; i++) {
         mod_dsapi_service_t *service =
             APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
-        const ap_directive_t *limit = NULL;
-        const char *mistake =
-            mod_dsapi_limits_settle(&limit, service, s, pconf);
         dsapi_err_t *err;
 
-        ok &= is_right(s, limit, mistake);
         dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
                              pconf);
     }
     for (int i = 0; i < srv->services->nelts; i++) {
         mod_dsapi_service_t *service =
             APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
+        const ap_directive_t *limit = NULL;
+        const char *mistake;
 
-        for (int j = 0; j < service->sources->nelts; j++) {
-            APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *)
-                ->core.proxy = srv->proxy;
+        ok &= check_routes(pconf, s, srv, service);
+        mistake = ok ? mod_dsapi_docs_settle(service, pconf, ptemp) : NULL;
+        if (mistake) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                         "DSAPI0058: %s, line %d: <DsapiService>: %s",
+                         service->place.file, service->place.line, mistake);
+            ok = 0;
         }
-        for (int j = 0; j < service->routes->nelts; j++) {
-            mod_dsapi_route_t *route =
-                APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
-            const ap_directive_t *where = route->action_directive;
-            const char *mistake = settle_route(route, pconf);
-
-            make_preamble(route, pconf);
-            if (!mistake) {
-                mistake = mod_dsapi_versions_settle(&where, route, pconf);
-            }
-            ok &= is_right(s, where, mistake) &&
-                  (mistake || check_route(s, srv, route, pconf));
-        }
+        /* of all routes, also those of the documentation */
+        mistake = mod_dsapi_limits_settle(&limit, service, s, pconf);
+        ok &= is_right(s, limit, mistake);
     }
     return ok;
 }
@@ -493,6 +511,41 @@ const char *mod_dsapi_pool_mistake(apr_pool_t *ptemp, const server_rec *s,
             : "the main server");
 }
 
+/* Routes that read from a standby need one, of the same database. A virtual
+ * host may have inherited them, and the standby, but have a database of its
+ * own. */
+static int check_standby(server_rec *s, const mod_dsapi_srv_t *srv,
+                         const mod_dsapi_srv_t *first)
+{
+    const char *mistake = NULL;
+
+    if (!srv->read_database) {
+        mistake = "needs to know the standby: DsapiReadDatabase \"host=... "
+                  "dbname=... user=...\"";
+    }
+    else if (!srv->watched && srv->read_database == first->read_database) {
+        mistake = "a virtual host with DBDParams of its own needs a "
+                  "DsapiReadDatabase of its own";
+    }
+    for (int i = 0; mistake && i < srv->services->nelts; i++) {
+        const mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, const mod_dsapi_service_t *);
+
+        for (int j = 0; j < service->routes->nelts; j++) {
+            const ap_directive_t *where =
+                APR_ARRAY_IDX(service->routes, j, const mod_dsapi_route_t *)
+                    ->standby;
+
+            if (where) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                             "DSAPI0055: %s, line %d: %s: %s", where->filename,
+                             where->line_num, where->directive, mistake);
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
 int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *main)
 {
@@ -507,11 +560,12 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         settle_defaults(srv);
         ok &= mod_dsapi_db_check(ptemp, s, main);
         srv->watched = same_database(ptemp, s, main);
+        ok &= check_standby(s, srv, first);
         if (s != main && srv->services == first->services) {
             srv->bases = first->bases;
             continue;
         }
-        ok &= check_services(pconf, s, srv);
+        ok &= check_services(pconf, ptemp, s, srv);
     }
     ok &= mod_dsapi_worker_check(ptemp, main);
     return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;

@@ -45,7 +45,8 @@ typedef struct mod_dsapi_place_t {
     X(const char *, proxy, NULL, NULL)                                \
     X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))         \
     X(apr_off_t, rate_store_bytes, -1, APR_INT64_C(4194304))          \
-    X(const char *, worker_database, NULL, NULL)
+    X(const char *, worker_database, NULL, NULL)                      \
+    X(const char *, read_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
 #define MEMBER(type, name, unset, def) type name;
@@ -54,7 +55,9 @@ typedef struct mod_dsapi_srv_t {
     apr_array_header_t *services; /* of mod_dsapi_service_t *: its own, or
                                      the main server's */
     _Atomic(void *) gate;         /* a child's: see dbpool.c */
-    dsapi_trie_t *bases;          /* NULL before check_config */
+    struct mod_dsapi_standby_t *standby; /* the same; NULL: there is none */
+    int pool_size;                       /* DBDMax */
+    dsapi_trie_t *bases;                 /* NULL before check_config */
     int watched; /* its database is the one whose versions are known */
 } mod_dsapi_srv_t;
 
@@ -106,12 +109,14 @@ typedef struct mod_dsapi_service_t {
     const char *title;
     const char *description;
     const char *version;
-    apr_off_t max_body_bytes;    /* -1: not set */
-    dsapi_trie_t *trie;          /* of mod_dsapi_route_t * */
-    apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
-    apr_array_header_t *sources; /* of mod_dsapi_source_t * */
-    apr_array_header_t *session; /* of mod_dsapi_session_t */
-    mod_dsapi_caching_t caching; /* of its routes that set none */
+    apr_off_t max_body_bytes;        /* -1: not set */
+    dsapi_trie_t *trie;              /* of mod_dsapi_route_t * */
+    apr_array_header_t *routes;      /* of mod_dsapi_route_t * */
+    apr_array_header_t *sources;     /* of mod_dsapi_source_t * */
+    apr_array_header_t *session;     /* of mod_dsapi_session_t */
+    const struct dsapi_cors_t *cors; /* NULL: Off */
+    int no_docs;                     /* DsapiDocs Off */
+    mod_dsapi_caching_t caching;     /* of its routes that set none */
     mod_dsapi_depends_t depends;
     apr_array_header_t *limits;       /* of mod_dsapi_limit_t */
     apr_array_header_t *exempt;       /* of apr_ipsubnet_t * */
@@ -153,7 +158,8 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_QUERY,
     MOD_DSAPI_ENQUEUE,
     MOD_DSAPI_JOB,
-    MOD_DSAPI_TIME
+    MOD_DSAPI_TIME,
+    MOD_DSAPI_DOCS
 } mod_dsapi_action_e;
 
 /* The most jobs that one request puts into the queue. */
@@ -171,8 +177,9 @@ typedef struct mod_dsapi_route_t {
     apr_array_header_t *statements; /* of dsapi_statement_t */
     dsapi_sql_t *preamble;          /* settings of the transaction */
     int read_only;
-    int streams; /* its rows may be more than DsapiBuffer holds */
-    int write;   /* DsapiWrite; -1: not set */
+    int streams;             /* its rows may be more than DsapiBuffer holds */
+    int write;               /* DsapiWrite; -1: not set */
+    ap_directive_t *standby; /* DsapiReadFrom standby; NULL: the primary */
     dsapi_shape_e shape;
     int shape_set;
     mod_dsapi_caching_t caching; /* its own; from check_config on, or else
@@ -199,6 +206,7 @@ typedef struct mod_dsapi_route_t {
     const char *source_name;       /* of DsapiEnqueue and DsapiJob */
     apr_array_header_t *mapping;   /* of dsapi_arg_t: name=:param */
     struct mod_dsapi_time_t *time; /* of DsapiTime: see time.c */
+    struct mod_dsapi_docs_t *docs; /* of the documentation: see docs.c */
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
                                        route's parameter; -1: none */
@@ -262,6 +270,10 @@ const char *mod_dsapi_pool_mistake(apr_pool_t *ptemp, const server_rec *s,
 
 /** @return 1: a statement of a route's SQL has one of its parameters */
 int mod_dsapi_sql_uses(const mod_dsapi_route_t *route, int index);
+
+/** A route without an action. @param service  borrowed */
+mod_dsapi_route_t *mod_dsapi_make_route(const mod_dsapi_service_t *service,
+                                        apr_pool_t *pool);
 
 /* sections.c: handlers of the containers, and their ends. */
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,

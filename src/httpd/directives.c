@@ -319,8 +319,7 @@ static const char *set_status(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
-/* "On" or "Off"; -1: neither. */
-static int on_off(const char *value)
+int mod_dsapi_on_off(const char *value)
 {
     if (value && ap_cstr_casecmp(value, "On") == 0) {
         return 1;
@@ -331,9 +330,23 @@ static int on_off(const char *value)
 static const char *set_write(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
 {
-    section->route->write = on_off(mod_dsapi_word(args, 0));
+    section->route->write = mod_dsapi_on_off(mod_dsapi_word(args, 0));
     return section->route->write < 0 ? mod_dsapi_fail(cmd, "is On or Off")
                                      : NULL;
+}
+
+static const char *set_read_from(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    const char *value = mod_dsapi_word(args, 0);
+
+    if (value && strcmp(value, "standby") == 0) {
+        section->route->standby = cmd->directive;
+        return NULL;
+    }
+    return value && strcmp(value, "primary") == 0
+               ? NULL
+               : mod_dsapi_fail(cmd, "is primary or standby");
 }
 
 static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -525,20 +538,32 @@ static const char *set_buffer(cmd_parms *cmd, void *mconfig, const char *value)
                                      "M or G), such as 1M");
 }
 
+/* A libpq conninfo. */
+static const char *take_database(const cmd_parms *cmd, const char *value)
+{
+    if (!dsapi_db_conninfo_ok(value)) {
+        return mod_dsapi_fail(cmd, "is not what libpq takes: \"host=... "
+                                   "dbname=... user=...\", a value with "
+                                   "blanks in '...'");
+    }
+    *(const char **)(void *)member_of(cmd) = value;
+    return NULL;
+}
+
 static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
                                        const char *value)
 {
     const char *mistake = refuse_host(cmd, mconfig);
 
-    if (!mistake && !dsapi_db_conninfo_ok(value)) {
-        mistake = mod_dsapi_fail(cmd, "is not what libpq takes: \"host=... "
-                                      "dbname=... user=...\", a value with "
-                                      "blanks in '...'");
-    }
-    if (!mistake) {
-        mod_dsapi_srv_of(cmd->server)->worker_database = value;
-    }
-    return mistake;
+    return mistake ? mistake : take_database(cmd, value);
+}
+
+static const char *set_read_database(cmd_parms *cmd, void *mconfig,
+                                     const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    return mistake ? mistake : take_database(cmd, value);
 }
 
 static const char *set_proxy(cmd_parms *cmd, void *mconfig, const char *value)
@@ -612,12 +637,23 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_TAKE1("DsapiProxy", set_proxy, NULL, RSRC_CONF,
                   "Proxy for upstream transfers, http://host:port (default: "
                   "none)"),
-    AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database,
+                  MEMBER_OF(worker_database), RSRC_CONF,
                   "libpq conninfo of the worker's own connection (default: "
                   "DBDParams)"),
+    AP_INIT_TAKE1("DsapiReadDatabase", set_read_database,
+                  MEMBER_OF(read_database), RSRC_CONF,
+                  "libpq conninfo of a standby, for routes with DsapiReadFrom "
+                  "standby (default: none)"),
 
     INNER("DsapiTitle", IN_SERVICE, 1, 1, set_title, "takes one text",
           "Title of a service, for people"),
+    INNER("DsapiCORS", IN_SERVICE, 1, 64, mod_dsapi_set_cors,
+          "takes origins (https://app.example.org), or * for all; or Off",
+          "Whose pages may read answers (origins, or *; default Off), and "
+          "headers= what else their requests may have"),
+    INNER("DsapiDocs", IN_SERVICE, 1, 1, mod_dsapi_set_docs, "is On or Off",
+          "Documentation of a service, at openapi.json and docs (default On)"),
     INNER("DsapiSession", IN_SERVICE | REPEATABLE, 1, 1, add_session,
           "takes name=\"expression\"",
           "A value of each request that SQL reads as "
@@ -674,6 +710,10 @@ const command_rec mod_dsapi_commands[] = {
           "Status of success (default 200; 204 for none, 202 for jobs)"),
     INNER("DsapiWrite", IN_ROUTE, 1, 1, set_write, "is On or Off",
           "Whether a GET route may change data (default Off)"),
+    INNER("DsapiReadFrom", IN_ROUTE, 1, 1, set_read_from,
+          "is primary or standby",
+          "Where a route that changes nothing reads: primary, or standby, "
+          "the server of DsapiReadDatabase (default primary)"),
     INNER("DsapiMaxBody", IN_SERVICE | IN_ROUTE | IN_SOURCE, 1, 1, set_max_body,
           "takes a size, such as 10M",
           "Largest body: of a request (default 10M), of an upstream's answer "

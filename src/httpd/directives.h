@@ -14,6 +14,9 @@ const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text);
 /** @return an argument that is a word; NULL: it is key=value */
 const char *mod_dsapi_word(const apr_array_header_t *args, int index);
 
+/** @return 1: "On"; 0: "Off"; -1: neither, or NULL */
+int mod_dsapi_on_off(const char *value);
+
 /** Take a time above 0. @return NULL, or the refusal */
 const char *mod_dsapi_take_interval(const cmd_parms *cmd,
                                     apr_interval_time_t *pvalue,
@@ -85,6 +88,14 @@ const char *mod_dsapi_add_limit(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 const char *mod_dsapi_add_exempt(cmd_parms *cmd, mod_dsapi_section_t *section,
                                  const apr_array_header_t *args);
+
+/* cors.c: DsapiCORS. */
+const char *mod_dsapi_set_cors(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
+
+/* docs.c: DsapiDocs. */
+const char *mod_dsapi_set_docs(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
 
 /* time.c: DsapiTime. */
 const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,

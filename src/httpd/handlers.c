@@ -110,6 +110,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
         case MOD_DSAPI_TIME:
             rv = mod_dsapi_show_time(&answer, &err, r, route, values);
             break;
+        case MOD_DSAPI_DOCS:
+            rv = mod_dsapi_show_docs(&answer, r, route);
+            break;
         case MOD_DSAPI_QUERY:
         case MOD_DSAPI_NO_ACTION:
             rv = route->caching.life > 0

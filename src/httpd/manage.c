@@ -184,7 +184,7 @@ static apr_status_t run(dsapi_rows_t **prows, dsapi_err_t **perr,
     dsapi_batch_t batch = {calls, 2, r->method_number == M_GET, timeout};
 
     dsapi_queue_limit(&calls[0], timeout, r->pool);
-    return mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool);
+    return mod_dsapi_db_run(prows, perr, r->server, &batch, 0, r->pool);
 }
 
 /* RFC 8288: where the next page begins. */

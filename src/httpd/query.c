@@ -81,9 +81,9 @@ apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
     dsapi_batch_t batch;
     apr_status_t rv = mod_dsapi_make_batch(&batch, perr, r, route, calls);
 
-    return rv == APR_SUCCESS
-               ? mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool)
-               : rv;
+    return rv == APR_SUCCESS ? mod_dsapi_db_run(prows, perr, r->server, &batch,
+                                                route->standby != NULL, r->pool)
+                             : rv;
 }
 
 apr_array_header_t *mod_dsapi_make_calls(apr_pool_t *pool)

@@ -55,6 +55,14 @@ int mod_dsapi_fixups(request_rec *r);
  */
 void mod_dsapi_drain(request_rec *r);
 
+/** Hook post_perdir_config: DsapiCORS; a preflight is answered here, before
+ *  limits and authentication. */
+int mod_dsapi_post_perdir_config(request_rec *r);
+
+/** Say who may read the answer of a service with DsapiCORS, whatever it will
+ *  be. */
+void mod_dsapi_cors_headers(request_rec *r, const mod_dsapi_service_t *service);
+
 /** A request's body, parsed. */
 typedef struct mod_dsapi_body_t {
     dsapi_json_slice_t json;

@@ -203,6 +203,19 @@ static const char *code_of(int http, apr_pool_t *pool)
     }
 }
 
+/* Whose the URL is that was asked for; NULL: nobody's. */
+static const mod_dsapi_service_t *service_of(const request_rec *r)
+{
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
+    const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+    const char *rest;
+
+    if (req) {
+        return req->service;
+    }
+    return srv->bases ? dsapi_route_base(&rest, srv->bases, path_of(r)) : NULL;
+}
+
 /* Puts a problem in the place of whatever httpd wrote. */
 static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -216,9 +229,11 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         return APR_SUCCESS;
     }
     f->ctx = f;
-    if (!apr_table_get(r->err_headers_out, "X-Request-Id")) {
-        apr_table_setn(r->headers_out, "X-Request-Id",
-                       mod_dsapi_request_id(r)); /* it failed early */
+    if (!apr_table_get(r->err_headers_out, "X-Request-Id") &&
+        !apr_table_get(r->headers_out, "X-Request-Id")) {
+        /* It failed early: what every answer has. */
+        apr_table_setn(r->headers_out, "X-Request-Id", mod_dsapi_request_id(r));
+        mod_dsapi_cors_headers(r, service_of(origin_of(r)));
     }
     if (req && req->refusal &&
         dsapi_status_of(req->refusal->rv)->http == r->status) {
@@ -243,21 +258,11 @@ void mod_dsapi_register_filters(void)
                               AP_FTYPE_RESOURCE);
 }
 
-static int is_under_base(const request_rec *r)
-{
-    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
-    const char *rest;
-
-    return mod_dsapi_req_of(r) ||
-           (srv->bases &&
-            dsapi_route_base(&rest, srv->bases, path_of(r)) != NULL);
-}
-
 void mod_dsapi_insert_error_filter(request_rec *r)
 {
     const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
 
-    if (r->status >= 400 && is_under_base(r) && !(req && req->problem_sent)) {
+    if (r->status >= 400 && service_of(r) && !(req && req->problem_sent)) {
         ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
     }
 }
@@ -266,7 +271,7 @@ void mod_dsapi_insert_filter(request_rec *r)
 {
     const request_rec *origin = origin_of(r);
 
-    if (origin != r && r->status >= 400 && is_under_base(origin)) {
+    if (origin != r && r->status >= 400 && service_of(origin)) {
         ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
     }
 }

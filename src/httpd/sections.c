@@ -372,6 +372,11 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (route->caching.life > 0 && !mod_dsapi_cacheable(route)) {
         return "DsapiCache goes with GET and SQL that changes nothing";
     }
+    if (route->standby && !mod_dsapi_cacheable(route)) {
+        return mod_dsapi_mistake_at(cmd, route->standby,
+                                    "goes with GET and SQL that changes "
+                                    "nothing");
+    }
     mistake = declare_page(cmd, route);
     if (mistake) {
         return mistake;
@@ -408,6 +413,24 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     return NULL;
 }
 
+mod_dsapi_route_t *mod_dsapi_make_route(const mod_dsapi_service_t *service,
+                                        apr_pool_t *pool)
+{
+    mod_dsapi_route_t *route = apr_pcalloc(pool, sizeof(*route));
+
+    route->service = service;
+    route->path_names = apr_array_make(pool, 1, sizeof(const char *));
+    route->params = apr_array_make(pool, 4, sizeof(dsapi_param_t *));
+    route->texts = apr_array_make(pool, 1, sizeof(mod_dsapi_text_t));
+    route->statements = apr_array_make(pool, 1, sizeof(dsapi_statement_t));
+    route->mapping = apr_array_make(pool, 2, sizeof(dsapi_arg_t));
+    route->limits = apr_array_make(pool, 1, sizeof(mod_dsapi_limit_t));
+    route->write = -1;
+    route->db_timeout = -1;
+    route->max_body_bytes = -1;
+    return route;
+}
+
 const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                                  const char *args)
 {
@@ -415,7 +438,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     const mod_dsapi_section_t *outer = mconfig;
     mod_dsapi_section_t inner = {MOD_DSAPI_IN_ROUTE, outer->service, NULL,
                                  NULL};
-    mod_dsapi_route_t *route = apr_pcalloc(cmd->pool, sizeof(*route));
+    mod_dsapi_route_t *route = mod_dsapi_make_route(outer->service, cmd->pool);
     apr_array_header_t *words;
     dsapi_err_t *err;
     const char *mistake = mod_dsapi_section_args(&words, cmd, args);
@@ -447,16 +470,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                            NULL);
     }
     route->takes_body = *route->method == 'P'; /* POST, PUT, PATCH */
-    route->service = outer->service;
     route->place = mod_dsapi_place_of(cmd);
-    route->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
-    route->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
-    route->statements = apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
-    route->mapping = apr_array_make(cmd->pool, 2, sizeof(dsapi_arg_t));
-    route->limits = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_limit_t));
-    route->write = -1;
-    route->db_timeout = -1;
-    route->max_body_bytes = -1;
     inner.route = route;
     mistake = mod_dsapi_read_section(cmd, &inner);
     return mistake ? mistake : close_route(cmd, route, outer->service);

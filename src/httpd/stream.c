@@ -227,7 +227,7 @@ apr_status_t mod_dsapi_stream(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                               const char **values, apr_array_header_t *calls)
 {
     stream_t st = {.answer = answer, .r = r, .route = route, .values = values};
-    mod_dsapi_use_t use = {run, &st, 0};
+    mod_dsapi_use_t use = {run, &st, 0, route->standby != NULL};
     dsapi_batch_t batch;
     apr_status_t rv = mod_dsapi_make_batch(&batch, perr, r, route, calls);
 

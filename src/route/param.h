@@ -92,9 +92,6 @@ const char *dsapi_route_in_name(dsapi_in_e in);
 /** @return the index of a parameter; -1: there is none of that name */
 int dsapi_route_param_index(const apr_array_header_t *params, const char *name);
 
-/** @return where a parameter is, as errors call it ("query"), static */
-const char *dsapi_route_in_name(dsapi_in_e in);
-
 /** @return the header that a parameter is in, if_match: if-match (a name has no
  *          hyphen); in pool */
 const char *dsapi_route_header_name(const char *name, apr_pool_t *pool);

@@ -133,6 +133,25 @@ accepted() {
 2 ~ DsapiCache: takes stale= a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60s stale=1\n</DsapiService>
 2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache Off public\n</DsapiService>
 1 ~ DsapiCache: belongs into <DsapiService> or <DsapiRoute> ~ DsapiCache 60s
+1 ~ DsapiCORS: belongs into <DsapiService> ~ DsapiCORS *
+2 ~ DsapiCORS: takes origins .*or \* for all; or Off ~ <DsapiService w "/w">\nDsapiCORS\n</DsapiService>
+2 ~ DsapiCORS: 'null' is what any sandboxed page may be ~ <DsapiService w "/w">\nDsapiCORS null\n</DsapiService>
+2 ~ DsapiCORS: 'https://A.example' must be in lower case ~ <DsapiService w "/w">\nDsapiCORS https://A.example\n</DsapiService>
+2 ~ DsapiCORS: 'https://a.example/' must end behind its host, .*not even a '/' ~ <DsapiService w "/w">\nDsapiCORS https://a.example/\n</DsapiService>
+2 ~ DsapiCORS: 'https://\*.a.example' is no origin: .*without wildcards ~ <DsapiService w "/w">\nDsapiCORS https://*.a.example\n</DsapiService>
+2 ~ DsapiCORS: 'https://b.example:443' must be without the port ~ <DsapiService w "/w">\nDsapiCORS https://a.example https://b.example:443\n</DsapiService>
+2 ~ DsapiCORS: 'a.example' is no origin: scheme://host ~ <DsapiService w "/w">\nDsapiCORS a.example\n</DsapiService>
+2 ~ DsapiCORS: takes either origins, or \* for all ~ <DsapiService w "/w">\nDsapiCORS * https://a.example\n</DsapiService>
+2 ~ DsapiCORS: takes either origins, or \* for all ~ <DsapiService w "/w">\nDsapiCORS headers=X-A\n</DsapiService>
+2 ~ DsapiCORS: 'Off' is no origin|DsapiCORS: 'Off' must be in lower case ~ <DsapiService w "/w">\nDsapiCORS https://a.example Off\n</DsapiService>
+2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=X-A,,X-B\n</DsapiService>
+2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=*\n</DsapiService>
+2 ~ DsapiCORS: 'credentials=' is not known; headers= is ~ <DsapiService w "/w">\nDsapiCORS * credentials=true\n</DsapiService>
+3 ~ DsapiCORS: stands in line [0-9]+ already ~ <DsapiService w "/w">\nDsapiCORS *\nDsapiCORS Off\n</DsapiService>
+1 ~ DsapiDocs: belongs into <DsapiService> ~ DsapiDocs On
+2 ~ DsapiDocs: is On or Off ~ <DsapiService w "/w">\nDsapiDocs Yes\n</DsapiService>
+1 ~ <DsapiService>: a route has the path /docs, where the documentation is: change it, or write DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/docs">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+1 ~ <DsapiService>: a route has the path /openapi.json, .*DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/openapi.json">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 1 ~ DsapiDependsOn: belongs into <DsapiService> or <DsapiRoute> ~ DsapiDependsOn a/b
 2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
@@ -243,6 +262,9 @@ DsapiRateStore shm'
 2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
 1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
+1 ~ DsapiReadDatabase takes one argument ~ DsapiReadDatabase
+1 ~ DsapiReadDatabase: is not what libpq takes: "host= ~ DsapiReadDatabase "host=x secret of mine"
+2 ~ DsapiReadDatabase: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiReadDatabase "dbname=x"\n</DsapiService>
 1 ~ DsapiProxy takes one argument ~ DsapiProxy
 1 ~ DsapiProxy: takes http://host:port or https://host:port ~ DsapiProxy proxy:3128
 1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy
@@ -360,6 +382,32 @@ DsapiParam all int[] in=body body=whole
 DsapiEnqueue s a=:all
 </DsapiRoute>
 </DsapiService>'
+}
+
+@test "wrong standbys" {
+    local standby='DsapiReadDatabase "host=s dbname=x"'
+    local service=$'<DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>'
+
+    table "$standby"$'\n<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ DsapiReadFrom: belongs into <DsapiRoute> ~ DsapiReadFrom standby
+2 ~ DsapiReadFrom: is primary or standby ~ <DsapiRoute GET "/r">\nDsapiReadFrom\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: is primary or standby ~ <DsapiRoute GET "/r">\nDsapiReadFrom replica\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with GET and SQL that changes nothing ~ <DsapiRoute POST "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with GET and SQL that changes nothing ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiWrite On\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+3 ~ DsapiReadFrom: goes with GET and SQL ~ <DsapiRoute GET "/r">\nDsapiTime\nDsapiReadFrom standby\n</DsapiRoute>
+3 ~ DsapiReadFrom: stands in line [0-9]+ already ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiReadFrom primary\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with no DsapiDependsOn: .*write DsapiDependsOn Off ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiCache 5s\nDsapiDependsOn a/b\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+4 ~ DsapiReadFrom: goes with no DsapiDependsOn ~ DsapiDependsOn a/b\nDsapiCache 5s\n<DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+END
+    refused 3 'DsapiReadFrom: needs to know the standby: DsapiReadDatabase' \
+        "$service"
+    accepted "$service"$'\n'"$standby"
+    accepted "$standby"$'\nDsapiDBWait 1s\n'"${service/DsapiReadFrom/$'DsapiCache 5s\nDsapiDependsOn Off\nDsapiReadFrom'}"
+    # inherited, with the database or without
+    accepted "$standby"$'\n'"$service"$'\n<VirtualHost *>\n</VirtualHost>'
+    refused 4 'DsapiReadFrom: a virtual host with DBDParams of its own needs a DsapiReadDatabase of its own' \
+        "$standby"$'\n'"$service"$'\n<VirtualHost *>\nDBDParams "host=y dbname=y"\n</VirtualHost>'
+    accepted "$standby"$'\n'"$service"$'\n<VirtualHost *>\nDBDriver pgsql\nDBDParams "host=y dbname=y"\nDsapiReadDatabase "host=z dbname=y"\n</VirtualHost>'
 }
 
 @test "wrong parameters" {
