@@ -469,3 +469,16 @@ allows() {
     req GET "$S/country/france?name=x"
     expect_problem 400 invalid-parameter name
 }
+
+# the last of this file: the client has used up its minute
+@test "more than 1200 requests a minute are refused" {
+    local refused
+
+    req GET "$S/countries/FRA"
+    expect 200
+    [[ $(header RateLimit-Policy) == '"1200/min";q=1200;w=60' ]]
+    refused=$(curl -sS --noproxy '*' -o /dev/null \
+        -w '%{http_code} %header{retry-after}\n' \
+        "$BASE$S/countries/FRA?#[1-1500]" | grep -c '^429 1$')
+    [[ $refused -gt 0 && $refused -lt 1500 ]]
+}
