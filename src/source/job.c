@@ -386,7 +386,7 @@ void dsapi_job_take(dsapi_job_t *job, const dsapi_response_t *resp)
     else {
         dsapi_job_fail(
             job, reason(job, err->detail), retry,
-            dsapi_source_retry_after(resp->retry_after, apr_time_now()));
+            dsapi_source_retry_after(resp->retry_after, resp->answered));
     }
     dsapi_job_abort(job); /* the answer's bytes go with it */
 }
