@@ -303,6 +303,18 @@ START_TEST(what_is_kept_goes_with_success_and_has_no_secrets)
                                        "'UTF8') FROM "
                                        "dsapi.job"),
                      "you said ******, ******");
+    /* nor the beginning of one, where no more is kept */
+    stub_answer(rig->stub, apr_psprintf(g_pool,
+                                        "{\"status\":500,\"body\":\"%"
+                                        "065533dsesame"
+                                        "\"}",
+                                        1));
+    run_job(rig, "c");
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT convert_from(substr("
+                                       "response_body, 65533), 'UTF8') "
+                                       "FROM dsapi.job WHERE params->>'key' = "
+                                       "'c'"),
+                     "1***");
     /* kept where the SQL refuses it, too; not once it is stored */
     stub_answer(rig->stub, "{\"body\":\"0\"}");
     stub_answer(rig->stub, "{\"body\":\"1\"}");
