@@ -853,7 +853,8 @@ ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS response_body bytea;
 
 -- What an upstream knows the answer by that was stored last: the next request
 -- with the same parameters asks whether it is still the same, if the source's
--- definition is. Whoever takes stored data away takes its rows here, too.
+-- definition is. Whoever takes stored data away takes its rows here, too
+-- (dsapi.forget_answers).
 CREATE TABLE IF NOT EXISTS dsapi.validator (
     source        text  NOT NULL,
     params        jsonb NOT NULL,
@@ -864,6 +865,17 @@ CREATE TABLE IF NOT EXISTS dsapi.validator (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS validator_params
     ON dsapi.validator (source, md5(params::text));
+
+-- For tables from which data is also taken away by hand: what a source has
+-- stored is asked for anew, whether or not it has changed at the upstream.
+--     CREATE TRIGGER forget AFTER DELETE OR TRUNCATE
+--         ON … FOR EACH STATEMENT EXECUTE FUNCTION dsapi.forget_answers('…/…');
+CREATE OR REPLACE FUNCTION dsapi.forget_answers()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    DELETE FROM dsapi.validator WHERE source = TG_ARGV[0];
+    RETURN NULL;
+END $$;
 
 -- Keep a failed attempt's answer, before dsapi.fail gives the lease up.
 CREATE OR REPLACE FUNCTION dsapi.keep_answer(p_id bigint, p_token uuid,
