@@ -645,7 +645,8 @@ END $$;
 
 -- The first tick of a rule after a moment; p_last is the one before, of which
 -- "every" counts. A time of day that the clock skips (summer time begins)
--- comes as much later as it skips; one that it shows twice is the second.
+-- comes as much later as it skips; one that it shows twice is the second, and
+-- where each hour has its ticks it is both.
 CREATE OR REPLACE FUNCTION dsapi.next_tick(p_rule jsonb, p_zone text,
                                            p_last timestamptz,
                                            p_after timestamptz)
@@ -655,6 +656,9 @@ DECLARE
     day date := (p_after AT TIME ZONE p_zone)::date;
     by_day boolean;
     by_weekday boolean;
+    -- by how much clocks are set back
+    folds interval[] := CASE WHEN jsonb_array_length(p_rule->'hour') = 24
+                             THEN '{30 min,1 h,2 h}'::interval[] END;
     found timestamptz;
 BEGIN
     IF every IS NOT NULL THEN
@@ -676,7 +680,14 @@ BEGIN
              CROSS JOIN jsonb_array_elements_text(p_rule->'minute') AS m
              CROSS JOIN LATERAL (
                    SELECT (day + make_time(h::integer, m::integer, 0))
-                          AT TIME ZONE p_zone AS t) AS at
+                          AT TIME ZONE p_zone AS last) AS at
+             CROSS JOIN LATERAL (
+                   SELECT last AS t
+                    UNION ALL
+                   SELECT last - fold
+                     FROM unnest(folds) AS fold
+                    WHERE (last - fold) AT TIME ZONE p_zone
+                          = last AT TIME ZONE p_zone) AS instant
              WHERE t > p_after;
             IF found IS NOT NULL THEN
                 RETURN found;
@@ -842,7 +853,8 @@ ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS response_body bytea;
 
 -- What an upstream knows the answer by that was stored last: the next request
 -- with the same parameters asks whether it is still the same, if the source's
--- definition is. Whoever takes stored data away takes its rows here, too.
+-- definition is. Whoever takes stored data away takes its rows here, too
+-- (dsapi.forget_answers).
 CREATE TABLE IF NOT EXISTS dsapi.validator (
     source        text  NOT NULL,
     params        jsonb NOT NULL,
@@ -853,6 +865,17 @@ CREATE TABLE IF NOT EXISTS dsapi.validator (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS validator_params
     ON dsapi.validator (source, md5(params::text));
+
+-- For tables from which data is also taken away by hand: what a source has
+-- stored is asked for anew, whether or not it has changed at the upstream.
+--     CREATE TRIGGER forget AFTER DELETE OR TRUNCATE
+--         ON … FOR EACH STATEMENT EXECUTE FUNCTION dsapi.forget_answers('…/…');
+CREATE OR REPLACE FUNCTION dsapi.forget_answers()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    DELETE FROM dsapi.validator WHERE source = TG_ARGV[0];
+    RETURN NULL;
+END $$;
 
 -- Keep a failed attempt's answer, before dsapi.fail gives the lease up.
 CREATE OR REPLACE FUNCTION dsapi.keep_answer(p_id bigint, p_token uuid,

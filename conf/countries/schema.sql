@@ -412,3 +412,11 @@ CREATE OR REPLACE TRIGGER touch
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON countries.name
     FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('countries/country');
 DO $$ BEGIN PERFORM dsapi.touch('countries/country'); END $$;
+
+-- What is deleted, or would be stored otherwise by this file, is fetched again
+-- though it may not have changed at the upstream.
+CREATE OR REPLACE TRIGGER forget
+    AFTER DELETE OR TRUNCATE ON countries.name
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION dsapi.forget_answers('countries/names');
+DELETE FROM dsapi.validator WHERE source = 'countries/names';

@@ -393,17 +393,54 @@ static int is_right(const server_rec *s, const ap_directive_t *where,
     return !mistake;
 }
 
+/* @return what a server has under the full name of that source; NULL: none */
+static const mod_dsapi_source_t *namesake(const mod_dsapi_srv_t *srv,
+                                          const mod_dsapi_source_t *source)
+{
+    for (int i = 0; i < srv->services->nelts; i++) {
+        const mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, const mod_dsapi_service_t *);
+
+        if (strcmp(service->name, source->service->name) == 0) {
+            return mod_dsapi_find_source(service, source->name);
+        }
+    }
+    return NULL;
+}
+
+/* A job names its source, but no server. @return 1: an earlier server's source
+ * of that name, if there is one, does the same; 0, logged: it does not */
+static int check_source(const server_rec *main, const server_rec *s,
+                        const mod_dsapi_source_t *source)
+{
+    const dsapi_source_t *core = &source->core;
+    const mod_dsapi_source_t *other = NULL;
+
+    for (; main != s && !other; main = main->next) {
+        other = namesake(mod_dsapi_srv_of(main), source);
+    }
+    if (!other || (strcmp(other->core.definition, core->definition) == 0 &&
+                   strcmp(other->core.proxy ? other->core.proxy : "",
+                          core->proxy ? core->proxy : "") == 0)) {
+        return 1;
+    }
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                 "DSAPI0085: %s, line %d: <DsapiSource>: it is declared "
+                 "otherwise in %s, line %d: jobs of %s are the same for all "
+                 "servers; make the two alike (DsapiProxy of their servers, "
+                 "too), or name one service otherwise",
+                 source->place.file, source->place.line, other->place.file,
+                 other->place.line, core->name);
+    return 0;
+}
+
 /* Settles a service's routes. @return 0: there are mistakes, told */
-static int check_routes(apr_pool_t *pconf, server_rec *s,
+static int check_routes(apr_pool_t *pconf, const server_rec *s,
                         const mod_dsapi_srv_t *srv,
                         const mod_dsapi_service_t *service)
 {
     int ok = 1;
 
-    for (int i = 0; i < service->sources->nelts; i++) {
-        APR_ARRAY_IDX(service->sources, i, mod_dsapi_source_t *)->core.proxy =
-            srv->proxy;
-    }
     for (int i = 0; i < service->routes->nelts; i++) {
         mod_dsapi_route_t *route =
             APR_ARRAY_IDX(service->routes, i, mod_dsapi_route_t *);
@@ -421,7 +458,7 @@ static int check_routes(apr_pool_t *pconf, server_rec *s,
 
 /* Settles the services that a server declares itself. */
 static int check_services(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
-                          mod_dsapi_srv_t *srv)
+                          mod_dsapi_srv_t *srv, const server_rec *main)
 {
     int ok = 1;
 
@@ -440,6 +477,13 @@ static int check_services(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
         const ap_directive_t *limit = NULL;
         const char *mistake;
 
+        for (int j = 0; j < service->sources->nelts; j++) {
+            mod_dsapi_source_t *source =
+                APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *);
+
+            source->core.proxy = srv->proxy;
+            ok &= check_source(main, s, source);
+        }
         ok &= check_routes(pconf, s, srv, service);
         mistake = ok ? mod_dsapi_docs_settle(service, pconf, ptemp) : NULL;
         if (mistake) {
@@ -565,7 +609,7 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
             srv->bases = first->bases;
             continue;
         }
-        ok &= check_services(pconf, ptemp, s, srv);
+        ok &= check_services(pconf, ptemp, s, srv, main);
     }
     ok &= mod_dsapi_worker_check(ptemp, main);
     return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;

@@ -1,4 +1,5 @@
 /* The only file that knows libcurl. */
+#include <apr_date.h>
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -471,6 +472,7 @@ static const char *header_list(const dsapi_transfer_t *t, const char *name)
 static void finish(dsapi_transfer_t *t, const char *transport)
 {
     dsapi_client_t *client = t->client;
+    const char *date = header_value(t, "Date");
     long status = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -481,6 +483,10 @@ static void finish(dsapi_transfer_t *t, const char *transport)
     t->resp.etag = header_value(t, "ETag");
     t->resp.last_modified = header_value(t, "Last-Modified");
     t->resp.link = header_list(t, "Link");
+    t->resp.answered = date ? apr_date_parse_http(date) : APR_DATE_BAD;
+    if (t->resp.answered == APR_DATE_BAD) {
+        t->resp.answered = apr_time_now();
+    }
     t->resp.url = t->url;
     t->resp.body = dsapi_buf_str(t->body);
     t->resp.body_bytes = t->body->len_bytes;

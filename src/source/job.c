@@ -280,18 +280,22 @@ void dsapi_job_abort(dsapi_job_t *job)
     }
 }
 
-/* Keep how an answer begins. What the upstream may have repeated of our
- * secrets is made unreadable. */
-static void keep_answer(dsapi_job_t *job, const dsapi_response_t *resp)
+/* How an answer begins, at least len bytes of it. What the upstream may have
+ * repeated of our secrets is made unreadable, also one that ends behind len. */
+static char *without_secrets(const dsapi_job_t *job,
+                             const dsapi_response_t *resp, apr_size_t len)
 {
     const apr_array_header_t *secrets = job->source->secrets;
-    apr_size_t len = resp->body_bytes < DSAPI_JOB_KEPT_BYTES
-                         ? resp->body_bytes
-                         : DSAPI_JOB_KEPT_BYTES;
-    char *body =
-        apr_pstrmemdup(job->page_pool, resp->body ? resp->body : "", len);
-    const char *type;
+    apr_size_t longest = 0;
+    char *body;
 
+    for (int i = 0; secrets && i < secrets->nelts; i++) {
+        apr_size_t n = strlen(APR_ARRAY_IDX(secrets, i, const char *));
+
+        longest = n > longest ? n : longest;
+    }
+    len = resp->body_bytes - len < longest ? resp->body_bytes : len + longest;
+    body = apr_pstrmemdup(job->page_pool, resp->body ? resp->body : "", len);
     for (int i = 0; secrets && i < secrets->nelts; i++) {
         const char *secret = APR_ARRAY_IDX(secrets, i, const char *);
         apr_size_t n = strlen(secret);
@@ -302,13 +306,24 @@ static void keep_answer(dsapi_job_t *job, const dsapi_response_t *resp)
             memset(p, '*', n);
         }
     }
+    return body;
+}
+
+/* Keep how an answer begins. */
+static void keep_answer(dsapi_job_t *job, const dsapi_response_t *resp)
+{
+    apr_size_t len = resp->body_bytes < DSAPI_JOB_KEPT_BYTES
+                         ? resp->body_bytes
+                         : DSAPI_JOB_KEPT_BYTES;
+    const char *type;
+
     job->status = resp->status;
     type = resp->content_type ? apr_pstrndup(job->page_pool, resp->content_type,
                                              TYPE_MAX_BYTES)
                               : "";
     job->type =
         *type && dsapi_base_utf8_valid(type, strlen(type)) ? type : NULL;
-    job->body = body;
+    job->body = without_secrets(job, resp, len);
     job->body_bytes = len;
 }
 
@@ -386,7 +401,7 @@ void dsapi_job_take(dsapi_job_t *job, const dsapi_response_t *resp)
     else {
         dsapi_job_fail(
             job, reason(job, err->detail), retry,
-            dsapi_source_retry_after(resp->retry_after, apr_time_now()));
+            dsapi_source_retry_after(resp->retry_after, resp->answered));
     }
     dsapi_job_abort(job); /* the answer's bytes go with it */
 }

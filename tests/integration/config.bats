@@ -772,6 +772,33 @@ DsapiEnqueue s
 </VirtualHost>'
 }
 
+# vhost NAME [DIRECTIVE [URL]]: it declares the source v/data
+vhost() {
+    cat <<END
+<VirtualHost *>
+ServerName $1
+${2:-}
+<DsapiService v "/v">
+<DsapiSource data>
+DsapiFetch "http://${3:-a.example.org}/data"
+DsapiStore "SELECT :body"
+</DsapiSource>
+</DsapiService>
+</VirtualHost>
+END
+}
+
+@test "a source in two virtual hosts is one source" {
+    local other='it is declared otherwise in .*/extra\.conf, line 15: '
+
+    accepted "$(vhost a)
+$(vhost b)"
+    refused 5 "<DsapiSource>: $other" "$(vhost a)
+$(vhost b '' b.example.org)"
+    refused 5 "DSAPI0085: .*$other" "$(vhost a)
+$(vhost b 'DsapiProxy http://127.0.0.1:3128')"
+}
+
 # changed SED TEXT: configtest with another httpd.conf
 changed() {
     httpd_config configtest "$2"

@@ -423,6 +423,12 @@ END
     expect 200 .result.countries 249
     [[ $(sql "SELECT countries.meant('france'), countries.meant('gallia'),
                      countries.meant('nauru')") == '{}|{FRA}|{}' ]]
+    # names that are taken away are asked for anew, whatever is known of them
+    sql "INSERT INTO dsapi.validator (source, params, definition, etag)
+         VALUES ('countries/names', '{}', 'x', 'x')"
+    sql "DELETE FROM countries.name WHERE cca3 = 'DEU'"
+    [[ $(sql "SELECT count(*) FROM dsapi.validator
+               WHERE source = 'countries/names'") == 0 ]]
     answer 'all' '{}'
     req POST "$S/names"
     await "$S/names/status" failed
