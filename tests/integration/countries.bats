@@ -242,7 +242,7 @@ right_answers() {
     req POST "$S/names"
     fetch_all
     req GET "$S/country/congo"
-    expect_problem 404 refused
+    expect_problem 404 not-found
     expect 404 .detail \
         'congo may stand for dr-congo or republic-of-the-congo: ask for one of these'
 }
@@ -258,7 +258,7 @@ right_answers() {
         expect 200 .country "$name" .state failed .attempts 1 .result null
         [[ $(json .error) == "$name is no country that the upstream knows"* ]]
         req GET "$S/country/$name"
-        expect_problem 404 refused
+        expect_problem 404 not-found
     done
     # asked for once each; what is near is told
     [[ $(asked | wc -l) == 8 ]]

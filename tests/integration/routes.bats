@@ -1160,7 +1160,10 @@ no_leak() {
     expect_problem 418 refused
     expect 418 .detail 'no more "of" this: ü'
     req GET '/t/v1/raise?what=PT409'
-    expect_problem 409 refused
+    expect_problem 409 conflict
+    req GET '/t/v1/raise?what=PT404'
+    expect_problem 404 not-found
+    expect 404 .detail 'no more "of" this: ü'
     req GET '/t/v1/raise?what=PT503'
     expect_problem 503 refused
     [[ -n $(header Retry-After) ]]
