@@ -71,6 +71,17 @@ static const char *path_of(const request_rec *r)
     return ap_unescape_url(path) == OK ? path : "";
 }
 
+/* Has httpd refused a path for a NUL in it, before any of its text was known?
+ * That is its 404, as if the path could be one of somebody's. */
+static int has_nul(const request_rec *r)
+{
+    const char *path = r->unparsed_uri ? r->unparsed_uri : "";
+    const char *nul = strstr(path, "%00");
+
+    return r->status == HTTP_NOT_FOUND && nul &&
+           nul < path + strcspn(path, "?");
+}
+
 /* RFC 9457. The type is about:blank: the title is the status's own phrase,
  * and the code tells the cases apart. The instance is a URI reference. */
 static dsapi_buf_t *problem_json(const request_rec *r, int http,
@@ -212,8 +223,12 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         apr_table_setn(r->headers_out, "X-Request-Id",
                        mod_dsapi_request_id(r)); /* it failed early */
     }
-    err.code = code_of(r->status, r->pool);
     err.detail = title_of(r->status, r->pool);
+    if (has_nul(r)) {
+        r->status = HTTP_BAD_REQUEST;
+        err.detail = "the path holds a NUL (%00)";
+    }
+    err.code = code_of(r->status, r->pool);
     buf = problem_json(r, r->status, &err);
     apr_table_unset(r->headers_out, "Content-Encoding");
     apr_table_unset(r->headers_out, "Content-Language");

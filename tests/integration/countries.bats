@@ -276,7 +276,8 @@ url_of() {
     local i name
 
     for ((i = 0; i < $(cases '.impossible | length'); i++)); do
-        # a segment of a path can neither be empty nor hold a slash or a NUL
+        # a segment of a path can neither be empty nor hold a slash or a NUL:
+        # below
         if [[ $(cases --argjson i "$i" \
             '.impossible[$i] | . == "" or test("/|\u0000")') == false ]]; then
             name=$(cases -r --argjson i "$i" '.impossible[$i] | @uri')
@@ -290,10 +291,18 @@ url_of() {
         bulk "$(cases --argjson i "$i" '["france", .impossible[$i]]')"
         [[ $status == 400 && $(json .code) == invalid-* ]]
     done
-    for name in '' ..%2Fetc%2Fpasswd france%00; do
-        req POST "$S/fetch/$name"
-        [[ $status == 40[045] ]]
+    for path in fetch status country; do
+        req GET "$S/$path/"
+        expect_problem 404 not-found
+        for name in ..%2Fetc%2Fpasswd france%2F..%2Fspain; do
+            req GET "$S/$path/$name"
+            expect_problem 404 not-found
+        done
+        req GET "$S/$path/france%00"
+        expect_problem 400 bad-request
     done
+    req POST "$S/fetch/france%00"
+    expect_problem 400 bad-request
     req POST "$S/fetch/fr%C3%A1nce"
     expect_problem 400 invalid-parameter country
     req POST "$S/fetch/%FF%FE"
