@@ -340,6 +340,8 @@ url_of() {
     [[ $status == 400 ]]
     req POST "$S/fetch" -H 'Content-Type: text/csv' -d france
     expect_problem 415 unsupported-type
+    req POST "$S/fetch" -d '["france"]'
+    expect_problem 415 unsupported-type
     bulk "$(printf '%11000000s' ' ')"
     expect_problem 413 body-too-large
     [[ $(jobs) == 0 && -z $(asked) ]]

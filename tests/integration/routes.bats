@@ -962,8 +962,10 @@ no_leak() {
     expect_problem 400 invalid-parameter
     post /t/v1/slugs '{}'
     expect_problem 400 invalid-parameter
-    req POST /t/v1/slugs -d 'a=b'
-    expect 400
+    req POST /t/v1/slugs -d '["a"]'
+    expect_problem 415 unsupported-type
+    expect 415 .detail \
+        'the body must be application/json, said so in Content-Type'
 }
 
 @test "bodies over the bound: 413, said before and said as they come" {
