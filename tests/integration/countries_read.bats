@@ -86,6 +86,8 @@ finds_only() {
     req GET "$S/country/atlantis"
     expect 404 .detail \
         'atlantis is not stored: POST /countries/v1/fetch/atlantis fetches it'
+    req GET "$S/country/guinea-bissauu"
+    expect 404 .detail 'guinea-bissauu is not stored: POST /countries/v1/fetch/guinea-bissauu fetches it; is guinea or guinea-bissau meant?'
     req GET "$S/countries/FRA"
     expect_problem 404 not-found
     req GET "$S/names"
