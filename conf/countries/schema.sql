@@ -335,7 +335,8 @@ BEGIN
 END
 $$;
 
--- The stored document of a country; 404 with how to get it where there is none.
+-- The stored document of a country; 404 with how to get it where there is none,
+-- and what may be meant where nobody is known to be called so.
 -- p_fetch is the URL that names are fetched at, with its last slash.
 CREATE OR REPLACE FUNCTION countries.named(p_country text, p_fetch text)
 RETURNS json LANGUAGE plpgsql STABLE AS $$
@@ -352,7 +353,9 @@ BEGIN
       FROM countries.country WHERE cca3 = v_cca3[1];
     IF v_document IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'PT404', MESSAGE = format(
-            '%s is not stored: POST %s%1$s fetches it', p_country, p_fetch);
+            '%s is not stored: POST %s%1$s fetches it%3$s', p_country, p_fetch,
+            CASE WHEN cardinality(v_cca3) = 0
+                 THEN countries.guess(p_country) END);
     END IF;
     RETURN v_document;
 END

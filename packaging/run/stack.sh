@@ -207,9 +207,12 @@ start_httpd() {
     local out
 
     say "Starting httpd at $url"
+    # an encoded slash is part of a name, which is wrong, 400: no other path
+    echo 'AllowEncodedSlashes NoDecode' >"$place/paths.conf"
     srv_httpd_conf "$place/httpd" listen="$LISTEN" port="$PORT" \
         conninfo="$1" upstream="$2" hungermap="$HUNGERMAP_UPSTREAM" \
-        restcountries="$RESTCOUNTRIES_UPSTREAM" extra="$EXTRA_CONF" ||
+        restcountries="$RESTCOUNTRIES_UPSTREAM" \
+        before="$place/paths.conf" extra="$EXTRA_CONF" ||
         die 'there is no configuration'
     out=$(srv_httpd_test "$place/httpd") || {
         printf '%s\n' "$out" >&2

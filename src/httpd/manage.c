@@ -276,10 +276,6 @@ static apr_status_t do_one(dsapi_buf_t *buf, dsapi_err_t **perr, request_rec *r,
         dsapi_manage_show(&call, target->id, r->pool);
     }
     rv = run(&rows, perr, r, &call);
-    if (rv != APR_SUCCESS && (*perr)->http) { /* the queue's own refusal */
-        (*perr)->code =
-            (*perr)->http == HTTP_CONFLICT ? "conflict" : "not-found";
-    }
     if (rv == APR_SUCCESS && r->method_number != M_DELETE) {
         rv = dsapi_route_write(buf, perr, rows, DSAPI_SHAPE_ROW, 0, r->pool);
     }

@@ -71,6 +71,17 @@ static const char *path_of(const request_rec *r)
     return ap_unescape_url(path) == OK ? path : "";
 }
 
+/* Has httpd refused a path for a NUL in it, before any of its text was known?
+ * That is its 404, as if the path could be one of somebody's. */
+static int has_nul(const request_rec *r)
+{
+    const char *path = r->unparsed_uri ? r->unparsed_uri : "";
+    const char *nul = strstr(path, "%00");
+
+    return r->status == HTTP_NOT_FOUND && nul &&
+           nul < path + strcspn(path, "?");
+}
+
 /* RFC 9457. The type is about:blank: the title is the status's own phrase,
  * and the code tells the cases apart. The instance is a URI reference. */
 static dsapi_buf_t *problem_json(const request_rec *r, int http,
@@ -238,6 +249,11 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (req && req->refusal &&
         dsapi_status_of(req->refusal->rv)->http == r->status) {
         err = *req->refusal;
+    }
+    else if (has_nul(r)) {
+        r->status = HTTP_BAD_REQUEST;
+        err.code = code_of(r->status, r->pool);
+        err.detail = "the path holds a NUL (%00)";
     }
     else {
         err.code = code_of(r->status, r->pool);

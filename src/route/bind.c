@@ -390,6 +390,11 @@ apr_status_t dsapi_route_bind(const char ***pvalues, dsapi_err_t **perr,
 
     *pvalues = NULL;
     *perr = NULL;
+    if (input->form && whole_body(&b) >= 0) {
+        return dsapi_fail(perr, pool, DSAPI_EMEDIA, "unsupported-type",
+                          "the body must be application/json, said so in "
+                          "Content-Type");
+    }
     b.values =
         apr_pcalloc(pool, sizeof(char *) * ((apr_size_t)params->nelts + 1));
     b.given = apr_pcalloc(pool, (apr_size_t)params->nelts + 1);

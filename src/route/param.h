@@ -114,7 +114,8 @@ apr_status_t dsapi_route_param_check(const char **pvalue, const char **pwhy,
  * @param perr     out: all mistakes, in pool; NULL on success
  * @param params   of dsapi_param_t *, settled
  * @return APR_SUCCESS; DSAPI_EPARAM: a value is missing, wrong, given twice,
- *         or of a name that is not declared
+ *         or of a name that is not declared; DSAPI_EMEDIA: a form, where the
+ *         whole body is one parameter
  */
 apr_status_t dsapi_route_bind(const char ***pvalues, dsapi_err_t **perr,
                               const apr_array_header_t *params,

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "db/sqlstate.h"
 #include "route/result.h"
 #include "source/queue.h"
 #include "source/resolve.h"
@@ -474,7 +475,7 @@ int dsapi_job_fail_sql(dsapi_job_t *job, const char *what,
         job->stores < TRIES_MAX) {
         return 1; /* a deadlock, or a table that was altered */
     }
-    if (strcmp(err->code, "refused") != 0) {
+    if (!dsapi_db_raised(err)) {
         text = apr_psprintf(job->page_pool, "%s: %s (SQLSTATE %s)", what,
                             err->detail, err->sqlstate);
     }

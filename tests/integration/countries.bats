@@ -242,7 +242,7 @@ right_answers() {
     req POST "$S/names"
     fetch_all
     req GET "$S/country/congo"
-    expect_problem 404 refused
+    expect_problem 404 not-found
     expect 404 .detail \
         'congo may stand for dr-congo or republic-of-the-congo: ask for one of these'
 }
@@ -258,7 +258,7 @@ right_answers() {
         expect 200 .country "$name" .state failed .attempts 1 .result null
         [[ $(json .error) == "$name is no country that the upstream knows"* ]]
         req GET "$S/country/$name"
-        expect_problem 404 refused
+        expect_problem 404 not-found
     done
     # asked for once each; what is near is told
     [[ $(asked | wc -l) == 8 ]]
@@ -276,7 +276,8 @@ url_of() {
     local i name
 
     for ((i = 0; i < $(cases '.impossible | length'); i++)); do
-        # a segment of a path can neither be empty nor hold a slash or a NUL
+        # a segment of a path can neither be empty nor hold a slash or a NUL:
+        # below
         if [[ $(cases --argjson i "$i" \
             '.impossible[$i] | . == "" or test("/|\u0000")') == false ]]; then
             name=$(cases -r --argjson i "$i" '.impossible[$i] | @uri')
@@ -290,10 +291,18 @@ url_of() {
         bulk "$(cases --argjson i "$i" '["france", .impossible[$i]]')"
         [[ $status == 400 && $(json .code) == invalid-* ]]
     done
-    for name in '' ..%2Fetc%2Fpasswd france%00; do
-        req POST "$S/fetch/$name"
-        [[ $status == 40[045] ]]
+    for path in fetch status country; do
+        req GET "$S/$path/"
+        expect_problem 404 not-found
+        for name in ..%2Fetc%2Fpasswd france%2F..%2Fspain; do
+            req GET "$S/$path/$name"
+            expect_problem 404 not-found
+        done
+        req GET "$S/$path/france%00"
+        expect_problem 400 bad-request
     done
+    req POST "$S/fetch/france%00"
+    expect_problem 400 bad-request
     req POST "$S/fetch/fr%C3%A1nce"
     expect_problem 400 invalid-parameter country
     req POST "$S/fetch/%FF%FE"
@@ -330,6 +339,8 @@ url_of() {
     bulk ''
     [[ $status == 400 ]]
     req POST "$S/fetch" -H 'Content-Type: text/csv' -d france
+    expect_problem 415 unsupported-type
+    req POST "$S/fetch" -d '["france"]'
     expect_problem 415 unsupported-type
     bulk "$(printf '%11000000s' ' ')"
     expect_problem 413 body-too-large

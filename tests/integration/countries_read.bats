@@ -79,13 +79,15 @@ finds_only() {
     sql "DELETE FROM countries.country WHERE cca3 = 'FRA'"
     await_versions
     req GET "$S/country/France"
-    expect_problem 404 refused
+    expect_problem 404 not-found
     expect 404 .detail \
         'france is not stored: POST /countries/v1/fetch/france fetches it' \
         .instance "$S/country/France"
     req GET "$S/country/atlantis"
     expect 404 .detail \
         'atlantis is not stored: POST /countries/v1/fetch/atlantis fetches it'
+    req GET "$S/country/guinea-bissauu"
+    expect 404 .detail 'guinea-bissauu is not stored: POST /countries/v1/fetch/guinea-bissauu fetches it; is guinea or guinea-bissau meant?'
     req GET "$S/countries/FRA"
     expect_problem 404 not-found
     req GET "$S/names"
@@ -351,7 +353,7 @@ END
         req GET "$path" -H "If-None-Match: $etag"
         expect 200 '.[0].cca3' null
         req GET "$S/country/france"
-        expect_problem 404 refused
+        expect_problem 404 not-found
         sql 'TRUNCATE countries.country'
         load_documents
     done
@@ -359,7 +361,7 @@ END
     etag=$(header ETag)
     # a name
     req GET "$S/country/bretagne"
-    expect_problem 404 refused
+    expect_problem 404 not-found
     sql "INSERT INTO countries.name VALUES ('bretagne', 'FRA', 'FR', 3)"
     await_versions
     req GET "$S/country/bretagne"

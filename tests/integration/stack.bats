@@ -84,6 +84,8 @@ began() {
     expect 200 '[.[].iso3] | sort | join(" ")' 'BFA COL'
     req GET /countries/v1/countries
     expect 200 length 250
+    req POST /countries/v1/fetch/france%2F..%2Fspain
+    expect_problem 400 invalid-parameter country
     # twice: the same is said, nothing is started
     pid=$(srv_pid "$DSAPI_DIR/httpd")
     stack start

@@ -418,9 +418,19 @@ END_TEST
 
 START_TEST(a_whole_body_is_no_form)
 {
-    ck_assert_str_eq(
-        BOUND(.declarations = "doc json in=body body=whole", .form = "doc=1"),
-        "! body doc is not known here; known: none");
+    request_t request = {.declarations = "a int[] in=body body=whole\nq int "
+                                         "in=query",
+                         .query = "q=x",
+                         .form = "a=1"};
+    apr_array_header_t *params;
+    const char **values;
+    dsapi_err_t *err;
+
+    ck_assert_int_eq(bind_request(&values, &err, &params, &request),
+                     DSAPI_EMEDIA);
+    ck_assert_ptr_null(values);
+    ck_assert_str_eq(err->code, "unsupported-type");
+    ck_assert_ptr_null(err->fields);
 }
 END_TEST
 
