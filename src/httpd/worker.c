@@ -30,9 +30,9 @@ APLOG_USE_MODULE(dsapi);
 #define HEARTBEAT apr_time_from_sec(5)
 #define LEASE     apr_time_from_sec(10)
 
-/* How often the queue is asked where no notification came. With what else is
- * asked, an idle child makes less than one query a second. */
-#define POLL apr_time_from_sec(6)
+/* How often a claim is tried for no reason; where no notification came, it is
+ * known within some seconds that there is one (dsapi_queue_reap). */
+#define POLL apr_time_from_sec(30)
 
 #define USER_AGENT "mod_dsapi (Apache httpd"
 
