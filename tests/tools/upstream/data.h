@@ -27,7 +27,8 @@ typedef struct country_t {
 } country_t;
 
 /** Say what is wrong with which, and end. */
-_Noreturn void upstream_die(const char *what, const char *which);
+void upstream_die(const char *what, const char *which)
+    __attribute__((noreturn));
 
 /** Does a day of the calendar, YYYY-MM-DD, stand here? */
 int upstream_is_day(const char *s);
