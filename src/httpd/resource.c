@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "httpd/dbpool.h"
 #include "httpd/respond.h"
+#include "resource/payload.h"
 #include "resource/problem.h"
 #include "resource/range.h"
 #include "resource/read.h"
@@ -466,9 +467,11 @@ static apr_status_t read_resource(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
     request_rec *r = ask->r;
-    apr_status_t rv =
-        dsapi_base_form_parse(&ask->pairs, perr, "query", r->args,
-                              r->args ? strlen(r->args) : 0, r->pool);
+    apr_status_t rv;
+
+    ask->pairs =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
+    rv = dsapi_resource_check_pairs(perr, "query", ask->pairs, r->pool);
 
     if (rv == APR_SUCCESS) {
         rv = choose_format(ask, perr);

@@ -234,29 +234,63 @@ typedef struct path_t {
     const mod_dsapi_nested_t *nested; /* NULL: the resource's own */
 } path_t;
 
+static void add_param(mod_dsapi_route_t *route, dsapi_in_e in, const char *name,
+                      const char *description, apr_pool_t *pool)
+{
+    dsapi_param_t *param = apr_pcalloc(pool, sizeof(*param));
+
+    param->name = name;
+    param->in = in;
+    param->type.kind = in == DSAPI_IN_BODY ? DSAPI_TYPE_JSON : DSAPI_TYPE_TEXT;
+    param->whole = in == DSAPI_IN_BODY;
+    param->required = in == DSAPI_IN_BODY || in == DSAPI_IN_PATH;
+    param->description = description;
+    APR_ARRAY_PUSH(route->params, dsapi_param_t *) = param;
+}
+
+/* What the documentation says that a route takes: nothing binds it. */
+static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    for (int i = 0; i < route->path_names->nelts; i++) {
+        add_param(route, DSAPI_IN_PATH,
+                  APR_ARRAY_IDX(route->path_names, i, const char *), NULL,
+                  pool);
+    }
+    if (route->takes_body) {
+        add_param(route, DSAPI_IN_BODY, "body",
+                  "An object with the columns of a row, or an array of such.",
+                  pool);
+    }
+    if (route->read_only) {
+        add_param(route, DSAPI_IN_QUERY, "select",
+                  "The columns, and what else is related.", pool);
+    }
+    if (route->read_only && route->shape == DSAPI_SHAPE_ROWS) {
+        add_param(route, DSAPI_IN_QUERY, "order",
+                  "Columns, each with .desc perhaps.", pool);
+        add_param(route, DSAPI_IN_QUERY, "limit", "The most rows.", pool);
+        add_param(route, DSAPI_IN_QUERY, "offset", "Rows to be left out.",
+                  pool);
+    }
+}
+
 static const char *declare(const mod_dsapi_resource_t *resource,
                            const path_t *path, const char *method,
                            apr_pool_t *pool)
 {
     const mod_dsapi_service_t *service = resource->service;
-    mod_dsapi_route_t *route = apr_pcalloc(pool, sizeof(*route));
+    mod_dsapi_route_t *route = mod_dsapi_make_route(service, pool);
     dsapi_err_t *err;
 
-    route->service = service;
     route->method = method;
     route->path = path->path;
     route->takes_body = *method == 'P';
-    route->params = apr_array_make(pool, 1, sizeof(dsapi_param_t *));
-    route->texts = apr_array_make(pool, 1, sizeof(mod_dsapi_text_t));
-    route->statements = apr_array_make(pool, 1, sizeof(dsapi_statement_t));
-    route->mapping = apr_array_make(pool, 1, sizeof(dsapi_arg_t));
+    route->read_only = strcmp(method, "GET") == 0;
     route->action = MOD_DSAPI_RESOURCE;
     route->action_directive = resource->directive;
     route->resource = path->nested ? path->nested->resource : resource;
     route->nested = path->nested;
     route->shape = path->shape;
-    route->caching.set = 1;
-    route->write = -1;
     route->db_timeout = route->resource->db_timeout;
     route->max_body_bytes = route->resource->max_body_bytes;
     if (dsapi_route_template_names(&route->path_names, &err, route->path,
@@ -265,6 +299,9 @@ static const char *declare(const mod_dsapi_resource_t *resource,
                              pool) != APR_SUCCESS) {
         return err->detail;
     }
+    add_params(route, pool);
+    route->place.file = resource->directive->filename;
+    route->place.line = resource->directive->line_num;
     APR_ARRAY_PUSH(service->routes, mod_dsapi_route_t *) = route;
     return NULL;
 }

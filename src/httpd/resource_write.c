@@ -64,8 +64,13 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     ask->has_body = body.has_json || body.form;
     ask->body = body.json;
     if (body.form) {
-        const char *text = dsapi_resource_form(body.form, r->pool);
+        const char *text;
 
+        rv = dsapi_resource_check_pairs(perr, "body", body.form, r->pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        text = dsapi_resource_form(body.form, r->pool);
         return dsapi_json_check(&ask->body, perr, text, strlen(text), r->pool);
     }
     return APR_SUCCESS;
@@ -514,7 +519,7 @@ static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
 static apr_status_t run(change_t *change, dsapi_err_t **perr)
 {
     const mod_dsapi_ask_t *ask = change->ask;
-    mod_dsapi_use_t use = {run_checked, change, 0};
+    mod_dsapi_use_t use = {run_checked, change, 0, 0};
     apr_status_t rv;
 
     if (is_checked(change)) {

@@ -86,6 +86,14 @@ static const char *cache_control(const char *scope,
                               text, stale);
 }
 
+/* The service's DsapiCache. @return 0: it will not do for everybody */
+static int inherit_caching(mod_dsapi_route_t *route)
+{
+    route->caching = route->service->caching;
+    return route->caching.scope != MOD_DSAPI_CACHE_PUBLIC ||
+           route->service->session->nelts == 0;
+}
+
 const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
                                       mod_dsapi_route_t *route,
                                       apr_pool_t *pool)
@@ -95,8 +103,13 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
         route->depends.directive ? &route->depends : &service->depends;
     int *indexes;
 
-    if (!route->caching.set && mod_dsapi_cacheable(route)) {
-        route->caching = service->caching;
+    if (!route->caching.directive && mod_dsapi_cacheable(route) &&
+        !inherit_caching(route)) {
+        *pwhere = route->caching.directive;
+        return "public would let a cache on the way give one user's answer "
+               "to another, since the service has DsapiSession: say private "
+               "here, and public in those routes that answer everybody the "
+               "same";
     }
     if (route->caching.life == 0) {
         if (route->depends.directive && route->depends.names->nelts > 0) {
@@ -110,6 +123,13 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
     route->cache_control[1] = cache_control("private", &route->caching, pool);
     if (!depends->directive) {
         return NULL;
+    }
+    if (route->standby && depends->names->nelts > 0) {
+        *pwhere = route->standby;
+        return "goes with no DsapiDependsOn: a standby may be behind the "
+               "versions that are known, and what it gives then would be kept "
+               "as the newest; take one of them away, or write DsapiDependsOn "
+               "Off";
     }
     indexes =
         apr_palloc(pool, sizeof(int) * ((apr_size_t)depends->names->nelts + 1));

@@ -116,6 +116,25 @@ apr_status_t dsapi_resource_payload(dsapi_res_payload_t *ppayload,
     return APR_SUCCESS;
 }
 
+apr_status_t dsapi_resource_check_pairs(dsapi_err_t **perr, const char *in,
+                                        const apr_array_header_t *pairs,
+                                        apr_pool_t *pool)
+{
+    *perr = NULL;
+    for (int i = 0; i < pairs->nelts; i++) {
+        const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
+
+        if (!pair->name) {
+            dsapi_fail_field(perr, pool, in, "", "the name of pair %d %s",
+                             i + 1, pair->why);
+        }
+        else if (!pair->value) {
+            dsapi_fail_field(perr, pool, in, pair->name, "%s", pair->why);
+        }
+    }
+    return *perr ? DSAPI_EPARAM : APR_SUCCESS;
+}
+
 const char *dsapi_resource_form(const apr_array_header_t *pairs,
                                 apr_pool_t *pool)
 {

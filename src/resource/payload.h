@@ -32,8 +32,18 @@ apr_status_t dsapi_resource_payload(dsapi_res_payload_t *ppayload,
                                     apr_pool_t *result_pool,
                                     apr_pool_t *scratch_pool);
 
-/** A form as a JSON object of strings. @param pairs  of dsapi_pair_t; of a name
- *  that is there twice the last counts @return the text, in pool */
+/**
+ * Refuse names and values that could not be decoded.
+ * @param in     "query" or "body"
+ * @param pairs  of dsapi_pair_t
+ * @return APR_SUCCESS; DSAPI_EPARAM: all of them are told
+ */
+apr_status_t dsapi_resource_check_pairs(dsapi_err_t **perr, const char *in,
+                                        const apr_array_header_t *pairs,
+                                        apr_pool_t *pool);
+
+/** A form as a JSON object of strings. @param pairs  of dsapi_pair_t, checked;
+ *  of a name that is there twice the last counts @return the text, in pool */
 const char *dsapi_resource_form(const apr_array_header_t *pairs,
                                 apr_pool_t *pool);
 

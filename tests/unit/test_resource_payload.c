@@ -78,4 +78,21 @@ START_TEST(forms)
 }
 END_TEST
 
-UNIT_SUITE(resource_payload, objects_and_arrays, forms)
+START_TEST(pairs_that_cannot_be_decoded_are_all_told)
+{
+    dsapi_err_t *err;
+
+    ck_assert_int_eq(
+        dsapi_resource_check_pairs(&err, "query", ast_pairs("a=1&b="), g_pool),
+        APR_SUCCESS);
+    ck_assert_ptr_null(err);
+    ck_assert_int_eq(dsapi_resource_check_pairs(
+                         &err, "body", ast_pairs("a=%ff&%=1&c=2"), g_pool),
+                     DSAPI_EPARAM);
+    ck_assert_int_eq(err->fields->nelts, 2);
+    ck_assert_ptr_nonnull(strstr(err->detail, "'a' must be UTF-8"));
+}
+END_TEST
+
+UNIT_SUITE(resource_payload, objects_and_arrays, forms,
+           pairs_that_cannot_be_decoded_are_all_told)
