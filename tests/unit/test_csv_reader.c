@@ -234,8 +234,9 @@ START_TEST(what_the_writer_writes_is_read)
             ck_assert_int_eq(!record->fields[j].text, !text);
             ck_assert_uint_eq(record->fields[j].len_bytes,
                               text ? strlen(text) : 0);
-            ck_assert_mem_eq(record->fields[j].text, text,
-                             record->fields[j].len_bytes);
+            if (text) {
+                ck_assert_mem_eq(record->fields[j].text, text, strlen(text));
+            }
         }
     }
     ck_assert_int_eq(dsapi_csv_read(&record, reader), APR_EOF);
