@@ -79,8 +79,8 @@ void dsapi_db_set_watch(dsapi_db_t *db, int on)
 }
 
 /* libpq writes several lines, the log has room for one. */
-static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
-                                    const char *sqlstate, apr_pool_t *pool)
+apr_status_t dsapi_db_lost(dsapi_err_t **perr, const dsapi_db_t *db,
+                           const char *sqlstate, apr_pool_t *pool)
 {
     char *message = apr_pstrdup(pool, PQerrorMessage(db->conn));
     char *to = message;
@@ -124,7 +124,7 @@ apr_status_t dsapi_db_connect(dsapi_db_t **pdb, dsapi_err_t **perr,
     apr_pool_cleanup_register(pool, db, finish_connection,
                               apr_pool_cleanup_null);
     if (PQstatus(conn) == CONNECTION_BAD) {
-        return connection_lost(perr, db, NULL, pool);
+        return dsapi_db_lost(perr, db, NULL, pool);
     }
     PQsetNoticeReceiver(conn, ignore_notice, NULL);
     *pdb = db;
@@ -152,7 +152,7 @@ apr_status_t dsapi_db_connect_poll(dsapi_db_t *db, dsapi_err_t **perr,
     }
     db->connecting = PQconnectPoll(db->conn);
     if (db->connecting == PGRES_POLLING_FAILED) {
-        return connection_lost(perr, db, NULL, pool);
+        return dsapi_db_lost(perr, db, NULL, pool);
     }
     return db->connecting == PGRES_POLLING_OK ? APR_SUCCESS : APR_EINPROGRESS;
 }
@@ -204,7 +204,7 @@ apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
     }
     if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn) ||
         !dsapi_db_send_batch(db, batch)) {
-        connection_lost(perr, db, NULL, pool);
+        dsapi_db_lost(perr, db, NULL, pool);
         dsapi_db_break(db);
         end_batch(db);
         return (*perr)->rv;
@@ -303,9 +303,7 @@ int dsapi_db_stale(const dsapi_err_t *err)
                               strstr(err->internal, cached_plan)));
 }
 
-/* The primary has moved, or lies still: what looks like a mistake of the SQL
- * is one of the connection. */
-static apr_status_t leave_standby(dsapi_db_t *db, dsapi_err_t *err)
+apr_status_t dsapi_db_leave_standby(dsapi_db_t *db, dsapi_err_t *err)
 {
     dsapi_db_break(db);
     err->rv = DSAPI_EDBDOWN;
@@ -335,7 +333,7 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
             dsapi_db_forget_prepared(db);
         }
         return db->changes && dsapi_db_read_only(*perr)
-                   ? leave_standby(db, *perr)
+                   ? dsapi_db_leave_standby(db, *perr)
                    : rv;
     }
     dsapi_db_check_columns(db, res);
@@ -362,7 +360,7 @@ static apr_status_t hand_over_broken(dsapi_rows_t **prows, dsapi_err_t **perr,
         dsapi_db_error(perr, "0A000", "COPY to or from the client", pool);
     }
     else {
-        connection_lost(perr, db, NULL, pool);
+        dsapi_db_lost(perr, db, NULL, pool);
     }
     dsapi_db_break(db);
     end_batch(db);
@@ -413,8 +411,7 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
     return hand_over_broken(prows, perr, db, copy, pool);
 }
 
-/* Waits for the socket. @return 0: the time is over */
-static int wait_socket(dsapi_db_t *db, apr_time_t until)
+int dsapi_db_wait(dsapi_db_t *db, apr_time_t until)
 {
     struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
     int timeout_ms = -1;
@@ -470,7 +467,7 @@ static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
             cancelled = 1;
             until = apr_time_now() + CANCEL_GRACE;
         }
-        if (!wait_socket(db, until)) {
+        if (!dsapi_db_wait(db, until)) {
             drop_results(db);
             end_batch(db);
             dsapi_db_break(db);
@@ -545,7 +542,7 @@ apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
     /* Where no transaction is open nothing has been begun, whatever the
      * batch does. */
     if (!is_alive(db) && (open || !reset(db))) {
-        return connection_lost(perr, db, open ? NULL : "08001", pool);
+        return dsapi_db_lost(perr, db, open ? NULL : "08001", pool);
     }
     if (batch->timeout > 0) {
         until = apr_time_now() + batch->timeout;

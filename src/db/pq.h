@@ -76,6 +76,20 @@ struct dsapi_db_t {
     sink_t *sink; /* NULL: the rows are kept */
 };
 
+/* db.c */
+
+/* The connection is gone. @param sqlstate  NULL: nobody knows what was done */
+apr_status_t dsapi_db_lost(dsapi_err_t **perr, const dsapi_db_t *db,
+                           const char *sqlstate, apr_pool_t *pool);
+
+/* The primary has moved, or lies still: what looks like a mistake of the SQL
+ * is one of the connection, which is broken. @return DSAPI_EDBDOWN */
+apr_status_t dsapi_db_leave_standby(dsapi_db_t *db, dsapi_err_t *err);
+
+/* Waits for the socket, to be written, too, while db->flushing.
+ * @return 0: the time is over */
+int dsapi_db_wait(dsapi_db_t *db, apr_time_t until);
+
 /* send.c: statements on their way to the server. They return 1, or 0 where
  * libpq cannot send any more. */
 
