@@ -79,6 +79,12 @@ static void grow(dsapi_csv_reader_t *reader, apr_size_t size)
     reader->size = size;
 }
 
+int dsapi_csv_is_delimiter(const char *text)
+{
+    return text[0] && !text[1] && !(text[0] & 0x80) &&
+           !strchr("\"\r\n", text[0]);
+}
+
 dsapi_csv_reader_t *dsapi_csv_reader_make(char delimiter,
                                           dsapi_csv_source_t source,
                                           void *baton, apr_pool_t *pool)

@@ -65,9 +65,13 @@ typedef struct dsapi_csv_record_t {
 typedef apr_status_t (*dsapi_csv_source_t)(void *baton, char *to,
                                            apr_size_t *size);
 
+/** @return 1: a text can be a delimiter: one character of ASCII, which is not
+ *  '"', CR or LF */
+int dsapi_csv_is_delimiter(const char *text);
+
 /**
  * Make a reader. It uses memory for the longest record so far, and 64 KiB.
- * @param delimiter  what stands between fields; not '"', CR, LF or NUL
+ * @param delimiter  what stands between fields (dsapi_csv_is_delimiter)
  * @param source     called by dsapi_csv_read
  * @param pool       owns the reader
  */

@@ -98,7 +98,6 @@ static apr_status_t take_results(PGresult **perror, dsapi_copy_end_t *end,
         end->affected = apr_atoi64(PQcmdTuples(res));
         PQclear(res);
         if (status == PGRES_COPY_IN) {
-            end->begun = 1;
             stop = feed(db, copy);
             if (stop == DSAPI_ETIMEOUT) {
                 return stop;

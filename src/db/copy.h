@@ -32,7 +32,6 @@ typedef struct dsapi_copy_t {
 /** How it went. Strings are in the call's pool. */
 typedef struct dsapi_copy_end_t {
     apr_int64_t affected; /* rows of the last statement that was run */
-    int begun;            /* the server has asked for the data */
     /* after an error */
     int of_row;             /* it is a fault of a row that was to be stored */
     apr_uint64_t line;      /* of the data, from 1; 0: it names none */

@@ -166,6 +166,18 @@ START_TEST(any_delimiter)
 }
 END_TEST
 
+START_TEST(what_can_be_a_delimiter)
+{
+    static const char *const good[] = {",", ";", "\t", "|", " ", "x"};
+    static const char *const bad[] = {"", "\"", "\n", "\r", ",,", "\xc3\xa4"};
+
+    for (int i = 0; i < 6; i++) {
+        ck_assert_int_eq(dsapi_csv_is_delimiter(good[i]), 1);
+        ck_assert_int_eq(dsapi_csv_is_delimiter(bad[i]), 0);
+    }
+}
+END_TEST
+
 START_TEST(a_nul_is_a_fault_of_its_record)
 {
     static const char csv[] = "a,b\n1,x\0y\n\"\0\",2\n3,4\n";
@@ -339,6 +351,7 @@ START_TEST(a_sources_error_is_passed_on)
 END_TEST
 
 UNIT_SUITE(csv_reader, records_are_the_same_however_they_arrive, any_delimiter,
-           a_nul_is_a_fault_of_its_record, chunks_make_no_difference,
-           what_the_writer_writes_is_read, reading_resumes_at_a_record,
-           a_record_has_bounds, a_sources_error_is_passed_on)
+           what_can_be_a_delimiter, a_nul_is_a_fault_of_its_record,
+           chunks_make_no_difference, what_the_writer_writes_is_read,
+           reading_resumes_at_a_record, a_record_has_bounds,
+           a_sources_error_is_passed_on)
