@@ -9,7 +9,7 @@
 #include "db/again.h"
 
 /* What is given to COPY at once; a longer record is given whole. */
-#define PIECE_BYTES (64 * 1024)
+#define PIECE_BYTES ((apr_size_t)64 * 1024)
 
 /* The column of the temporary table that has the record's number. */
 #define NUMBER "dsapi record"
@@ -107,7 +107,8 @@ static void take_names(dsapi_import_t *import)
 static apr_status_t take_header(dsapi_import_t *import, dsapi_err_t **perr,
                                 const dsapi_csv_record_t *header)
 {
-    apr_size_t n = (apr_size_t)(header->nfields + import->spec->ncolumns);
+    apr_size_t n =
+        (apr_size_t)header->nfields + (apr_size_t)import->spec->ncolumns;
 
     if (header->fault != DSAPI_CSV_GOOD) {
         return dsapi_fail_field(perr, import->pool, "body", "",

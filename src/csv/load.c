@@ -73,6 +73,7 @@ apr_status_t dsapi_load_rewind(dsapi_import_t *import, dsapi_err_t **perr,
 const char *dsapi_load_excerpt(const char *text, apr_size_t len_bytes,
                                apr_size_t max_bytes, apr_pool_t *pool)
 {
+    static const char unknown[] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
     char *out = apr_palloc(pool, max_bytes + 8);
     apr_size_t len = 0;
     apr_size_t i = 0;
@@ -85,9 +86,9 @@ const char *dsapi_load_excerpt(const char *text, apr_size_t len_bytes,
             memcpy(out + len, text + i, n);
         }
         else {
-            memcpy(out + len, "\xef\xbf\xbd", 3); /* U+FFFD */
+            memcpy(out + len, unknown, sizeof(unknown));
         }
-        len += n ? n : 3;
+        len += n ? n : sizeof(unknown);
         i += n ? n : 1;
     }
     apr_cpystrn(out + len, i < len_bytes ? "..." : "", 4);

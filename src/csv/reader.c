@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-#define BUFFER_BYTES (64 * 1024)
+#define BUFFER_BYTES ((apr_size_t)64 * 1024)
 
 /* What a byte is outside of quotes. */
 enum {
@@ -70,13 +70,13 @@ static apr_status_t free_buffer(void *data)
 
 /* The buffer for what a source delivers; memory that lacks ends the process,
  * as it does in pools. */
-static void grow(dsapi_csv_reader_t *reader, apr_size_t size)
+static void grow(dsapi_csv_reader_t *reader)
 {
-    reader->buf = realloc(reader->buf, size);
+    reader->size = reader->size > 0 ? reader->size * 2 : BUFFER_BYTES;
+    reader->buf = realloc(reader->buf, reader->size);
     if (!reader->buf) {
         abort();
     }
-    reader->size = size;
 }
 
 int dsapi_csv_is_delimiter(const char *text)
@@ -102,7 +102,7 @@ dsapi_csv_reader_t *dsapi_csv_reader_make(char delimiter,
         apr_palloc(pool, sizeof(dsapi_csv_field_t) * DSAPI_CSV_FIELDS_MAX);
     reader->next_line = 1;
     apr_pool_cleanup_register(pool, reader, free_buffer, apr_pool_cleanup_null);
-    grow(reader, BUFFER_BYTES);
+    grow(reader);
     return reader;
 }
 
@@ -129,7 +129,7 @@ static apr_status_t fill(dsapi_csv_reader_t *reader)
         reader->start = 0;
     }
     if (reader->len == reader->size) {
-        grow(reader, reader->size * 2);
+        grow(reader);
     }
     n = reader->size - reader->len;
     rv = reader->source(reader->baton, reader->buf + reader->len, &n);

@@ -19,7 +19,7 @@
 #include <apr_pools.h>
 
 /** The most bytes that a record may have. */
-#define DSAPI_CSV_RECORD_MAX_BYTES (8 * 1024 * 1024)
+#define DSAPI_CSV_RECORD_MAX_BYTES ((apr_size_t)8 * 1024 * 1024)
 
 /** The most fields that a record may have: a table has up to 1,600 columns. */
 #define DSAPI_CSV_FIELDS_MAX 1664

@@ -8,7 +8,7 @@
 
 /* So many records are tried at once at most. */
 #define TRY_ROWS  4096
-#define TRY_BYTES (512 * 1024)
+#define TRY_BYTES ((apr_size_t)512 * 1024)
 
 #define REASON_BYTES 500
 

@@ -151,16 +151,17 @@ static void read_context(dsapi_copy_end_t *end, const dsapi_copy_t *copy,
 {
     const char *head = apr_pstrcat(pool, "COPY ", copy->relation, ", ", NULL);
     const char *p = strstr(context, head);
-    char *rest;
 
     if (!p) {
         return;
     }
     p += strlen(head);
     p += strcspn(p, "0123456789\n");
-    end->line = (apr_uint64_t)apr_strtoi64(p, &rest, 10);
-    if (rest != p && strncmp(rest, ", ", 2) == 0) {
-        p = strchr(rest + 2, ' ');
+    for (; *p >= '0' && *p <= '9'; p++) {
+        end->line = end->line * 10 + (apr_uint64_t)(*p - '0');
+    }
+    if (end->line > 0 && strncmp(p, ", ", 2) == 0) {
+        p = strchr(p + 2, ' ');
         end->column = p ? column_at(copy, p + 1) : -1;
     }
 }

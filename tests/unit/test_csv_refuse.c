@@ -92,12 +92,13 @@ END_TEST
 START_TEST(triggers_refuse)
 {
     load_rig_t *rig = rig_with("a int");
-    const dsapi_import_row_t *row;
 
     pg_value(rig->pg, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
                       "$$ BEGIN IF NEW.a > 5 THEN RAISE EXCEPTION 'no %%', "
                       "NEW.a; END IF; RETURN NEW; END $$");
     for (int i = 0; i < 2; i++) {
+        const dsapi_import_row_t *row;
+
         pg_value(rig->pg,
                  "CREATE TRIGGER f %s INSERT ON t FOR EACH ROW "
                  "EXECUTE FUNCTION f()",

@@ -68,6 +68,23 @@ static pg_t *pg_with_t(void)
     return pg;
 }
 
+/** What is wrong with some data, and where. */
+static const struct {
+    const char *text;
+    const char *sqlstate;
+    int line;
+    int column;
+    const char *constraint;
+} faults[] = {
+    {"1\t2\t3\n2\tx\t3\n", "22P02", 2, 1, NULL},
+    {"1\t2\tx\n", "22P02", 1, 2, NULL},
+    {"x\t2\t3\n", "22P02", 1, 0, NULL},
+    {"1\t2\t3\n2\t\\N\t3\n3\t\\N\t3\n", "23502", 2, 1, NULL},
+    {"1\t2\t3\n2\t2\t-1\n", "23514", 2, -1, "t_na me_check"},
+    {"1\t2\t3\n2\t2\t3\n1\t2\t3\n", "23505", 3, -1, "t_n_key"},
+    {"1\t2\n", "22P04", 1, -1, NULL},
+};
+
 START_TEST(data_is_stored_with_its_transaction)
 {
     pg_t *pg = pg_with_t();
@@ -89,22 +106,6 @@ START_TEST(data_is_stored_with_its_transaction)
     ck_assert_int_eq(end.affected, 0);
 }
 END_TEST
-
-static const struct {
-    const char *text;
-    const char *sqlstate;
-    int line;
-    int column;
-    const char *constraint;
-} faults[] = {
-    {"1\t2\t3\n2\tx\t3\n", "22P02", 2, 1, NULL},
-    {"1\t2\tx\n", "22P02", 1, 2, NULL},
-    {"x\t2\t3\n", "22P02", 1, 0, NULL},
-    {"1\t2\t3\n2\t\\N\t3\n3\t\\N\t3\n", "23502", 2, 1, NULL},
-    {"1\t2\t3\n2\t2\t-1\n", "23514", 2, -1, "t_na me_check"},
-    {"1\t2\t3\n2\t2\t3\n1\t2\t3\n", "23505", 3, -1, "t_n_key"},
-    {"1\t2\n", "22P04", 1, -1, NULL},
-};
 
 START_TEST(an_error_names_what_it_is_about)
 {
