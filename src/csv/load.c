@@ -245,6 +245,17 @@ static const char *insert_sql(const dsapi_import_t *import, apr_pool_t *pool)
 
 /* --- running it --- */
 
+apr_interval_time_t dsapi_load_left(const dsapi_import_t *import)
+{
+    apr_interval_time_t left;
+
+    if (!import->until) {
+        return 0;
+    }
+    left = import->until - apr_time_now();
+    return left > 0 ? left : 1;
+}
+
 /* dsapi_db_run makes a connection that has died anew, and sets what COPY's
  * data relies on. */
 apr_status_t dsapi_load_begin(dsapi_err_t **perr, const dsapi_import_t *import,
@@ -253,7 +264,7 @@ apr_status_t dsapi_load_begin(dsapi_err_t **perr, const dsapi_import_t *import,
     const dsapi_import_spec_t *spec = import->spec;
     int n = spec->nsetup + 1;
     dsapi_call_t *calls = apr_pcalloc(pool, sizeof(*calls) * (apr_size_t)n);
-    dsapi_batch_t batch = {calls, n, 1, 0};
+    dsapi_batch_t batch = {calls, n, 1, dsapi_load_left(import)};
     dsapi_copy_end_t end;
     dsapi_rows_t *rows;
     apr_status_t rv;
@@ -261,12 +272,6 @@ apr_status_t dsapi_load_begin(dsapi_err_t **perr, const dsapi_import_t *import,
     calls[0].sql = dsapi_sql_literal("BEGIN", 0, pool);
     for (int i = 1; i < n; i++) {
         calls[i] = spec->setup[i - 1];
-    }
-    if (import->until) {
-        batch.timeout = import->until - apr_time_now();
-        if (batch.timeout <= 0) {
-            batch.timeout = 1;
-        }
     }
     rv = dsapi_db_run(&rows, perr, import->db, &batch, pool);
     if (rv == APR_SUCCESS && import->staged) {

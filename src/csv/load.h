@@ -46,6 +46,9 @@ apr_status_t dsapi_load_rewind(dsapi_import_t *import, dsapi_err_t **perr,
 apr_status_t dsapi_load_unreadable(dsapi_err_t **perr, apr_status_t rv,
                                    apr_pool_t *pool);
 
+/** @return the time that is left, at least a moment; 0: any */
+apr_interval_time_t dsapi_load_left(const dsapi_import_t *import);
+
 /** Begin the transaction, with all that has to be before the first record.
  *  @return as dsapi_db_run */
 apr_status_t dsapi_load_begin(dsapi_err_t **perr, const dsapi_import_t *import,

@@ -82,8 +82,9 @@ static void add_fault(hunt_t *hunt, const dsapi_csv_record_t *record)
     }
 }
 
+/* As text: a type like name may come as JSON. */
 static const char constraint_sql[] =
-    "SELECT a.attname FROM pg_catalog.pg_constraint c "
+    "SELECT a.attname::text FROM pg_catalog.pg_constraint c "
     "JOIN pg_catalog.pg_class t ON t.oid = c.conrelid "
     "JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace, "
     "unnest(c.conkey) WITH ORDINALITY AS k (number, place) "
@@ -122,18 +123,11 @@ static apr_status_t ask_columns(dsapi_import_row_t *row, int *pcolumn,
                             hunt->bad.constraint};
     dsapi_call_t call = {dsapi_sql_literal(constraint_sql, 3, hunt->scratch),
                          NULL, values};
-    dsapi_batch_t batch = {&call, 1, 1, 0};
+    dsapi_batch_t batch = {&call, 1, 1, dsapi_load_left(hunt->import)};
     dsapi_rows_t *rows;
-    apr_status_t rv;
+    apr_status_t rv =
+        dsapi_db_run(&rows, perr, hunt->import->db, &batch, hunt->scratch);
 
-    if (hunt->import->until) {
-        batch.timeout = hunt->import->until - apr_time_now();
-    }
-    if (batch.timeout < 0) {
-        return dsapi_fail(perr, hunt->result_pool, DSAPI_ETIMEOUT,
-                          "database-timeout", "no answer in time");
-    }
-    rv = dsapi_db_run(&rows, perr, hunt->import->db, &batch, hunt->scratch);
     if (rv == APR_SUCCESS) {
         take_columns(row, pcolumn, hunt, rows);
     }

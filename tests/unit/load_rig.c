@@ -17,12 +17,20 @@ static const char *const tables[] = {"CREATE TABLE property (id uuid PRIMARY "
                                      "visited_at timestamptz NOT NULL, place "
                                      "text)"};
 
+/** As the glue has it: values of types it does not know come as JSON. */
+static int is_not_text(const char *name, unsigned type)
+{
+    (void)name;
+    return type != DSAPI_OID_TEXT;
+}
+
 load_rig_t *load_rig_open(void)
 {
     load_rig_t *rig = apr_pcalloc(g_pool, sizeof(*rig));
 
     rig->pg = pg_open();
     rig->db = pg_adopt(rig->pg);
+    dsapi_db_set_json(rig->db, is_not_text);
     rig->spec.schema = "public";
     rig->spec.delimiter = ',';
     pg_value(rig->pg, "%s", tables[0]);

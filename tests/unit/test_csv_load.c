@@ -77,5 +77,19 @@ START_TEST(what_cannot_be_read_is_our_fault)
 }
 END_TEST
 
+START_TEST(the_time_that_is_left)
+{
+    dsapi_import_t import = {.until = 0};
+
+    ck_assert_int_eq(dsapi_load_left(&import), 0);
+    import.until = apr_time_now() + apr_time_from_sec(1000);
+    ck_assert_int_gt(dsapi_load_left(&import), apr_time_from_sec(900));
+    ck_assert_int_le(dsapi_load_left(&import), apr_time_from_sec(1000));
+    import.until = 1;
+    ck_assert_int_eq(dsapi_load_left(&import), 1);
+}
+END_TEST
+
 UNIT_SUITE(csv_load, an_excerpt_is_utf8_and_short, a_record_as_copy_reads_it,
-           a_record_is_whole_or_not, what_cannot_be_read_is_our_fault)
+           a_record_is_whole_or_not, what_cannot_be_read_is_our_fault,
+           the_time_that_is_left)
