@@ -143,7 +143,7 @@ apr_status_t dsapi_import_open(dsapi_import_t **pimport, dsapi_err_t **perr,
     import->spec = spec;
     import->spool = spool;
     import->pool = pool;
-    import->staged = spec->mode != DSAPI_IMPORT_INSERT;
+    import->staged = spec->is_view || spec->mode != DSAPI_IMPORT_INSERT;
     import->reader =
         dsapi_csv_reader_make(spec->delimiter, read_spool, spool, pool);
     rv = dsapi_csv_read(&header, import->reader);

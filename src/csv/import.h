@@ -47,6 +47,7 @@ typedef enum dsapi_import_mode_t {
 typedef struct dsapi_import_spec_t {
     const char *schema; /* not quoted */
     const char *table;  /* not quoted; or a view */
+    int is_view;        /* it is one: COPY would take all and then refuse it */
     const dsapi_import_column_t *columns;
     int ncolumns;
     char delimiter;

@@ -360,7 +360,7 @@ START_TEST(policies_and_views)
     dsapi_call_t setup[] = {
         pg_call(apr_pstrcat(g_pool, "SET LOCAL ROLE ", rig->pg->name, NULL), 0),
         pg_call("SELECT set_config('x.tenant', $1, true)", 1, "7")};
-    static const char *const into[] = {"t", "v"};
+    static const char *const into[] = {"t", "v", "v"};
 
     pg_value(rig->pg, "CREATE TABLE t (id int PRIMARY KEY, tenant int)");
     pg_value(rig->pg, "CREATE VIEW v AS SELECT * FROM t WHERE tenant = "
@@ -372,8 +372,9 @@ START_TEST(policies_and_views)
     pg_value(rig->pg, "GRANT ALL ON t, v TO %s", rig->pg->name);
     rig->spec.setup = setup;
     rig->spec.nsetup = 2;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         load_rig_table(rig, into[i]);
+        rig->spec.is_view = i == 2;
         pg_value(rig->pg, "TRUNCATE t");
         pg_value(rig->pg, "SELECT set_config('x.tenant', '7', false)");
         ck_assert_int_eq(load_rig_text(rig, "id,tenant\n1,7\n2,8\n3,x\n4,7\n1,"
@@ -423,6 +424,23 @@ START_TEST(a_fault_that_is_no_records)
                       "FUNCTION f()");
     ck_assert_int_eq(load_rig_text(rig, "name,price\na,1\n"), DSAPI_EINTERNAL);
     ck_assert_str_eq(rig->err->sqlstate, "42883");
+}
+END_TEST
+
+START_TEST(a_connection_that_breaks)
+{
+    load_rig_t *rig = load_rig_open();
+
+    pg_value(rig->pg, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+                      "$$ BEGIN PERFORM "
+                      "pg_terminate_backend(pg_backend_pid()); RETURN NEW; END "
+                      "$$");
+    pg_value(rig->pg, "CREATE TRIGGER f BEFORE INSERT ON property FOR EACH ROW "
+                      "EXECUTE FUNCTION f()");
+    ck_assert_int_eq(load_rig_text(rig, "name,price\na,1\n"), DSAPI_EDBDOWN);
+    ck_assert_int_eq(load_rig_text(rig, "name,price\na,1\na\n"), DSAPI_EDBDOWN);
+    pg_value(rig->pg, "DROP TRIGGER f ON property");
+    ck_assert_int_eq(load_rig_text(rig, "name,price\na,1\n"), APR_SUCCESS);
 }
 END_TEST
 
@@ -512,4 +530,5 @@ UNIT_SUITE(csv_import, each_case, a_header_has_to_fit, names_are_of_any_kind,
            what_the_key_is_may_be_missing, visits_of_properties,
            nothing_is_kept_where_that_is_asked_for, policies_and_views,
            what_was_in_others_way_is_run_again, a_fault_that_is_no_records,
-           a_deadline_and_a_dead_connection, a_large_file_needs_little_memory)
+           a_connection_that_breaks, a_deadline_and_a_dead_connection,
+           a_large_file_needs_little_memory)
