@@ -80,8 +80,8 @@ void dsapi_db_set_watch(dsapi_db_t *db, int on)
 }
 
 /* libpq writes several lines, the log has room for one. */
-static apr_status_t connection_lost(dsapi_err_t **perr, const dsapi_db_t *db,
-                                    const char *sqlstate, apr_pool_t *pool)
+apr_status_t dsapi_db_lost(dsapi_err_t **perr, const dsapi_db_t *db,
+                           const char *sqlstate, apr_pool_t *pool)
 {
     char *message = apr_pstrdup(pool, PQerrorMessage(db->conn));
     char *to = message;
@@ -125,7 +125,7 @@ apr_status_t dsapi_db_connect(dsapi_db_t **pdb, dsapi_err_t **perr,
     apr_pool_cleanup_register(pool, db, finish_connection,
                               apr_pool_cleanup_null);
     if (PQstatus(conn) == CONNECTION_BAD) {
-        return connection_lost(perr, db, NULL, pool);
+        return dsapi_db_lost(perr, db, NULL, pool);
     }
     PQsetNoticeReceiver(conn, ignore_notice, NULL);
     *pdb = db;
@@ -153,7 +153,7 @@ apr_status_t dsapi_db_connect_poll(dsapi_db_t *db, dsapi_err_t **perr,
     }
     db->connecting = PQconnectPoll(db->conn);
     if (db->connecting == PGRES_POLLING_FAILED) {
-        return connection_lost(perr, db, NULL, pool);
+        return dsapi_db_lost(perr, db, NULL, pool);
     }
     return db->connecting == PGRES_POLLING_OK ? APR_SUCCESS : APR_EINPROGRESS;
 }
@@ -205,7 +205,7 @@ apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
     }
     if (PQsetnonblocking(db->conn, 1) != 0 || !PQenterPipelineMode(db->conn) ||
         !dsapi_db_send_batch(db, batch)) {
-        connection_lost(perr, db, NULL, pool);
+        dsapi_db_lost(perr, db, NULL, pool);
         dsapi_db_break(db);
         end_batch(db);
         return (*perr)->rv;
@@ -304,9 +304,7 @@ int dsapi_db_stale(const dsapi_err_t *err)
                               strstr(err->internal, cached_plan)));
 }
 
-/* The primary has moved, or lies still: what looks like a mistake of the SQL
- * is one of the connection. */
-static apr_status_t leave_standby(dsapi_db_t *db, dsapi_err_t *err)
+apr_status_t dsapi_db_leave_standby(dsapi_db_t *db, dsapi_err_t *err)
 {
     dsapi_db_break(db);
     err->rv = DSAPI_EDBDOWN;
@@ -316,7 +314,7 @@ static apr_status_t leave_standby(dsapi_db_t *db, dsapi_err_t *err)
     return err->rv;
 }
 
-static const char *field_of(const PGresult *error, int field, apr_pool_t *pool)
+const char *dsapi_db_field(const PGresult *error, int field, apr_pool_t *pool)
 {
     const char *text = PQresultErrorField(error, field);
 
@@ -325,14 +323,13 @@ static const char *field_of(const PGresult *error, int field, apr_pool_t *pool)
                : NULL;
 }
 
-/* What the server said of an error. @return NULL: nothing that can be read */
-static const dsapi_said_t *said_by(const PGresult *error, apr_pool_t *pool)
+const dsapi_said_t *dsapi_db_said(const PGresult *error, apr_pool_t *pool)
 {
     dsapi_said_t *said = apr_palloc(pool, sizeof(*said));
 
-    said->message = field_of(error, PG_DIAG_MESSAGE_PRIMARY, pool);
-    said->detail = field_of(error, PG_DIAG_MESSAGE_DETAIL, pool);
-    said->hint = field_of(error, PG_DIAG_MESSAGE_HINT, pool);
+    said->message = dsapi_db_field(error, PG_DIAG_MESSAGE_PRIMARY, pool);
+    said->detail = dsapi_db_field(error, PG_DIAG_MESSAGE_DETAIL, pool);
+    said->hint = dsapi_db_field(error, PG_DIAG_MESSAGE_HINT, pool);
     return said->message ? said : NULL;
 }
 
@@ -349,7 +346,7 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
     if (error) {
         rv = dsapi_db_error(perr, PQresultErrorField(error, PG_DIAG_SQLSTATE),
                             message_of(error), pool);
-        (*perr)->said = said_by(error, pool);
+        (*perr)->said = dsapi_db_said(error, pool);
         PQclear(error);
         PQclear(res);
         if (db->prepare && dsapi_db_stale(*perr)) {
@@ -357,7 +354,7 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
             dsapi_db_forget_prepared(db);
         }
         return db->changes && dsapi_db_read_only(*perr)
-                   ? leave_standby(db, *perr)
+                   ? dsapi_db_leave_standby(db, *perr)
                    : rv;
     }
     dsapi_db_check_columns(db, res);
@@ -384,7 +381,7 @@ static apr_status_t hand_over_broken(dsapi_rows_t **prows, dsapi_err_t **perr,
         dsapi_db_error(perr, "0A000", "COPY to or from the client", pool);
     }
     else {
-        connection_lost(perr, db, NULL, pool);
+        dsapi_db_lost(perr, db, NULL, pool);
     }
     dsapi_db_break(db);
     end_batch(db);
@@ -566,7 +563,7 @@ apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
     /* Where no transaction is open nothing has been begun, whatever the
      * batch does. */
     if (!is_alive(db) && (open || !reset(db))) {
-        return connection_lost(perr, db, open ? NULL : "08001", pool);
+        return dsapi_db_lost(perr, db, open ? NULL : "08001", pool);
     }
     if (batch->timeout > 0) {
         until = apr_time_now() + batch->timeout;

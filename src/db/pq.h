@@ -76,7 +76,24 @@ struct dsapi_db_t {
     sink_t *sink; /* NULL: the rows are kept */
 };
 
-/* db.c: wait for the socket, at most until then (0: for ever).
+/* db.c */
+
+/* The connection is gone. @param sqlstate  NULL: nobody knows what was done */
+apr_status_t dsapi_db_lost(dsapi_err_t **perr, const dsapi_db_t *db,
+                           const char *sqlstate, apr_pool_t *pool);
+
+/* A field of an error. @return in pool; NULL: there is none, or it cannot be
+ * read (it is not UTF-8) */
+const char *dsapi_db_field(const PGresult *error, int field, apr_pool_t *pool);
+
+/* What the server said of an error. @return NULL: nothing that can be read */
+const dsapi_said_t *dsapi_db_said(const PGresult *error, apr_pool_t *pool);
+
+/* The primary has moved, or lies still: what looks like a mistake of the SQL
+ * is one of the connection, which is broken. @return DSAPI_EDBDOWN */
+apr_status_t dsapi_db_leave_standby(dsapi_db_t *db, dsapi_err_t *err);
+
+/* Waits for the socket, to be written, too, while db->flushing.
  * @return 0: the time is over */
 int dsapi_db_wait(const dsapi_db_t *db, apr_time_t until);
 

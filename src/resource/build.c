@@ -6,6 +6,7 @@
 
 #include "base/type.h"
 #include "resource/relation.h"
+#include "sql/wrap.h"
 
 void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
                       apr_pool_t *pool)
@@ -26,14 +27,7 @@ void dsapi_build_puts(dsapi_build_t *build, const char *const *texts)
 
 void dsapi_build_name(dsapi_build_t *build, const char *name)
 {
-    dsapi_buf_putc(build->text, '"');
-    for (; *name; name++) {
-        if (*name == '"') {
-            dsapi_buf_putc(build->text, '"');
-        }
-        dsapi_buf_putc(build->text, *name);
-    }
-    dsapi_buf_putc(build->text, '"');
+    dsapi_sql_put_name(build->text, name);
 }
 
 void dsapi_build_value(dsapi_build_t *build, const char *value)

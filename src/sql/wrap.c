@@ -4,7 +4,6 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#include "json/buf.h"
 #include "sql/scan.h"
 
 /* No table or WITH of anybody else is called so. */
@@ -62,7 +61,7 @@ static void put(dsapi_buf_t *buf, const char *text)
     dsapi_buf_put(buf, text, strlen(text));
 }
 
-static void put_name(dsapi_buf_t *buf, const char *name)
+void dsapi_sql_put_name(dsapi_buf_t *buf, const char *name)
 {
     dsapi_buf_putc(buf, '"');
     for (; *name; name++) {
@@ -91,7 +90,7 @@ static void put_columns(dsapi_buf_t *buf, const char *const *names,
         put(buf, made[i] ? "pg_catalog.to_json(" : "");
         put_column(buf, i);
         put(buf, made[i] ? ") AS " : " AS ");
-        put_name(buf, names[i]);
+        dsapi_sql_put_name(buf, names[i]);
     }
 }
 

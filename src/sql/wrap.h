@@ -12,6 +12,11 @@
 
 #include <apr_pools.h>
 
+#include "json/buf.h"
+
+/** Append a name in quotes. */
+void dsapi_sql_put_name(dsapi_buf_t *buf, const char *name);
+
 /**
  * Wrap a statement. Its parameters stay what they were.
  * @param text   of a statement that has been parsed
