@@ -62,6 +62,9 @@ typedef struct dsapi_err_t {
                     are told besides */
     const char *details; /* JSON; NULL: null */
     const char *hint;    /* NULL: null */
+    const char *rows;    /* JSON: records of an upload that are refused; NULL:
+                            it is about something else */
+    int more;            /* and others are, too */
 } dsapi_err_t;
 
 /** What a status code means over HTTP. */

@@ -21,14 +21,23 @@ static apr_status_t read_spool(void *baton, char *to, apr_size_t *size)
 
 /* --- the header --- */
 
+static int is_name(const char *name, const dsapi_csv_field_t *field)
+{
+    return field->text && strlen(name) == field->len_bytes &&
+           memcmp(name, field->text, field->len_bytes) == 0;
+}
+
+/* By the client's name, or else by SQL's. */
 static const dsapi_import_column_t *find_column(const dsapi_import_spec_t *spec,
                                                 const dsapi_csv_field_t *field)
 {
     for (int i = 0; i < spec->ncolumns; i++) {
-        const char *name = spec->columns[i].name;
-
-        if (field->text && strlen(name) == field->len_bytes &&
-            memcmp(name, field->text, field->len_bytes) == 0) {
+        if (is_name(spec->columns[i].name, field)) {
+            return &spec->columns[i];
+        }
+    }
+    for (int i = 0; i < spec->ncolumns; i++) {
+        if (is_name(spec->columns[i].sql, field)) {
             return &spec->columns[i];
         }
     }

@@ -29,8 +29,9 @@
 
 /** A column that a file may have. */
 typedef struct dsapi_import_column_t {
-    const char *name; /* in the header */
-    const char *sql;  /* in the table, not quoted */
+    const char *name; /* in the header, and for clients */
+    const char *sql;  /* in the table, not quoted; it may be in the header, too,
+                         where it is no other column's name */
     int required;     /* it has to be in the header */
     int null;         /* NULL where it is not, in place of its default */
 } dsapi_import_column_t;
@@ -101,7 +102,8 @@ apr_status_t dsapi_import_open(dsapi_import_t **pimport, dsapi_err_t **perr,
                                apr_file_t *spool, apr_pool_t *pool);
 
 /**
- * Store the file's records. Once only.
+ * Store the file's records. Again only where nothing has happened, since there
+ * was no connection.
  *
  * What PostgreSQL has undone because others were in the way is run again, as
  * dsapi_db_run does.

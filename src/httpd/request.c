@@ -177,7 +177,27 @@ static apr_status_t read_failed(dsapi_err_t **perr, request_rec *r,
                       "the body did not arrive whole");
 }
 
-static apr_status_t append_brigade(dsapi_buf_t *buf, int *peos,
+/* Where a body goes: into memory, or into a file. */
+typedef struct sink_t {
+    dsapi_buf_t *buf; /* NULL: into the file */
+    apr_file_t *file;
+    apr_off_t len_bytes;
+    apr_status_t broken; /* of the file */
+} sink_t;
+
+static apr_status_t put(sink_t *sink, const char *data, apr_size_t len)
+{
+    sink->len_bytes += (apr_off_t)len;
+    if (len > 0 && sink->buf) {
+        dsapi_buf_put(sink->buf, data, len);
+    }
+    else if (len > 0) {
+        sink->broken = apr_file_write_full(sink->file, data, len, NULL);
+    }
+    return sink->broken;
+}
+
+static apr_status_t append_brigade(sink_t *sink, int *peos,
                                    const apr_bucket_brigade *bb)
 {
     for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
@@ -194,40 +214,109 @@ static apr_status_t append_brigade(dsapi_buf_t *buf, int *peos,
             continue;
         }
         rv = apr_bucket_read(b, &data, &len, APR_BLOCK_READ);
+        if (rv == APR_SUCCESS) {
+            rv = put(sink, data, len);
+        }
         if (rv != APR_SUCCESS) {
             return rv;
-        }
-        if (len > 0) {
-            dsapi_buf_put(buf, data, len);
         }
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t read_all(dsapi_buf_t *buf, dsapi_err_t **perr,
-                             request_rec *r, apr_off_t max_bytes)
+static apr_status_t cannot_spool(dsapi_err_t **perr, request_rec *r,
+                                 apr_status_t rv)
 {
+    char why[128];
+
+    r->connection->keepalive = AP_CONN_CLOSE;
+    dsapi_fail(perr, r->pool, DSAPI_EINTERNAL, "internal",
+               "the service could not keep the body");
+    (*perr)->internal =
+        apr_psprintf(r->pool, "the temporary file of the body: %s",
+                     apr_strerror(rv, why, sizeof(why)));
+    return DSAPI_EINTERNAL;
+}
+
+/* Is it compressed still? Who takes that away (mod_deflate) does so with the
+ * first of it. */
+static apr_status_t refuse_coded(dsapi_err_t **perr, request_rec *r)
+{
+    const char *coding = apr_table_get(r->headers_in, "Content-Encoding");
+
+    if (!coding || ap_cstr_casecmp(coding, "identity") == 0) {
+        return APR_SUCCESS;
+    }
+    mod_dsapi_drain(r);
+    r->connection->keepalive = AP_CONN_CLOSE;
+    apr_table_setn(r->headers_out, "Accept-Encoding", "identity");
+    return dsapi_fail(perr, r->pool, DSAPI_EMEDIA, "unsupported-encoding",
+                      "the body must come without Content-Encoding");
+}
+
+static apr_status_t read_all(sink_t *sink, dsapi_err_t **perr, request_rec *r,
+                             apr_off_t max_bytes)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
     apr_bucket_brigade *bb =
         apr_brigade_create(r->pool, r->connection->bucket_alloc);
     int eos = 0;
 
+    if (length && apr_atoi64(length) > max_bytes) {
+        return too_big(perr, r, max_bytes);
+    }
     while (!eos) {
+        apr_off_t before = sink->len_bytes;
         apr_status_t rv =
             ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
                            APR_BLOCK_READ, HUGE_STRING_LEN);
 
         if (rv == APR_SUCCESS) {
-            rv = append_brigade(buf, &eos, bb);
+            rv = append_brigade(sink, &eos, bb);
         }
         if (rv != APR_SUCCESS) {
-            return read_failed(perr, r, rv);
+            return sink->broken ? cannot_spool(perr, r, rv)
+                                : read_failed(perr, r, rv);
         }
         apr_brigade_cleanup(bb);
-        if ((apr_off_t)buf->len_bytes > max_bytes) {
+        if (sink->len_bytes > max_bytes) {
             return too_big(perr, r, max_bytes);
+        }
+        if (before == 0 && sink->len_bytes > 0 &&
+            refuse_coded(perr, r) != APR_SUCCESS) {
+            return (*perr)->rv;
         }
     }
     return APR_SUCCESS;
+}
+
+apr_status_t mod_dsapi_spool_body(apr_file_t **pfile, apr_off_t *psize_bytes,
+                                  dsapi_err_t **perr, request_rec *r,
+                                  apr_off_t max_bytes)
+{
+    sink_t sink = {NULL, NULL, 0, APR_SUCCESS};
+    const char *dir;
+    char *path;
+    apr_status_t rv = apr_temp_dir_get(&dir, r->pool);
+
+    *perr = NULL;
+    if (rv == APR_SUCCESS) {
+        path = apr_pstrcat(r->pool, dir, "/dsapi.XXXXXX", NULL);
+        rv = apr_file_mktemp(&sink.file, path,
+                             APR_FOPEN_CREATE | APR_FOPEN_READ |
+                                 APR_FOPEN_WRITE | APR_FOPEN_EXCL,
+                             r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_remove(path, r->pool); /* nothing is left of a crash */
+    }
+    if (rv != APR_SUCCESS) {
+        return cannot_spool(perr, r, rv);
+    }
+    *pfile = sink.file;
+    rv = read_all(&sink, perr, r, max_bytes);
+    *psize_bytes = sink.len_bytes;
+    return rv;
 }
 
 /* Is it this media type, whatever its parameters? */
@@ -255,17 +344,13 @@ apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
                                  request_rec *r, apr_off_t max_bytes)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
-    const char *length = apr_table_get(r->headers_in, "Content-Length");
-    dsapi_buf_t *buf;
+    dsapi_buf_t *buf = dsapi_buf_make(0, r->pool);
+    sink_t sink = {buf, NULL, 0, APR_SUCCESS};
     apr_status_t rv;
 
     memset(pbody, 0, sizeof(*pbody));
     *perr = NULL;
-    if (length && apr_atoi64(length) > max_bytes) {
-        return too_big(perr, r, max_bytes);
-    }
-    buf = dsapi_buf_make(0, r->pool);
-    rv = read_all(buf, perr, r, max_bytes);
+    rv = read_all(&sink, perr, r, max_bytes);
     if (rv != APR_SUCCESS || buf->len_bytes == 0) {
         return rv;
     }

@@ -75,10 +75,23 @@ typedef struct mod_dsapi_body_t {
  * leaves both members unset, whatever its type says.
  * @param pbody  out: in the request's pool
  * @param perr   out: error, in the request's pool
- * @return APR_SUCCESS; DSAPI_ETOOBIG; DSAPI_EMEDIA; DSAPI_EPARAM: not JSON,
- *         or cut off
+ * @return APR_SUCCESS; DSAPI_ETOOBIG; DSAPI_EMEDIA: neither, or compressed;
+ *         DSAPI_EPARAM: not JSON, or cut off
  */
 apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
                                  request_rec *r, apr_off_t max_bytes);
+
+/**
+ * Read a request's body into a temporary file (in $TMPDIR), which has no name
+ * and ends with the request.
+ * @param pfile        out: open for reading, at its end
+ * @param psize_bytes  out: its size
+ * @param perr         out: error, in the request's pool
+ * @return APR_SUCCESS; DSAPI_ETOOBIG; DSAPI_EMEDIA: it is compressed;
+ *         DSAPI_EPARAM: cut off; DSAPI_EINTERNAL: it could not be written
+ */
+apr_status_t mod_dsapi_spool_body(apr_file_t **pfile, apr_off_t *psize_bytes,
+                                  dsapi_err_t **perr, request_rec *r,
+                                  apr_off_t max_bytes);
 
 #endif

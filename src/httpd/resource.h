@@ -20,6 +20,9 @@ typedef struct mod_dsapi_ask_t {
     const char *above; /* of {key} before DsapiNested; NULL: none */
     dsapi_json_slice_t body;
     int has_body;
+    apr_file_t *spool; /* CSV; NULL: the body is none */
+    apr_off_t spool_bytes;
+    char delimiter;            /* of CSV */
     apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query */
     dsapi_prefer_t prefer;
     dsapi_format_e format;
@@ -68,6 +71,32 @@ apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
 
 /** Read the body, where there may be one: JSON, or a form as JSON. */
 apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/** @return the most bytes of a body (DsapiMaxBody) */
+apr_off_t mod_dsapi_ask_max_body(const mod_dsapi_ask_t *ask);
+
+/** A condition of If-Match or If-None-Match is not met: 412. */
+apr_status_t mod_dsapi_ask_changed(dsapi_err_t **perr,
+                                   const mod_dsapi_ask_t *ask);
+
+/**
+ * What duplicates have in common in a POST: on_conflict=, or the primary key.
+ * @param pcolumns  out: of const char *: SQL's names; none: all are new
+ * @return APR_SUCCESS; DSAPI_EPARAM: there is no such column; DSAPI_EDENIED:
+ *         what there is may not be changed
+ */
+apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
+                                    dsapi_err_t **perr,
+                                    const mod_dsapi_ask_t *ask);
+
+/* import.c */
+
+/** Keep the body, and take what is said of it, where it is CSV to be imported.
+ *  @return APR_SUCCESS: ask->spool is NULL where it is something else */
+apr_status_t mod_dsapi_ask_spool(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/** Import the body, once the query is resolved. */
+apr_status_t mod_dsapi_ask_import(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
 
 /** Answer POST, PUT, PATCH and DELETE, once the query is resolved. */
 apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr);

@@ -110,15 +110,15 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
 const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args)
 {
-    static const char *const words[] = {"list",   "read",   "create",
-                                        "update", "delete", "rollback"};
+    static const char *const words[] = {
+        "list", "read", "create", "update", "delete", "rollback", "import"};
     int allow = 0;
 
     for (int i = 0; i < args->nelts; i++) {
         const char *word = mod_dsapi_word(args, i);
         int known = 0;
 
-        for (int j = 0; word && j < 6; j++) {
+        for (int j = 0; word && j < 7; j++) {
             if (strcmp(word, words[j]) == 0) {
                 allow |= 1 << j;
                 known = 1;
@@ -126,7 +126,7 @@ const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
         }
         if (!known) {
             return mod_dsapi_fail(cmd, "takes some of list read create update "
-                                       "delete rollback");
+                                       "delete rollback import");
         }
     }
     section->resource->allow = allow;
@@ -258,7 +258,11 @@ static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
     }
     if (route->takes_body) {
         add_param(route, DSAPI_IN_BODY, "body",
-                  "An object with the columns of a row, or an array of such.",
+                  route->resource->allow & MOD_DSAPI_IMPORT
+                      ? "An object with the columns of a row, or an array of "
+                        "such; or text/csv, whose header names the columns."
+                      : "An object with the columns of a row, or an array of "
+                        "such.",
                   pool);
     }
     if (route->read_only) {
@@ -334,6 +338,10 @@ static const char *declare_path(const mod_dsapi_resource_t *resource,
         int needs =
             path->shape == DSAPI_SHAPE_ROWS ? methods[i].list : methods[i].row;
 
+        if (needs == MOD_DSAPI_CREATE && !path->nested &&
+            (allow & MOD_DSAPI_IMPORT)) {
+            needs = MOD_DSAPI_IMPORT;
+        }
         if (needs && (allow & needs) == needs &&
             !(path->nested && i > NESTED_LAST)) {
             mistake = declare(resource, path, methods[i].method, pool);

@@ -31,7 +31,7 @@ typedef struct change_t {
     apr_int64_t inserted; /* of nrows; -1: nobody has counted */
 } change_t;
 
-static apr_off_t max_body(const mod_dsapi_ask_t *ask)
+apr_off_t mod_dsapi_ask_max_body(const mod_dsapi_ask_t *ask)
 {
     if (ask->resource->max_body_bytes >= 0) {
         return ask->resource->max_body_bytes;
@@ -54,7 +54,11 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     if (!apr_table_get(r->headers_in, "Content-Type")) {
         apr_table_setn(r->headers_in, "Content-Type", "application/json");
     }
-    rv = mod_dsapi_read_body(&body, perr, r, max_body(ask));
+    rv = mod_dsapi_ask_spool(ask, perr);
+    if (rv != APR_SUCCESS || ask->spool) {
+        return rv;
+    }
+    rv = mod_dsapi_read_body(&body, perr, r, mod_dsapi_ask_max_body(ask));
     if (rv != APR_SUCCESS) {
         return strcmp((*perr)->code, "invalid-json") == 0
                    ? dsapi_resource_fail(perr, r->pool, HTTP_BAD_REQUEST,
@@ -116,35 +120,52 @@ static dsapi_res_change_e change_of(const request_rec *r)
     }
 }
 
-/* What duplicates have in common: on_conflict=, or the primary key. */
+apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
+                                    dsapi_err_t **perr,
+                                    const mod_dsapi_ask_t *ask)
+{
+    apr_pool_t *pool = ask->r->pool;
+    apr_array_header_t *columns;
+    apr_status_t rv;
+
+    *pcolumns = apr_array_make(pool, 2, sizeof(const char *));
+    if (!ask->prefer.resolution) {
+        return APR_SUCCESS;
+    }
+    if (ask->prefer.resolution == DSAPI_PREFER_MERGE &&
+        !(ask->resource->allow & MOD_DSAPI_UPDATE)) {
+        return dsapi_resource_fail(perr, pool, HTTP_FORBIDDEN, "not-allowed",
+                                   "what there is may not be changed: "
+                                   "resolution=merge-duplicates");
+    }
+    if (!ask->query->on_conflict) {
+        *pcolumns = ask->entity->pk;
+        return APR_SUCCESS;
+    }
+    rv = dsapi_resource_columns(&columns, perr, ask->entity,
+                                ask->query->on_conflict, pool);
+    for (int i = 0; rv == APR_SUCCESS && i < columns->nelts; i++) {
+        APR_ARRAY_PUSH(*pcolumns, const char *) =
+            APR_ARRAY_IDX(columns, i, const dsapi_column_t *)->sql;
+    }
+    return rv;
+}
+
 static apr_status_t take_conflict(change_t *change, dsapi_err_t **perr)
 {
     const mod_dsapi_ask_t *ask = change->ask;
     dsapi_res_writing_t *writing = &change->writing;
-    apr_array_header_t *columns;
-    apr_status_t rv;
 
-    writing->conflict = apr_array_make(ask->r->pool, 2, sizeof(const char *));
+    if (writing->change == DSAPI_RES_INSERT) {
+        writing->merge = ask->prefer.resolution == DSAPI_PREFER_MERGE;
+        return mod_dsapi_ask_conflict(&writing->conflict, perr, ask);
+    }
+    writing->conflict = apr_array_make(ask->r->pool, 1, sizeof(const char *));
     if (writing->change == DSAPI_RES_PUT) {
         writing->merge = 1;
         writing->conflict = ask->entity->pk;
-        return APR_SUCCESS;
     }
-    if (writing->change != DSAPI_RES_INSERT || !ask->prefer.resolution) {
-        return APR_SUCCESS;
-    }
-    writing->merge = ask->prefer.resolution == DSAPI_PREFER_MERGE;
-    if (!ask->query->on_conflict) {
-        writing->conflict = ask->entity->pk;
-        return APR_SUCCESS;
-    }
-    rv = dsapi_resource_columns(&columns, perr, ask->entity,
-                                ask->query->on_conflict, ask->r->pool);
-    for (int i = 0; rv == APR_SUCCESS && i < columns->nelts; i++) {
-        APR_ARRAY_PUSH(writing->conflict, const char *) =
-            APR_ARRAY_IDX(columns, i, const dsapi_column_t *)->sql;
-    }
-    return rv;
+    return APR_SUCCESS;
 }
 
 static apr_status_t take_payload(change_t *change, dsapi_err_t **perr)
@@ -195,7 +216,8 @@ static apr_status_t take_fixed(change_t *change, dsapi_err_t **perr)
     return rv;
 }
 
-static apr_status_t changed(dsapi_err_t **perr, const mod_dsapi_ask_t *ask)
+apr_status_t mod_dsapi_ask_changed(dsapi_err_t **perr,
+                                   const mod_dsapi_ask_t *ask)
 {
     return dsapi_resource_fail(perr, ask->r->pool, HTTP_PRECONDITION_FAILED,
                                "precondition-failed",
@@ -245,7 +267,7 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
         writing->validators = validators_of(if_match, ask->r->pool);
     }
     if (writing->validators && !change->conditional) {
-        return changed(perr, ask); /* a list has no validator */
+        return mod_dsapi_ask_changed(perr, ask); /* a list has no validator */
     }
     rv = take_payload(change, perr);
     if (rv == APR_SUCCESS) {
@@ -300,7 +322,7 @@ static apr_status_t check_put(const change_t *change, dsapi_err_t **perr)
     if ((change->conditional && (change->nrows != 1 || change->inserted > 0)) ||
         (none && strcmp(none, "*") == 0 && change->nrows == 1 &&
          change->inserted == 0)) {
-        return changed(perr, ask);
+        return mod_dsapi_ask_changed(perr, ask);
     }
     return change->nrows == 1
                ? APR_SUCCESS
@@ -555,7 +577,7 @@ static apr_status_t none_changed(const change_t *change, dsapi_err_t **perr)
         strcmp(dsapi_rows_value(NULL, rows, 0, 0), "0") == 0) {
         return mod_dsapi_ask_not_one(perr, ask, 0);
     }
-    return changed(perr, ask);
+    return mod_dsapi_ask_changed(perr, ask);
 }
 
 /* What clients call a column; one that is not shown has its own name. */
@@ -725,6 +747,9 @@ apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     change_t *change = apr_pcalloc(ask->r->pool, sizeof(*change));
     apr_status_t rv;
 
+    if (ask->spool) {
+        return mod_dsapi_ask_import(ask, perr);
+    }
     change->ask = ask;
     rv = prepare(change, perr);
     if (rv == APR_SUCCESS) {

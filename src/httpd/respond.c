@@ -103,6 +103,12 @@ static dsapi_buf_t *problem_json(const request_rec *r, int http,
     if (err->fields) {
         write_fields(&w, err);
     }
+    if (err->rows) {
+        dsapi_json_key(&w, "rows");
+        dsapi_json_raw(&w, err->rows, strlen(err->rows));
+        dsapi_json_key(&w, "more");
+        dsapi_json_bool(&w, err->more);
+    }
     if (err->dialect) {
         const char *details = err->details ? err->details : "null";
 

@@ -265,6 +265,30 @@ END_TEST
     "KEY, \"Organization Name\" text, \"Organization Address\" text)"
 
 /** A real registry of 32,530 records, of which 3 have the key of another. */
+START_TEST(a_header_may_have_the_names_that_sql_has)
+{
+    load_rig_t *rig = load_rig_open();
+    dsapi_import_column_t columns[] = {{"address", "name", 1, 0},
+                                       {"title", "address", 0, 0},
+                                       {"price", "price", 1, 0}};
+
+    load_rig_table(rig, "property");
+    rig->spec.columns = columns;
+    rig->spec.ncolumns = 3;
+    /* "name" is SQL's; "address" is the client's, whatever SQL calls so */
+    ck_assert_int_eq(load_rig_text(rig, "name,title,price\na,b,1\n"),
+                     APR_SUCCESS);
+    ck_assert_int_eq(load_rig_text(rig, "price,address\n2,c\n"), APR_SUCCESS);
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT string_agg(concat_ws('-', name, "
+                                       "address, price), ' ' ORDER BY price) "
+                                       "FROM property"),
+                     "a-b-1 c-2");
+    ck_assert_int_eq(load_rig_text(rig, "name,address,price\na,b,1\n"),
+                     DSAPI_EPARAM);
+    ck_assert_str_eq(rig->err->detail, "'address' is in the header twice");
+}
+END_TEST
+
 START_TEST(a_registry_with_duplicate_keys)
 {
     load_rig_t *rig = load_rig_open();
@@ -525,6 +549,7 @@ END_TEST
 
 UNIT_SUITE(csv_import, each_case, a_header_has_to_fit, names_are_of_any_kind,
            what_is_missing_has_its_default_or_is_null,
+           a_header_may_have_the_names_that_sql_has,
            a_registry_with_duplicate_keys,
            the_last_of_the_same_key_wins_or_the_first,
            what_the_key_is_may_be_missing, visits_of_properties,
