@@ -260,6 +260,31 @@ has_data() {
 load_data() {
     [[ ! -e conf/hungermap/service.conf ]] || load_foodsecurity
     [[ ! -e conf/countries/service.conf ]] || load_countries
+    [[ ! -e conf/visits/service.conf ]] || {
+        load_csv Properties /visits/v1/properties properties.csv
+        load_csv Visits /visits/v1/visits visits.csv
+    }
+    [[ ! -e conf/catalog/service.conf ]] ||
+        load_csv Catalogue /catalog/v1/items ieee-oui.csv.gz
+}
+
+# load_csv NAME PATH FILE: of tests/data/csv, where there is nothing yet
+load_csv() {
+    local file=tests/data/csv/$3 answer read='cat'
+
+    if [[ $(get "$url$2?limit=1" | jq length) != 0 ]]; then
+        say "$1: stored already"
+        return
+    fi
+    say "$1: importing $3"
+    [[ $file != *.gz ]] || read='zcat'
+    answer=$("$read" "$file" | get -X POST "$url$2" --data-binary @- \
+        -H 'Content-Type: text/csv' -w '\n%{http_code}') ||
+        die "no answer from $url$2"
+    [[ ${answer##*$'\n'} == 201 ]] || {
+        printf '%s\n' "$answer" >&2
+        die "$url$2 did not take $3"
+    }
 }
 
 load_foodsecurity() {
@@ -391,6 +416,9 @@ countries /countries/v1/country/cote-d-ivoire
 countries /countries/v1/countries?region=africa&language=french&sort=-population
 countries /countries/v1/countries/NZL
 countries /countries/v1/status/new-zealand
+visits /visits/v1/properties?select=name,price,visits(visited_at,place)&limit=3
+visits /visits/v1/visits?order=visited_at.desc&limit=10
+catalog /catalog/v1/items?organization_name=ilike.*fuel*
 time /time/v1/time?tz=Asia/Kathmandu
 time /time/v1/zones
 END

@@ -84,6 +84,10 @@ began() {
     expect 200 '[.[].iso3] | sort | join(" ")' 'BFA COL'
     req GET /countries/v1/countries
     expect 200 length 250
+    for path in /visits/v1/properties /visits/v1/visits /catalog/v1/items; do
+        req GET "$path?limit=1" -H 'Prefer: count=exact'
+        [[ $(header Content-Range) =~ ^0-0/(6311|12000|32530)$ ]]
+    done
     req POST /countries/v1/fetch/france%2F..%2Fspain
     expect_problem 400 invalid-parameter country
     # twice: the same is said, nothing is started
