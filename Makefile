@@ -22,7 +22,7 @@ flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined $(warnings)
 endif
 
-core_dirs = base json csv sql db route source time
+core_dirs = base json csv sql db route source series time
 core_src := $(foreach d,$(core_dirs),$(wildcard src/$(d)/*.c))
 glue_src := mod_dsapi.c $(wildcard src/httpd/*.c)
 unit_src := $(wildcard tests/unit/*.c)
