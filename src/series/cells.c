@@ -1,0 +1,644 @@
+/*
+ * A metric's computation: see cells.h.
+ *
+ * A cell's key is a number whose digits are the numbers of its groups, in the
+ * order of group=, so that the order of keys is that of the result. Rows are
+ * sorted by their keys; as they come by day, those of a cell stay so.
+ */
+#include "series/cells.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/calendar.h"
+#include "series/sum.h"
+
+/* Keys that are counted rather than compared: so many for each row. */
+#define KEYS_A_ROW 4
+#define KEYS_MIN   1024
+
+/* Rows by their keys. */
+typedef struct order_t {
+    int nrows;
+    int *rows;
+    int ncells;
+    apr_uint64_t *keys; /* of the cells, ascending */
+    int *starts;        /* ncells + 1, in rows */
+} order_t;
+
+/* A computation under way. */
+typedef struct work_t {
+    const dsapi_columns_t *columns;
+    const dsapi_metric_t *metric;
+    int from; /* days, within those that there are */
+    int to;
+    int first_period;
+    int shown_period;
+    apr_uint64_t radixes[DSAPI_GROUPS_MAX];
+    apr_uint64_t weights[DSAPI_GROUPS_MAX]; /* of the digits */
+    apr_uint64_t time_weight;               /* of the grain's; 0: none */
+    apr_uint64_t nkeys;
+    int measures[DSAPI_OUTPUTS_MAX][2]; /* of x and weight; -1: none */
+    order_t cells;
+    order_t groups; /* the same rows and more, without the grain */
+    double *x;      /* room for the rows of a cell */
+    double *w;
+    double *scratch;
+    apr_pool_t *pool;
+} work_t;
+
+static int lower_bound(const apr_int32_t *days, int n, int day)
+{
+    int low = 0;
+
+    while (n > 0) {
+        int half = n / 2;
+
+        if (days[low + half] < day) {
+            low += half + 1;
+            n -= half + 1;
+        }
+        else {
+            n = half;
+        }
+    }
+    return low;
+}
+
+/* A canonical date. */
+static int day_of(const char *text)
+{
+    int n[3] = {0, 0, 0};
+    int part = 0;
+
+    for (; *text; text++) {
+        if (*text == '-') {
+            part++;
+        }
+        else {
+            n[part] = n[part] * 10 + (*text - '0');
+        }
+    }
+    return (int)dsapi_base_day_of(n[0], n[1], n[2]);
+}
+
+/* The range, cut to the days that there are. @return 0: it has none */
+static int find_range(work_t *work, const dsapi_metric_ask_t *ask)
+{
+    const dsapi_columns_t *c = work->columns;
+    const char *from =
+        ask->metric->from >= 0 ? ask->values[ask->metric->from] : NULL;
+    const char *to = ask->metric->to >= 0 ? ask->values[ask->metric->to] : NULL;
+
+    if (c->nrows == 0) {
+        return 0;
+    }
+    work->from = from ? day_of(from) : c->days[0];
+    work->to = to ? day_of(to) : c->days[c->nrows - 1];
+    if (work->from < c->days[0]) {
+        work->from = c->days[0];
+    }
+    if (work->to > c->days[c->nrows - 1]) {
+        work->to = c->days[c->nrows - 1];
+    }
+    work->shown_period = dsapi_series_period_of(ask->metric->grain, work->from);
+    work->first_period = work->shown_period - ask->metric->compares;
+    return work->from <= work->to;
+}
+
+/* @return 0: too many */
+static int number_keys(work_t *work)
+{
+    const dsapi_metric_t *metric = work->metric;
+
+    work->nkeys = 1;
+    work->time_weight = 0;
+    for (int i = metric->ngroups - 1; i >= 0; i--) {
+        int is_time = metric->groups[i] == DSAPI_GROUP_TIME;
+        int n = is_time ? dsapi_series_period_of(metric->grain, work->to) -
+                              work->first_period + 1
+                        : work->columns->dimensions[metric->groups[i]].n;
+
+        work->radixes[i] = (apr_uint64_t)n;
+        work->weights[i] = work->nkeys;
+        if (is_time) {
+            work->time_weight = work->nkeys;
+        }
+        if (work->nkeys > (APR_UINT64_C(1) << 62) / (apr_uint64_t)n) {
+            return 0;
+        }
+        work->nkeys *= (apr_uint64_t)n;
+    }
+    return 1;
+}
+
+/* ---- order ---- */
+
+/* The keys of rows; with_time: the grain's digit, too. Rows that are in the
+ * first shown period but before the range are left out then.
+ * @return 1: they are ascending already */
+static int make_keys(order_t *order, apr_uint64_t *keys, const work_t *work,
+                     int first, int end, int with_time)
+{
+    const dsapi_metric_t *metric = work->metric;
+    const apr_int32_t *days = work->columns->days;
+    const apr_int32_t *members[DSAPI_GROUPS_MAX];
+    apr_uint64_t weights[DSAPI_GROUPS_MAX];
+    int nmembers = 0;
+    int ascending = 1;
+    int n = 0;
+
+    for (int i = 0; i < metric->ngroups; i++) {
+        if (metric->groups[i] != DSAPI_GROUP_TIME) {
+            members[nmembers] =
+                work->columns->dimensions[metric->groups[i]].of_rows;
+            weights[nmembers++] = work->weights[i];
+        }
+    }
+    for (int row = first; row < end;) {
+        int day = days[row];
+        int period = dsapi_series_period_of(metric->grain, day);
+        int skip =
+            with_time && day < work->from && period >= work->shown_period;
+        apr_uint64_t base = with_time
+                                ? (apr_uint64_t)(period - work->first_period) *
+                                      work->time_weight
+                                : 0;
+
+        for (; row < end && days[row] == day; row++) {
+            apr_uint64_t key = base;
+
+            if (skip) {
+                continue;
+            }
+            for (int i = 0; i < nmembers; i++) {
+                key += (apr_uint64_t)members[i][row] * weights[i];
+            }
+            ascending &= n == 0 || keys[n - 1] <= key;
+            keys[n] = key;
+            order->rows[n++] = row;
+        }
+    }
+    order->nrows = n;
+    return ascending;
+}
+
+/* Few keys: count how many rows each has. */
+static void sort_by_counting(order_t *order, apr_uint64_t *keys,
+                             apr_size_t nkeys, apr_pool_t *pool)
+{
+    apr_size_t n = (apr_size_t)order->nrows;
+    int *at = apr_pcalloc(pool, (nkeys + 1) * sizeof(int));
+    int *rows = apr_palloc(pool, (n + 1) * sizeof(int));
+    apr_size_t i = 0;
+
+    for (i = 0; i < n; i++) {
+        at[keys[i] + 1]++;
+    }
+    for (i = 0; i < nkeys; i++) {
+        at[i + 1] += at[i];
+    }
+    for (i = 0; i < n; i++) {
+        rows[at[keys[i]]++] = order->rows[i];
+    }
+    /* where a key's rows ended is where the next one's begin */
+    i = 0;
+    for (apr_size_t key = 0; key < nkeys; key++) {
+        while (i < (apr_size_t)at[key]) {
+            keys[i++] = key;
+        }
+    }
+    order->rows = rows;
+}
+
+typedef struct keyed_t {
+    apr_uint64_t key;
+    int row;
+} keyed_t;
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const keyed_t *one = a;
+    const keyed_t *other = b;
+
+    if (one->key != other->key) {
+        return one->key < other->key ? -1 : 1;
+    }
+    return one->row < other->row ? -1 : 1;
+}
+
+/* Any keys. */
+static void sort_by_comparing(order_t *order, apr_uint64_t *keys,
+                              apr_pool_t *pool)
+{
+    apr_size_t n = (apr_size_t)order->nrows;
+    keyed_t *keyed = apr_palloc(pool, n * sizeof(*keyed));
+
+    for (apr_size_t i = 0; i < n; i++) {
+        keyed[i] = (keyed_t){keys[i], order->rows[i]};
+    }
+    qsort(keyed, n, sizeof(*keyed), compare_keyed);
+    for (apr_size_t i = 0; i < n; i++) {
+        keys[i] = keyed[i].key;
+        order->rows[i] = keyed[i].row;
+    }
+}
+
+/* Where a cell's rows begin and end. */
+static void find_cells(order_t *order, const apr_uint64_t *keys,
+                       apr_pool_t *pool)
+{
+    apr_size_t cells = 0;
+
+    for (int i = 0; i < order->nrows; i++) {
+        cells += i == 0 || keys[i] != keys[i - 1];
+    }
+    order->ncells = (int)cells;
+    order->keys = apr_palloc(pool, (cells + 1) * sizeof(apr_uint64_t));
+    order->starts = apr_palloc(pool, (cells + 1) * sizeof(int));
+    cells = 0;
+    for (int i = 0; i < order->nrows; i++) {
+        if (i == 0 || keys[i] != keys[i - 1]) {
+            order->keys[cells] = keys[i];
+            order->starts[cells++] = i;
+        }
+    }
+    order->starts[cells] = order->nrows;
+}
+
+/* @param first  row; end: behind the last one */
+static void make_order(order_t *order, const work_t *work, int first, int end,
+                       int with_time)
+{
+    apr_size_t n = end > first ? (apr_size_t)(end - first) : 0;
+    apr_uint64_t *keys = apr_palloc(work->pool, (n + 1) * sizeof(apr_uint64_t));
+
+    order->rows = apr_palloc(work->pool, (n + 1) * sizeof(int));
+    if (!make_keys(order, keys, work, first, end, with_time)) {
+        if (work->nkeys <= KEYS_A_ROW * n + KEYS_MIN) {
+            sort_by_counting(order, keys, (apr_size_t)work->nkeys, work->pool);
+        }
+        else {
+            sort_by_comparing(order, keys, work->pool);
+        }
+    }
+    find_cells(order, keys, work->pool);
+}
+
+/* @return the cell of a key; -1: there is none */
+static int find_cell(const order_t *order, apr_uint64_t key)
+{
+    int low = 0;
+    int high = order->ncells;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (order->keys[middle] < key) {
+            low = middle + 1;
+        }
+        else {
+            high = middle;
+        }
+    }
+    return low < order->ncells && order->keys[low] == key ? low : -1;
+}
+
+/* ---- aggregates ---- */
+
+/* Some rows. */
+typedef struct rows_t {
+    const int *rows;
+    int n;
+} rows_t;
+
+/* The values of rows that are not null. */
+static apr_size_t gather(double *out, const double *column, rows_t rows)
+{
+    apr_size_t n = 0;
+
+    for (int i = 0; i < rows.n; i++) {
+        double value = column[rows.rows[i]];
+
+        out[n] = value;
+        n += !isnan(value);
+    }
+    return n;
+}
+
+/* Values and weights, where neither is null; as products and weights. */
+static apr_size_t gather_weighted(work_t *work, const double *x,
+                                  const double *w, rows_t rows)
+{
+    apr_size_t n = 0;
+
+    for (int i = 0; i < rows.n; i++) {
+        double weight = w[rows.rows[i]];
+        double value = x[rows.rows[i]] * weight;
+
+        work->x[n] = value;
+        work->w[n] = weight;
+        n += !isnan(value);
+    }
+    return n;
+}
+
+static double extreme(const double *values, apr_size_t n, int greatest)
+{
+    double found = values[0];
+
+    for (apr_size_t i = 1; i < n; i++) {
+        if (greatest ? values[i] > found : values[i] < found) {
+            found = values[i];
+        }
+    }
+    return found;
+}
+
+static double weighted_mean(const work_t *work, apr_size_t n)
+{
+    double weight = dsapi_series_sum(work->w, n);
+
+    return weight != 0 && isfinite(weight)
+               ? dsapi_series_sum(work->x, n) / weight
+               : NAN;
+}
+
+/* Of n values in work->x, one at least. */
+static double aggregate(const work_t *work, const dsapi_output_t *output,
+                        apr_size_t n, double about)
+{
+    switch (output->op) {
+    case DSAPI_OP_SUM:
+        return dsapi_series_sum(work->x, n);
+    case DSAPI_OP_AVG:
+        return dsapi_series_sum(work->x, n) / (double)n;
+    case DSAPI_OP_MIN:
+        return extreme(work->x, n, 0);
+    case DSAPI_OP_MAX:
+        return extreme(work->x, n, 1);
+    case DSAPI_OP_WAVG:
+        return weighted_mean(work, n);
+    case DSAPI_OP_VAR:
+        return output->of >= 0
+                   ? dsapi_series_spread(work->x, n, about, work->scratch)
+                   : dsapi_series_variance(work->x, n, work->scratch);
+    case DSAPI_OP_STDDEV:
+        return sqrt(dsapi_series_variance(work->x, n, work->scratch));
+    case DSAPI_OP_FIRST:
+        return work->x[0];
+    case DSAPI_OP_LAST:
+        return work->x[n - 1];
+    case DSAPI_OP_COUNT:
+    case DSAPI_OP_PREV:
+    case DSAPI_OP_DIFF:
+    case DSAPI_OP_GROWTH:
+        break;
+    }
+    return NAN;
+}
+
+/* @param result  the cell's results, of which the earlier ones are there */
+static double compute(work_t *work, int index, rows_t rows,
+                      const double *result)
+{
+    const dsapi_output_t *output = &work->metric->outputs[index];
+    const int *measures = work->measures[index];
+    const double *const *columns = work->columns->measures;
+    apr_size_t n;
+
+    if (output->op == DSAPI_OP_WAVG) {
+        n = gather_weighted(work, columns[measures[0]], columns[measures[1]],
+                            rows);
+    }
+    else if (measures[0] >= 0) {
+        n = gather(work->x, columns[measures[0]], rows);
+    }
+    else {
+        n = (apr_size_t)rows.n;
+    }
+    if (n < (apr_size_t)output->min_count &&
+        (output->op != DSAPI_OP_COUNT || output->min_count > 1)) {
+        return NAN;
+    }
+    return output->op == DSAPI_OP_COUNT
+               ? (double)n
+               : aggregate(work, output, n,
+                           output->of >= 0 ? result[output->of] : NAN);
+}
+
+/* The first of a group's rows whose day is after this one. */
+static int row_after(const work_t *work, int group, int day)
+{
+    int low = work->groups.starts[group];
+    int high = work->groups.starts[group + 1];
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (work->columns->days[work->groups.rows[middle]] > day) {
+            high = middle;
+        }
+        else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+/* A cell's number of the grain; 0 where there is none. */
+static int period_number(const work_t *work, apr_uint64_t key)
+{
+    for (int i = 0; i < work->metric->ngroups; i++) {
+        if (work->metric->groups[i] == DSAPI_GROUP_TIME) {
+            return (int)(key / work->weights[i] % work->radixes[i]);
+        }
+    }
+    return 0;
+}
+
+/* The rows of the days that a window holds: it ends with the period, the range
+ * or the data, whichever is first. */
+static rows_t window_rows(const work_t *work, apr_uint64_t key, int days)
+{
+    const dsapi_metric_t *metric = work->metric;
+    int number = period_number(work, key);
+    int group = find_cell(&work->groups,
+                          key - (apr_uint64_t)number * work->time_weight);
+    int last = work->to;
+    rows_t rows = {work->groups.rows, 0};
+    int begin;
+
+    if (metric->grain != DSAPI_GRAIN_NONE) {
+        int end = dsapi_series_period_begin(metric->grain,
+                                            work->first_period + number + 1) -
+                  1;
+
+        last = end < last ? end : last;
+    }
+    begin = row_after(work, group, last - days);
+    rows.rows += begin;
+    rows.n = row_after(work, group, last) - begin;
+    return rows;
+}
+
+static double compare(const dsapi_output_t *output, double now, double before)
+{
+    if (output->op == DSAPI_OP_PREV) {
+        return before;
+    }
+    return output->op == DSAPI_OP_DIFF ? now - before : (now - before) / before;
+}
+
+/* An output that is about another, in the period before. */
+static void compare_cells(double *results, const work_t *work, int index)
+{
+    const dsapi_output_t *output = &work->metric->outputs[index];
+    const order_t *cells = &work->cells;
+    int n = work->metric->noutputs;
+
+    for (int i = 0; i < cells->ncells; i++) {
+        const double *now = results + (apr_size_t)i * (apr_size_t)n;
+        double before = NAN;
+        int earlier = -1;
+
+        if (period_number(work, cells->keys[i]) > 0) {
+            earlier = find_cell(cells, cells->keys[i] - work->time_weight);
+        }
+        if (earlier >= 0) {
+            before = results[(apr_size_t)earlier * (apr_size_t)n +
+                             (apr_size_t)output->of];
+        }
+        results[(apr_size_t)i * (apr_size_t)n + (apr_size_t)index] =
+            compare(output, now[output->of], before);
+    }
+}
+
+static void compute_cells(double *results, work_t *work, int index)
+{
+    const dsapi_output_t *output = &work->metric->outputs[index];
+    const order_t *cells = &work->cells;
+
+    for (int i = 0; i < cells->ncells; i++) {
+        double *result =
+            results + (apr_size_t)i * (apr_size_t)work->metric->noutputs;
+        rows_t rows = {cells->rows + cells->starts[i],
+                       cells->starts[i + 1] - cells->starts[i]};
+
+        if (output->window_days > 0) {
+            rows = window_rows(work, cells->keys[i], output->window_days);
+        }
+        result[index] = compute(work, index, rows, result);
+    }
+}
+
+/* Room for the rows of the largest cell. */
+static void make_room(work_t *work)
+{
+    apr_size_t most = 1;
+    const order_t *orders[] = {&work->cells, &work->groups};
+
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < orders[i]->ncells; j++) {
+            apr_size_t n =
+                (apr_size_t)(orders[i]->starts[j + 1] - orders[i]->starts[j]);
+
+            most = n > most ? n : most;
+        }
+    }
+    work->x = apr_palloc(work->pool, (most + 1) * sizeof(double));
+    work->w = apr_palloc(work->pool, (most + 1) * sizeof(double));
+    work->scratch = apr_palloc(work->pool, (most + 1) * sizeof(double));
+}
+
+static int measure_of(const dsapi_operand_t *operand,
+                      const dsapi_metric_ask_t *ask)
+{
+    return operand->param >= 0
+               ? dsapi_series_measure(ask->metric->series,
+                                      ask->values[operand->param])
+               : operand->measure;
+}
+
+/* Brings the rows into their cells, and into their groups if there are
+ * windows. */
+static void order_rows(work_t *work, const dsapi_metric_ask_t *ask)
+{
+    const dsapi_columns_t *c = work->columns;
+    const dsapi_metric_t *metric = work->metric;
+    int end = lower_bound(c->days, c->nrows, work->to + 1);
+    int begin = metric->compares ? dsapi_series_period_begin(metric->grain,
+                                                             work->first_period)
+                                 : work->from;
+    int window = 0;
+
+    for (int i = 0; i < metric->noutputs; i++) {
+        const dsapi_output_t *output = &metric->outputs[i];
+
+        work->measures[i][0] = measure_of(&output->x, ask);
+        work->measures[i][1] = measure_of(&output->weight, ask);
+        window = output->window_days > window ? output->window_days : window;
+    }
+    make_order(&work->cells, work, lower_bound(c->days, c->nrows, begin), end,
+               1);
+    if (window > 0) {
+        make_order(&work->groups, work,
+                   lower_bound(c->days, c->nrows, begin - window), end, 0);
+    }
+    make_room(work);
+}
+
+apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
+                                  const dsapi_columns_t *columns,
+                                  const dsapi_metric_ask_t *ask,
+                                  apr_pool_t *pool)
+{
+    const dsapi_metric_t *metric = ask->metric;
+    work_t *work = apr_pcalloc(pool, sizeof(*work));
+    double *results;
+
+    *perr = NULL;
+    work->columns = columns;
+    work->metric = metric;
+    work->pool = pool;
+    if (!find_range(work, ask)) {
+        memset(pcells, 0, sizeof(*pcells));
+        return APR_SUCCESS;
+    }
+    if (!number_keys(work)) {
+        return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "series-groups",
+                          "the metric has more groups than can be numbered");
+    }
+    order_rows(work, ask);
+    results = apr_palloc(
+        pool,
+        ((apr_size_t)work->cells.ncells * (apr_size_t)metric->noutputs + 1) *
+            sizeof(double));
+    for (int i = 0; i < metric->noutputs; i++) {
+        if (metric->outputs[i].op >= DSAPI_OP_PREV) {
+            compare_cells(results, work, i);
+        }
+        else {
+            compute_cells(results, work, i);
+        }
+    }
+    pcells->n = work->cells.ncells;
+    pcells->keys = work->cells.keys;
+    memcpy(pcells->radixes, work->radixes, sizeof(work->radixes));
+    pcells->first_period = work->first_period;
+    pcells->shown_period = work->shown_period;
+    pcells->results = results;
+    return APR_SUCCESS;
+}
+
+void dsapi_series_cell_numbers(apr_uint64_t *numbers,
+                               const dsapi_cells_t *cells,
+                               const dsapi_metric_t *metric, int cell)
+{
+    apr_uint64_t key = cells->keys[cell];
+
+    for (int i = metric->ngroups - 1; i >= 0; i--) {
+        numbers[i] = key % cells->radixes[i];
+        key /= cells->radixes[i];
+    }
+}
