@@ -1,8 +1,8 @@
 # mod_dsapi: build, run, test. `make help` lists the targets.
 #
-# Variables: BUILD (where things are built), CC, SAN=1 (ASan and UBSan), and
-# those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM, DATABASE_URL,
-# EXTRA_CONF), which are handed on in the environment.
+# Variables: BUILD (where things are built), CC, SAN=1 (ASan and UBSan), TSAN=1
+# (ThreadSanitizer), and those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM,
+# DATABASE_URL, EXTRA_CONF), which are handed on in the environment.
 
 BUILD ?= build
 CC = gcc
@@ -20,6 +20,11 @@ flags = -std=c11 -g -O2 -fPIC -fvisibility=hidden -D_FORTIFY_SOURCE=2 \
 ifdef SAN
 flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined $(warnings)
+endif
+
+ifdef TSAN
+flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
+	-fsanitize=thread $(warnings)
 endif
 
 core_dirs = base json csv sql db route source series time
@@ -50,7 +55,7 @@ modules_dir = $(shell $(APXS) -q LIBEXECDIR)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help all build served packages-run packages-check packages-bench run start \
-	stop check check-asan unit integration guards lint bench soak install \
+	stop check check-asan check-tsan unit integration guards lint bench soak install \
 	uninstall clean format
 
 help:
@@ -87,6 +92,10 @@ check: packages-check
 check-asan: packages-check
 	@$(MAKE) --no-print-directory -s build SAN=1 BUILD=$(BUILD)/asan
 	@BUILD=$(BUILD)/asan SAN=1 tests/lib/check.sh asan
+
+## make check-tsan  what threads share, under ThreadSanitizer
+check-tsan: packages-check
+	@tests/lib/check.sh tsan
 
 ## make unit|integration|guards|lint   one part of it
 unit: packages-check

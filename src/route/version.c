@@ -8,6 +8,7 @@ struct dsapi_versions_t {
     const apr_array_header_t *names;
     _Atomic apr_int64_t checked_at; /* 0: never */
     _Atomic apr_uint64_t *versions; /* one a name */
+    _Atomic apr_int64_t *changed_at;
 };
 
 dsapi_versions_t *dsapi_versions_make(const apr_array_header_t *names,
@@ -19,8 +20,11 @@ dsapi_versions_t *dsapi_versions_make(const apr_array_header_t *names,
     atomic_init(&table->checked_at, 0);
     table->versions =
         apr_palloc(pool, sizeof(*table->versions) * (apr_size_t)names->nelts);
+    table->changed_at =
+        apr_palloc(pool, sizeof(*table->changed_at) * (apr_size_t)names->nelts);
     for (int i = 0; i < names->nelts; i++) {
         atomic_init(&table->versions[i], 0);
+        atomic_init(&table->changed_at[i], 0);
     }
     return table;
 }
@@ -41,8 +45,14 @@ int dsapi_versions_index(const dsapi_versions_t *table, const char *name)
 }
 
 void dsapi_versions_set(dsapi_versions_t *table, int index,
-                        apr_uint64_t version)
+                        apr_uint64_t version, apr_time_t at)
 {
+    apr_uint64_t before = atomic_load(&table->versions[index]);
+
+    if (before && before != version) {
+        atomic_store(&table->changed_at[index], at); /* who sees the version
+                                                        sees this, too */
+    }
     atomic_store(&table->versions[index], version);
 }
 
@@ -69,13 +79,19 @@ void dsapi_versions_read(dsapi_version_stamp_t *pstamp,
 
     pstamp->stamp = 0;
     pstamp->verified_at = 0;
+    pstamp->changed_at = 0;
     for (int i = 0; i < nindexes; i++) {
         apr_uint64_t version = atomic_load(&table->versions[indexes[i]]);
+        apr_time_t changed_at;
 
         if (!version) {
             return;
         }
         stamp = mix(stamp + version);
+        changed_at = atomic_load(&table->changed_at[indexes[i]]);
+        if (changed_at > pstamp->changed_at) {
+            pstamp->changed_at = changed_at;
+        }
     }
     pstamp->stamp = stamp ? stamp : 1;
     if (checked_at <= now) { /* or else the clock was set back */

@@ -27,6 +27,8 @@ typedef struct dsapi_version_stamp_t {
                                has none, and nothing can be told */
     apr_time_t verified_at; /* they were the newest: now, if they are taken to
                                be so still; 0: never, or there is no telling */
+    apr_time_t changed_at;  /* one of them took the place of another; 0: none
+                               did */
 } dsapi_version_stamp_t;
 
 /**
@@ -43,9 +45,10 @@ const apr_array_header_t *dsapi_versions_names(const dsapi_versions_t *table);
 /** @return the index of a name; -1: it is not there */
 int dsapi_versions_index(const dsapi_versions_t *table, const char *name);
 
-/** Set a version: by the watcher alone. @param version  0: there is none */
+/** Set a version: by the watcher alone. @param version  0: there is none
+ *  @param at  of the system's clock, before the database was asked */
 void dsapi_versions_set(dsapi_versions_t *table, int index,
-                        apr_uint64_t version);
+                        apr_uint64_t version, apr_time_t at);
 
 /** All of them are set to what they were at a time: by the watcher alone.
  *  @param at  of the system's clock, before the database was asked */

@@ -171,7 +171,7 @@ static void end_read(dsapi_watch_t *w, const dsapi_rows_t *rows)
             }
         }
         if (found || w->since == 0) {
-            dsapi_versions_set(versions, i, version);
+            dsapi_versions_set(versions, i, version, w->asked_at);
         }
     }
     dsapi_versions_checked(versions, w->asked_at);

@@ -18,26 +18,31 @@ static void add_attribute(apr_array_header_t *attributes, const char *key,
     APR_ARRAY_PUSH(attributes, dsapi_arg_t) = arg;
 }
 
-const dsapi_series_t *series_declare(void)
+const dsapi_series_t *series_declare_in(apr_pool_t *pool)
 {
-    dsapi_series_t *series = apr_pcalloc(g_pool, sizeof(*series));
+    dsapi_series_t *series = apr_pcalloc(pool, sizeof(*series));
     dsapi_dimension_t area = {"area", NULL};
     dsapi_dimension_t name = {"name", NULL};
 
     series->time = "day";
-    series->dimensions = apr_array_make(g_pool, 2, sizeof(dsapi_dimension_t));
-    series->measures = apr_array_make(g_pool, 2, sizeof(const char *));
-    area.attributes = apr_array_make(g_pool, 3, sizeof(dsapi_arg_t));
+    series->dimensions = apr_array_make(pool, 2, sizeof(dsapi_dimension_t));
+    series->measures = apr_array_make(pool, 2, sizeof(const char *));
+    area.attributes = apr_array_make(pool, 3, sizeof(dsapi_arg_t));
     add_attribute(area.attributes, "id", "id");
     add_attribute(area.attributes, "title", "name");
     add_attribute(area.attributes, "population", "pop");
-    name.attributes = apr_array_make(g_pool, 1, sizeof(dsapi_arg_t));
+    name.attributes = apr_array_make(pool, 1, sizeof(dsapi_arg_t));
     add_attribute(name.attributes, NULL, "name");
     APR_ARRAY_PUSH(series->dimensions, dsapi_dimension_t) = area;
     APR_ARRAY_PUSH(series->dimensions, dsapi_dimension_t) = name;
     APR_ARRAY_PUSH(series->measures, const char *) = "x";
     APR_ARRAY_PUSH(series->measures, const char *) = "y";
     return series;
+}
+
+const dsapi_series_t *series_declare(void)
+{
+    return series_declare_in(g_pool);
 }
 
 const char *series_cell(apr_size_t *plen, const void *baton, int row,

@@ -18,6 +18,9 @@ typedef struct series_row_t {
 extern const char *const series_names[SERIES_COLUMNS];
 extern const unsigned series_types[SERIES_COLUMNS];
 
+/** The declaration. */
+const dsapi_series_t *series_declare_in(apr_pool_t *pool);
+
 /** The declaration, in g_pool. */
 const dsapi_series_t *series_declare(void);
 

@@ -43,24 +43,24 @@ START_TEST(a_stamp_is_of_all_its_versions)
 
     dsapi_versions_checked(table, T(0));
     ck_assert(stamp_of(table, 0, 1, T(0)).stamp == 0);
-    dsapi_versions_set(table, 0, 5);
+    dsapi_versions_set(table, 0, 5, T(0));
     one = stamp_of(table, 0, 1, T(0)).stamp;
     ck_assert(one != 0);
     /* one of them has none */
     ck_assert(stamp_of(table, 0, 2, T(0)).stamp == 0);
     ck_assert(stamp_of(table, 0, 2, T(0)).verified_at == 0);
-    dsapi_versions_set(table, 1, 5);
+    dsapi_versions_set(table, 1, 5, T(0));
     both = stamp_of(table, 0, 2, T(0)).stamp;
     ck_assert(both != 0 && both != one);
     ck_assert(stamp_of(table, 1, 1, T(0)).stamp == one);
     /* each counts, and where it stands */
-    dsapi_versions_set(table, 1, 6);
+    dsapi_versions_set(table, 1, 6, T(0));
     ck_assert(stamp_of(table, 0, 2, T(0)).stamp != both);
     ck_assert(stamp_of(table, 0, 2, T(0)).stamp !=
               stamp_of(table, 1, 2, T(0)).stamp);
-    dsapi_versions_set(table, 1, 5);
+    dsapi_versions_set(table, 1, 5, T(0));
     ck_assert(stamp_of(table, 0, 2, T(0)).stamp == both);
-    dsapi_versions_set(table, 0, 0);
+    dsapi_versions_set(table, 0, 0, T(0));
     ck_assert(stamp_of(table, 0, 1, T(0)).stamp == 0);
 }
 END_TEST
@@ -69,7 +69,7 @@ START_TEST(a_check_is_trusted_for_a_while)
 {
     dsapi_versions_t *table = table_of("s/a", "s/b");
 
-    dsapi_versions_set(table, 0, 5);
+    dsapi_versions_set(table, 0, 5, T(0));
     ck_assert(stamp_of(table, 0, 1, T(0)).verified_at == 0);
     dsapi_versions_checked(table, T(0));
     ck_assert(stamp_of(table, 0, 1, T(0)).verified_at == T(0));
@@ -82,5 +82,22 @@ START_TEST(a_check_is_trusted_for_a_while)
 }
 END_TEST
 
+START_TEST(a_stamp_tells_when_it_changed)
+{
+    dsapi_versions_t *table = table_of("s/a", "s/b");
+
+    dsapi_versions_set(table, 0, 5, T(1));
+    dsapi_versions_set(table, 1, 5, T(1));
+    ck_assert(stamp_of(table, 0, 2, T(9)).changed_at == 0);
+    dsapi_versions_set(table, 0, 6, T(2));
+    ck_assert(stamp_of(table, 0, 1, T(9)).changed_at == T(2));
+    ck_assert(stamp_of(table, 1, 1, T(9)).changed_at == 0);
+    dsapi_versions_set(table, 0, 6, T(3));
+    dsapi_versions_set(table, 1, 7, T(4));
+    ck_assert(stamp_of(table, 0, 1, T(9)).changed_at == T(2));
+    ck_assert(stamp_of(table, 0, 2, T(9)).changed_at == T(4));
+}
+END_TEST
+
 UNIT_SUITE(route_version, names_have_indexes, a_stamp_is_of_all_its_versions,
-           a_check_is_trusted_for_a_while)
+           a_check_is_trusted_for_a_while, a_stamp_tells_when_it_changed)

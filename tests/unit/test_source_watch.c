@@ -81,7 +81,8 @@ static void drive(const scene_t *scene)
                                                                     "WHERE "
                                                                     "name = "
                                                                     "'s/"
-                                                                    "\"b'")));
+                                                                    "\"b'")),
+                       0);
     while (stamp_of(scene, 1).stamp != stamp_of(&want, 1).stamp) {
         dsapi_watch_turn(scene->watch, TURN);
         ck_assert_msg(apr_time_now() < end, "nothing is seen");
