@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
+#include "httpd/series.h"
 #include "httpd/versions.h"
 #include "httpd/worker.h"
 
@@ -207,7 +208,7 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
 }
 
 /* Ties a route with DsapiEnqueue or DsapiJob to its source, one with DsapiTime
- * to the zones.
+ * to the zones, one with DsapiMetric to its series.
  * @return what is wrong; NULL: nothing */
 static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
@@ -217,6 +218,9 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
 
     if (route->action == MOD_DSAPI_TIME) {
         return mod_dsapi_time_settle(route, pool);
+    }
+    if (route->action == MOD_DSAPI_METRIC) {
+        return mod_dsapi_metric_settle(route, pool);
     }
     if (!route->source_name) {
         return NULL;
@@ -259,9 +263,22 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     return mistake;
 }
 
+/* Logs a mistake. @return 1: there is none */
+static int tell(const server_rec *s, const ap_directive_t *where,
+                const char *mistake)
+{
+    if (mistake) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "DSAPI0001: %s, line %d: %s%s: %s", where->filename,
+                     where->line_num, where->directive,
+                     *where->directive == '<' ? ">" : "", mistake);
+    }
+    return mistake == NULL;
+}
+
 /* Settles the services that a server declares itself. */
 static int check_services(apr_pool_t *pconf, server_rec *s,
-                          mod_dsapi_srv_t *srv)
+                          const server_rec *main, mod_dsapi_srv_t *srv)
 {
     int ok = 1;
 
@@ -277,6 +294,14 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
             APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *)
                 ->core.proxy = srv->proxy;
         }
+        for (int j = 0; j < service->series->nelts; j++) {
+            const ap_directive_t *where;
+            const char *mistake = mod_dsapi_series_settle(
+                &where, APR_ARRAY_IDX(service->series, j, mod_dsapi_series_t *),
+                main, pconf);
+
+            ok &= tell(s, where, mistake);
+        }
         for (int j = 0; j < service->routes->nelts; j++) {
             mod_dsapi_route_t *route =
                 APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
@@ -287,12 +312,7 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
             if (!mistake) {
                 mistake = mod_dsapi_versions_settle(&where, route, pconf);
             }
-            if (mistake) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                             "DSAPI0001: %s, line %d: %s: %s", where->filename,
-                             where->line_num, where->directive, mistake);
-                ok = 0;
-            }
+            ok &= tell(s, where, mistake);
         }
     }
     return ok;
@@ -326,7 +346,7 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
             srv->bases = first->bases;
             continue;
         }
-        ok &= check_services(pconf, s, srv);
+        ok &= check_services(pconf, s, main, srv);
     }
     ok &= mod_dsapi_worker_check(ptemp, main);
     return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;

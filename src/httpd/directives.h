@@ -25,6 +25,48 @@ const char *mod_dsapi_take_action(const cmd_parms *cmd,
                                   mod_dsapi_route_t *route,
                                   mod_dsapi_action_e action);
 
+/* sections.c: what containers share. */
+
+/** @return what is wrong with a container's arguments; NULL: nothing
+ *  @param pargs  out: of dsapi_arg_t, without keys and the '>' at the end; NULL
+ *                where there is a mistake */
+const char *mod_dsapi_section_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                   const char *args);
+
+/** Read what stands in a container. @return NULL, or the mistake */
+const char *mod_dsapi_read_section(cmd_parms *cmd, mod_dsapi_section_t *inner);
+
+/** @return 1: a word of names that URLs, files and the queue show */
+int mod_dsapi_is_word(const char *s);
+
+/** @return the refusal of a container that belongs somewhere else */
+const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right);
+
+/** Bind SQL to parameters. @param statements  of dsapi_statement_t: appended to
+ *  @param texts  of mod_dsapi_text_t
+ *  @return NULL, or the mistake, at the line of its text */
+const char *mod_dsapi_parse_texts(cmd_parms *cmd,
+                                  apr_array_header_t *statements,
+                                  const apr_array_header_t *texts,
+                                  const apr_array_header_t *params);
+
+/* series_directives.c: of a section <DsapiSeries>, and DsapiMetric. */
+const char *mod_dsapi_set_time_column(cmd_parms *cmd,
+                                      mod_dsapi_section_t *section,
+                                      const apr_array_header_t *args);
+const char *mod_dsapi_add_dimension(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_add_measures(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args);
+const char *mod_dsapi_set_stale_for(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_set_reload(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+const char *mod_dsapi_set_metric(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+
 /* sql_directives.c: SQL of a route or a source. */
 const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);

@@ -91,8 +91,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     dsapi_err_t *err;
     apr_status_t rv = bind_request(&values, &err, r, route, match);
 
-    if (rv == APR_SUCCESS && route->action == MOD_DSAPI_QUERY &&
-        route->shape == DSAPI_SHAPE_ROWS) {
+    if (rv == APR_SUCCESS && (route->action == MOD_DSAPI_METRIC ||
+                              (route->action == MOD_DSAPI_QUERY &&
+                               route->shape == DSAPI_SHAPE_ROWS))) {
         rv = mod_dsapi_choose_format(&answer, &err, r);
     }
     if (rv == APR_SUCCESS) {
@@ -102,6 +103,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
             break;
         case MOD_DSAPI_JOB:
             rv = mod_dsapi_show_job(&answer, &err, r, route, values);
+            break;
+        case MOD_DSAPI_METRIC:
+            rv = mod_dsapi_show_metric(&answer, &err, r, route, values);
             break;
         case MOD_DSAPI_TIME:
             rv = mod_dsapi_show_time(&answer, &err, r, route, values);

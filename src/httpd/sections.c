@@ -1,5 +1,6 @@
 /*
- * The containers: <DsapiService>, <DsapiRoute>, <DsapiSource>, <DsapiSQL>.
+ * The containers: <DsapiService>, <DsapiRoute>, <DsapiSource>, <DsapiSQL>
+ * (<DsapiSeries> is in series_directives.c).
  * A section's directives are read into its struct; what can be checked
  * within it is checked at its end.
  */
@@ -15,8 +16,8 @@
 
 /* The arguments of a container, without the '>' at their end; NULL where there
  * is a mistake. */
-static const char *section_args(apr_array_header_t **pargs, cmd_parms *cmd,
-                                const char *args)
+const char *mod_dsapi_section_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                   const char *args)
 {
     const char *end = ap_strrchr_c(args, '>');
     apr_array_header_t *words;
@@ -59,7 +60,7 @@ static ap_directive_t *foreign_directive(const ap_directive_t *section)
 
 /* Reads what stands in a container. Mistakes in it are told at their line;
  * afterwards cmd->directive is the container again. */
-static const char *read_section(cmd_parms *cmd, mod_dsapi_section_t *inner)
+const char *mod_dsapi_read_section(cmd_parms *cmd, mod_dsapi_section_t *inner)
 {
     ap_directive_t *self = cmd->directive;
     ap_conf_vector_t *vector = ap_create_per_dir_config(cmd->pool);
@@ -89,7 +90,7 @@ static mod_dsapi_place_t place_of(const cmd_parms *cmd)
 }
 
 /* A word of names that URLs, files and the queue show. */
-static int is_word(const char *s)
+int mod_dsapi_is_word(const char *s)
 {
     for (const char *p = s; *p; p++) {
         if (!(apr_isalnum(*p) || (p > s && strchr("_-.", *p)))) {
@@ -99,7 +100,7 @@ static int is_word(const char *s)
     return *s != '\0';
 }
 
-static const char *wrong_place(const cmd_parms *cmd, const char *right)
+const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right)
 {
     return apr_pstrcat(cmd->pool, cmd->cmd->name, "> belongs ", right, NULL);
 }
@@ -139,21 +140,21 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
                                    const char *args)
 {
     const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {MOD_DSAPI_IN_SERVICE, NULL, NULL, NULL};
+    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_SERVICE};
     apr_array_header_t *words;
     apr_array_header_t *names;
     dsapi_err_t *err;
     const char *name;
     const char *base;
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
     if (!words) {
         return mistake;
     }
     if (outer->kind != MOD_DSAPI_TOP ||
         ap_check_cmd_context(cmd, NOT_IN_DIR_LOC_FILE)) {
-        return wrong_place(cmd, "outside other sections, or into "
-                                "<VirtualHost>");
+        return mod_dsapi_wrong_place(cmd, "outside other sections, or into "
+                                          "<VirtualHost>");
     }
     if (words->nelts != 2) {
         return "<DsapiService> takes a name and a base: <DsapiService "
@@ -161,7 +162,7 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
     }
     name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
     base = APR_ARRAY_IDX(words, 1, dsapi_arg_t).value;
-    if (!is_word(name)) {
+    if (!mod_dsapi_is_word(name)) {
         return apr_psprintf(cmd->pool,
                             "<DsapiService>: the name \"%s\" is "
                             "not letters, digits, '-', '_', '.'",
@@ -189,13 +190,14 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
         s->trie = dsapi_route_trie_make(cmd->pool);
         s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
         s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
+        s->series = apr_array_make(cmd->pool, 2, sizeof(void *));
         s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
         s->place = place_of(cmd);
         APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
                        mod_dsapi_service_t *) = s;
         inner.service = s;
     }
-    return read_section(cmd, &inner);
+    return mod_dsapi_read_section(cmd, &inner);
 }
 
 /* Route */
@@ -208,9 +210,10 @@ static const char *mistake_at(cmd_parms *cmd, ap_directive_t *directive,
     return apr_pstrcat(cmd->pool, directive->directive, ": ", text, NULL);
 }
 
-static const char *parse_texts(cmd_parms *cmd, apr_array_header_t *statements,
-                               const apr_array_header_t *texts,
-                               const apr_array_header_t *params)
+const char *mod_dsapi_parse_texts(cmd_parms *cmd,
+                                  apr_array_header_t *statements,
+                                  const apr_array_header_t *texts,
+                                  const apr_array_header_t *params)
 {
     for (int i = 0; i < texts->nelts; i++) {
         const mod_dsapi_text_t *text =
@@ -269,11 +272,12 @@ static const char *contradiction(const mod_dsapi_route_t *route,
     }
     if (route->action == MOD_DSAPI_NO_ACTION) {
         return "<DsapiRoute> has no action: add DsapiQuery, <DsapiSQL>, "
-               "DsapiQueryFile, DsapiEnqueue, DsapiJob or DsapiTime";
+               "DsapiQueryFile, DsapiEnqueue, DsapiJob, DsapiMetric or "
+               "DsapiTime";
     }
     if (route->shape_set && route->action != MOD_DSAPI_QUERY) {
         return "<DsapiRoute>: DsapiResult goes with SQL; a job is always one "
-               "object, and so is a time";
+               "object, and so is a time; a metric is always rows";
     }
     if (route->content_type && route->shape != DSAPI_SHAPE_VALUE) {
         return "<DsapiRoute>: DsapiContentType goes with DsapiResult value";
@@ -348,7 +352,8 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     dsapi_err_t *err;
 
     if (route->caching.life > 0 && !mod_dsapi_cacheable(route)) {
-        return "DsapiCache goes with GET and SQL that changes nothing";
+        return "DsapiCache goes with GET, and SQL that changes nothing or "
+               "DsapiMetric";
     }
     mistake = declare_page(cmd, route);
     if (mistake) {
@@ -363,7 +368,8 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (mistake) {
         return mistake;
     }
-    mistake = parse_texts(cmd, route->statements, route->texts, route->params);
+    mistake = mod_dsapi_parse_texts(cmd, route->statements, route->texts,
+                                    route->params);
     if (mistake) {
         return mistake;
     }
@@ -385,18 +391,18 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
 {
     static const char methods[] = " GET POST PUT PATCH DELETE ";
     const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {MOD_DSAPI_IN_ROUTE, outer->service, NULL,
-                                 NULL};
+    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_ROUTE,
+                                 .service = outer->service};
     mod_dsapi_route_t *route = apr_pcalloc(cmd->pool, sizeof(*route));
     apr_array_header_t *words;
     dsapi_err_t *err;
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
     if (!words) {
         return mistake;
     }
     if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return wrong_place(cmd, "into <DsapiService>");
+        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 2) {
         return "<DsapiRoute> takes a method and a path: <DsapiRoute GET "
@@ -428,7 +434,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     route->db_timeout = -1;
     route->max_body_bytes = -1;
     inner.route = route;
-    mistake = read_section(cmd, &inner);
+    mistake = mod_dsapi_read_section(cmd, &inner);
     return mistake ? mistake : close_route(cmd, route, outer->service);
 }
 
@@ -466,7 +472,7 @@ static const char *parse_store(cmd_parms *cmd, mod_dsapi_source_t *source)
     body->type.kind = DSAPI_TYPE_JSON;
     APR_ARRAY_PUSH(params, dsapi_param_t *) = body;
     source->core.store = store;
-    return parse_texts(cmd, store, source->texts, params);
+    return mod_dsapi_parse_texts(cmd, store, source->texts, params);
 }
 
 static const char *check_url(const cmd_parms *cmd,
@@ -615,20 +621,20 @@ const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
                                   const char *args)
 {
     const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {MOD_DSAPI_IN_SOURCE, outer->service, NULL,
-                                 NULL};
+    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_SOURCE,
+                                 .service = outer->service};
     apr_array_header_t *words;
     const char *name;
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
     if (!words) {
         return mistake;
     }
     if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return wrong_place(cmd, "into <DsapiService>");
+        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 1 ||
-        !is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
+        !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
         return "<DsapiSource> takes a name of letters, digits, '-', '_', '.'";
     }
     name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
@@ -644,7 +650,7 @@ const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
         }
     }
     inner.source = make_source(cmd, name, outer->service);
-    mistake = read_section(cmd, &inner);
+    mistake = mod_dsapi_read_section(cmd, &inner);
     return mistake ? mistake : close_source(cmd, inner.source, outer->service);
 }
 
@@ -681,7 +687,7 @@ const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args)
     ap_directive_t *directive = apr_pcalloc(cmd->pool, sizeof(*directive));
     apr_array_header_t *words;
     dsapi_buf_t *text = dsapi_buf_make(4096, cmd->temp_pool);
-    const char *mistake = section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
     char *line;
 
     if (!words) {

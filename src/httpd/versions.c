@@ -35,7 +35,35 @@ static int index_of(const char *name)
 int mod_dsapi_cacheable(const mod_dsapi_route_t *route)
 {
     return strcmp(route->method, "GET") == 0 &&
-           route->action == MOD_DSAPI_QUERY && route->write != 1;
+           (route->action == MOD_DSAPI_METRIC ||
+            (route->action == MOD_DSAPI_QUERY && route->write != 1));
+}
+
+/* Texts of SQL, each with a line of its own behind it. */
+static const char *texts_of(const apr_array_header_t *texts, apr_pool_t *pool)
+{
+    const char *text = "";
+
+    for (int i = 0; i < texts->nelts; i++) {
+        text = apr_pstrcat(pool, text,
+                           APR_ARRAY_IDX(texts, i, mod_dsapi_text_t).sql, ";\n",
+                           NULL);
+    }
+    return text;
+}
+
+/* What a metric is of: its directive and its series' section, as they are
+ * written. */
+static const char *metric_text(const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *text = apr_pstrcat(pool, route->action_directive->args, "\n",
+                                   texts_of(route->series->texts, pool), NULL);
+
+    for (const ap_directive_t *d = route->series->directive->first_child; d;
+         d = d->next) {
+        text = apr_pstrcat(pool, text, d->directive, " ", d->args, "\n", NULL);
+    }
+    return text;
 }
 
 /* What a validator is of besides values and versions: all that makes another
@@ -61,11 +89,8 @@ static const char *signature_of(const mod_dsapi_route_t *route,
                            APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
                            "\n", NULL);
     }
-    for (int i = 0; i < route->texts->nelts; i++) {
-        text = apr_pstrcat(pool, text,
-                           APR_ARRAY_IDX(route->texts, i, mod_dsapi_text_t).sql,
-                           ";\n", NULL);
-    }
+    text = apr_pstrcat(pool, text, texts_of(route->texts, pool),
+                       route->series ? metric_text(route, pool) : "", NULL);
     return dsapi_route_etag_make("", text, strlen(text), pool);
 }
 
@@ -86,42 +111,22 @@ static const char *cache_control(const char *scope,
                               text, stale);
 }
 
-const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
-                                      mod_dsapi_route_t *route,
-                                      apr_pool_t *pool)
+/* The indexes of names, of which those without a slash are sources of the
+ * service. */
+static const char *find_names(const int **pindexes,
+                              const mod_dsapi_service_t *service,
+                              const apr_array_header_t *of, apr_pool_t *pool)
 {
-    const mod_dsapi_service_t *service = route->service;
-    const mod_dsapi_depends_t *depends =
-        route->depends.directive ? &route->depends : &service->depends;
-    int *indexes;
+    int *indexes = apr_palloc(pool, sizeof(int) * ((apr_size_t)of->nelts + 1));
 
-    if (!route->caching.set && mod_dsapi_cacheable(route)) {
-        route->caching = service->caching;
-    }
-    if (route->caching.life == 0) {
-        if (route->depends.directive && route->depends.names->nelts > 0) {
-            *pwhere = route->depends.directive;
-            return "goes with DsapiCache, which the route has not got";
-        }
-        return NULL;
-    }
-    route->signature = signature_of(route, pool);
-    route->cache_control[0] = cache_control("public", &route->caching, pool);
-    route->cache_control[1] = cache_control("private", &route->caching, pool);
-    if (!depends->directive) {
-        return NULL;
-    }
-    indexes =
-        apr_palloc(pool, sizeof(int) * ((apr_size_t)depends->names->nelts + 1));
-    for (int i = 0; i < depends->names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(depends->names, i, const char *);
+    for (int i = 0; i < of->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(of, i, const char *);
 
         if (!strchr(name, '/')) {
             const mod_dsapi_source_t *source =
                 mod_dsapi_find_source(service, name);
 
             if (!source) {
-                *pwhere = depends->directive;
                 return apr_psprintf(pool,
                                     "there is no <DsapiSource %s> in the "
                                     "service '%s'; what SQL announces with "
@@ -132,7 +137,77 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
         }
         indexes[i] = index_of(name);
     }
-    route->versions = indexes;
+    *pindexes = indexes;
+    return NULL;
+}
+
+const char *mod_dsapi_versions_of_series(const ap_directive_t **pwhere,
+                                         mod_dsapi_series_t *series,
+                                         apr_pool_t *pool)
+{
+    apr_array_header_t *own = apr_array_make(pool, 1, sizeof(const char *));
+    const apr_array_header_t *of = own;
+
+    APR_ARRAY_PUSH(own, const char *) = series->full_name;
+    if (series->depends.directive) {
+        of = series->depends.names;
+        *pwhere = series->depends.directive;
+        if (of->nelts == 0) {
+            return "Off is for routes; a series depends on its own name, or "
+                   "on those that stand here";
+        }
+    }
+    series->nversions = of->nelts;
+    return find_names(&series->versions, series->service, of, pool);
+}
+
+/* A metric depends on what its series does. */
+static const char *settle_metric(const ap_directive_t **pwhere,
+                                 mod_dsapi_route_t *route)
+{
+    if (route->depends.directive) {
+        *pwhere = route->depends.directive;
+        return "belongs into the <DsapiSeries> that the route's DsapiMetric is "
+               "about";
+    }
+    route->versions = route->series->versions;
+    route->nversions = route->series->nversions;
+    return NULL;
+}
+
+const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
+                                      mod_dsapi_route_t *route,
+                                      apr_pool_t *pool)
+{
+    const mod_dsapi_service_t *service = route->service;
+    const mod_dsapi_depends_t *depends =
+        route->depends.directive ? &route->depends : &service->depends;
+    const char *mistake;
+
+    if (!route->caching.set && mod_dsapi_cacheable(route)) {
+        route->caching = service->caching;
+    }
+    if (route->caching.life == 0 && !route->series) {
+        if (route->depends.directive && route->depends.names->nelts > 0) {
+            *pwhere = route->depends.directive;
+            return "goes with DsapiCache, which the route has not got";
+        }
+        return NULL;
+    }
+    route->signature = signature_of(route, pool);
+    route->cache_control[0] = cache_control("public", &route->caching, pool);
+    route->cache_control[1] = cache_control("private", &route->caching, pool);
+    if (route->series) {
+        return settle_metric(pwhere, route);
+    }
+    if (!depends->directive) {
+        return NULL;
+    }
+    mistake = find_names(&route->versions, service, depends->names, pool);
+    if (mistake) {
+        *pwhere = depends->directive;
+        return mistake;
+    }
     route->nversions = depends->names->nelts;
     return NULL;
 }
