@@ -118,9 +118,9 @@ accepted() {
 2 ~ DsapiMaxBody: takes a size.*above 0 ~ <DsapiService w "/w">\nDsapiMaxBody 0\n</DsapiService>
 2 ~ DsapiMaxBody: takes a size ~ <DsapiService w "/w">\nDsapiMaxBody 99999999999999999999G\n</DsapiService>
 2 ~ DsapiSession: takes name="expression"; .*no digit first ~ <DsapiService w "/w">\nDsapiSession 1x=y\n</DsapiService>
-2 ~ DsapiDBTimeout: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
+2 ~ DsapiDBTimeout: belongs into <DsapiRoute>, <DsapiSource> or <DsapiSeries> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
 2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiService w "/w">\nDsapiQuery "SELECT 1"\n</DsapiService>
-2 ~ DsapiParam: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
+2 ~ DsapiParam: belongs into <DsapiRoute>, <DsapiSource> or <DsapiSeries> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
 2 ~ DsapiDBWait: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiDBWait 1s\n</DsapiService>
 2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60\n</DsapiService>
 2 ~ DsapiCache: takes a second at least ~ <DsapiService w "/w">\nDsapiCache 20ms\n</DsapiService>
@@ -129,7 +129,7 @@ accepted() {
 2 ~ DsapiCache: takes stale= a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60s stale=1\n</DsapiService>
 2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache Off public\n</DsapiService>
 1 ~ DsapiCache: belongs into <DsapiService> or <DsapiRoute> ~ DsapiCache 60s
-1 ~ DsapiDependsOn: belongs into <DsapiService> or <DsapiRoute> ~ DsapiDependsOn a/b
+1 ~ DsapiDependsOn: belongs into <DsapiService>, <DsapiRoute> or <DsapiSeries> ~ DsapiDependsOn a/b
 2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
 2 ~ DsapiDependsOn: '/a' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn x /a\n</DsapiService>
