@@ -136,6 +136,25 @@ static const char *known_service(mod_dsapi_service_t **pservice, cmd_parms *cmd,
     return NULL;
 }
 
+static mod_dsapi_service_t *make_service(const cmd_parms *cmd, const char *name,
+                                         const char *base)
+{
+    mod_dsapi_service_t *s = apr_pcalloc(cmd->pool, sizeof(*s));
+
+    s->name = name;
+    s->base = base;
+    s->max_body_bytes = -1;
+    s->trie = dsapi_route_trie_make(cmd->pool);
+    s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
+    s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
+    s->series = apr_array_make(cmd->pool, 2, sizeof(void *));
+    s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
+    s->place = place_of(cmd);
+    APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
+                   mod_dsapi_service_t *) = s;
+    return s;
+}
+
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
                                    const char *args)
 {
@@ -182,20 +201,7 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
         return mistake;
     }
     if (!inner.service) {
-        mod_dsapi_service_t *s = apr_pcalloc(cmd->pool, sizeof(*s));
-
-        s->name = name;
-        s->base = base;
-        s->max_body_bytes = -1;
-        s->trie = dsapi_route_trie_make(cmd->pool);
-        s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
-        s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
-        s->series = apr_array_make(cmd->pool, 2, sizeof(void *));
-        s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
-        s->place = place_of(cmd);
-        APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
-                       mod_dsapi_service_t *) = s;
-        inner.service = s;
+        inner.service = make_service(cmd, name, base);
     }
     return mod_dsapi_read_section(cmd, &inner);
 }
