@@ -73,7 +73,7 @@ static int day_of(const char *text)
 
     for (; *text; text++) {
         if (*text == '-') {
-            part++;
+            part += part < 2;
         }
         else {
             n[part] = n[part] * 10 + (*text - '0');

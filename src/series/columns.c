@@ -493,18 +493,25 @@ static apr_size_t reserve(dsapi_buf_t *image, apr_size_t bytes)
     return at;
 }
 
-/* Members in their order. @param ranks  out: by the order of coming */
-static apr_array_header_t *
-sort_members(apr_int32_t *ranks, const making_t *making, apr_pool_t *pool)
+/* Members in their order. */
+typedef struct ranked_t {
+    apr_array_header_t *members; /* of member_t * */
+    apr_int32_t *ranks;          /* of those in the order of coming */
+} ranked_t;
+
+static void sort_members(ranked_t *ranked, const making_t *making,
+                         apr_pool_t *pool)
 {
     apr_array_header_t *sorted = apr_array_copy(pool, making->members);
 
+    ranked->members = sorted;
+    ranked->ranks =
+        apr_palloc(pool, ((apr_size_t)sorted->nelts + 1) * sizeof(apr_int32_t));
     qsort(sorted->elts, (size_t)sorted->nelts, sizeof(member_t *),
           compare_members);
     for (int i = 0; i < sorted->nelts; i++) {
-        ranks[APR_ARRAY_IDX(sorted, i, const member_t *)->seen] = i;
+        ranked->ranks[APR_ARRAY_IDX(sorted, i, const member_t *)->seen] = i;
     }
-    return sorted;
 }
 
 /* Where a row goes: by day, then by member, then as it came. */
@@ -524,8 +531,9 @@ static int compare_places(const void *a, const void *b)
     return (one->row > other->row) - (one->row < other->row);
 }
 
+/* @param ranks  of the first dimension's members; where there is one */
 static const place_t *sort_rows(const dsapi_columns_maker_t *maker,
-                                apr_int32_t *const *ranks, dsapi_buf_t *space)
+                                const apr_int32_t *ranks, dsapi_buf_t *space)
 {
     const apr_int32_t *days = int_column(maker->days);
     const apr_int32_t *first = maker->series->dimensions->nelts > 0
@@ -540,7 +548,7 @@ static const place_t *sort_rows(const dsapi_columns_maker_t *maker,
     for (apr_size_t i = 0; i < n; i++) {
         /* days are within some millions of 0 */
         places[i].key = (apr_uint64_t)(days[i] + APR_INT32_MAX / 2) << 32 |
-                        (apr_uint64_t)(first ? ranks[0][first[i]] : 0);
+                        (apr_uint64_t)(first ? ranks[first[i]] : 0);
         places[i].row = (int)i;
         sorted &= i == 0 || places[i - 1].key <= places[i].key;
     }
@@ -608,30 +616,23 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
                        series->measures->nelts, 0};
     dsapi_buf_t *image = dsapi_buf_make(size_so_far(maker) + 4096, maker->pool);
     dsapi_buf_t *space = dsapi_buf_make(0, maker->pool);
-    apr_int32_t **ranks =
-        apr_palloc(maker->pool, (ndimensions + 1) * sizeof(*ranks));
-    apr_array_header_t **members =
-        apr_palloc(maker->pool, (ndimensions + 1) * sizeof(*members));
+    ranked_t *ranked =
+        apr_palloc(maker->pool, (ndimensions + 1) * sizeof(ranked_t));
     const place_t *places;
 
     for (apr_size_t i = 0; i < ndimensions; i++) {
-        const making_t *making = &maker->dimensions[i];
-
-        ranks[i] =
-            apr_palloc(maker->pool, ((apr_size_t)making->members->nelts + 1) *
-                                        sizeof(apr_int32_t));
-        members[i] = sort_members(ranks[i], making, maker->pool);
+        sort_members(&ranked[i], &maker->dimensions[i], maker->pool);
     }
-    places = sort_rows(maker, ranks, space);
+    places = sort_rows(maker, ndimensions ? ranked[0].ranks : NULL, space);
     dsapi_buf_put(image, (const char *)&header, sizeof(header));
     put_ints(image, int_column(maker->days), NULL, places, maker->nrows);
     for (int i = 0; i < series->measures->nelts; i++) {
         put_doubles(image, maker->measures[i], places, maker->nrows);
     }
     for (apr_size_t i = 0; i < ndimensions; i++) {
-        put_ints(image, int_column(maker->dimensions[i].of_rows), ranks[i],
-                 places, maker->nrows);
-        put_members(image, members[i]);
+        put_ints(image, int_column(maker->dimensions[i].of_rows),
+                 ranked[i].ranks, places, maker->nrows);
+        put_members(image, ranked[i].members);
     }
     *pbytes = image->len_bytes;
     return image->data;

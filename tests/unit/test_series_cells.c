@@ -68,8 +68,13 @@ static const char *result(const dsapi_columns_t *columns, const char *line,
     text = strstr(apr_pstrdup(g_pool, dsapi_buf_str(buf)), "\r\n") + 2;
     out = text;
     for (const char *p = text; *p; p++) {
-        *out++ = *p == '\n' ? '|' : *p;
-        out -= *p == '\r';
+        if (*p != '\r') {
+            *out = *p;
+            if (*p == '\n') {
+                *out = '|';
+            }
+            out++;
+        }
     }
     *out = '\0';
     return text;

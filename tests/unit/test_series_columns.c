@@ -8,13 +8,13 @@
 #include "unit/series.h"
 #include "unit/unit.h"
 
-static const char *json_of(const dsapi_members_t *members, int i)
+static const char *json_of(const dsapi_members_t *members, apr_size_t i)
 {
     return apr_pstrmemdup(g_pool, members->text + members->at[2 * i],
                           members->at[2 * i + 1] - members->at[2 * i]);
 }
 
-static const char *csv_of(const dsapi_members_t *members, int i)
+static const char *csv_of(const dsapi_members_t *members, apr_size_t i)
 {
     return apr_pstrmemdup(g_pool, members->text + members->at[2 * i + 1],
                           members->at[2 * i + 2] - members->at[2 * i + 1]);
