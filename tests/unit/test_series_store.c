@@ -205,6 +205,7 @@ static apr_thread_t *begin_load(held_t *held, data_t *data)
 
     held->cache = dsapi_route_cache_make(1 << 20, g_pool);
     held->data = data_of(2);
+    /* a root pool: the thread's own */
     apr_pool_create(&held->data->pool, NULL);
     held->ask = ask_of(NULL, 6, T(10));
     x_of(&got, held->cache, &ask);
@@ -230,6 +231,7 @@ START_TEST(the_one_before_is_given_while_another_loads)
     ck_assert_int_eq(got.instead, 0);
     atomic_store(&held.go, 1);
     apr_thread_join(&rv, thread);
+    apr_pool_destroy(held.data->pool);
     ck_assert_int_eq(held.x, 2);
     ck_assert_int_eq(x_of(&got, held.cache, &ask), 2);
     ck_assert_int_eq(data->loads, 1);
@@ -267,6 +269,7 @@ static void wait_for_load(apr_time_t changed_at, int waits)
     ck_assert_int_eq(x_of(&got, held.cache, &ask), 2);
     apr_thread_join(&rv, thread);
     apr_thread_join(&rv, other);
+    apr_pool_destroy(held.data->pool);
     ck_assert_int_eq(data->loads, 1);
 }
 
