@@ -7,6 +7,7 @@
  */
 #include "series/cells.h"
 
+#include <apr_strings.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,13 +18,17 @@
 #define KEYS_A_ROW 4
 #define KEYS_MIN   1024
 
+/* Days that are looked up: so many for each row. */
+#define DAYS_A_ROW 4
+#define DAYS_MIN   1024
+
 /* Rows by their keys. */
 typedef struct order_t {
-    int nrows;
-    int *rows;
+    const apr_int32_t *rows; /* NULL: each row is in its own place */
     int ncells;
     apr_uint64_t *keys; /* of the cells, ascending */
-    int *starts;        /* ncells + 1, in rows */
+    int *starts;        /* in rows */
+    int *ends;
 } order_t;
 
 /* A computation under way. */
@@ -38,6 +43,9 @@ typedef struct work_t {
     apr_uint64_t weights[DSAPI_GROUPS_MAX]; /* of the digits */
     apr_uint64_t time_weight;               /* of the grain's; 0: none */
     apr_uint64_t nkeys;
+    int first_day;      /* of periods */
+    const int *periods; /* of the days from there on; NULL: they are too far
+                           apart */
     int measures[DSAPI_OUTPUTS_MAX][2]; /* of x and weight; -1: none */
     order_t cells;
     order_t groups; /* the same rows and more, without the grain */
@@ -134,32 +142,130 @@ static int number_keys(work_t *work)
 
 /* ---- order ---- */
 
-/* The keys of rows; with_time: the grain's digit, too. Rows that are in the
- * first shown period but before the range are left out then.
- * @return 1: they are ascending already */
-static int make_keys(order_t *order, apr_uint64_t *keys, const work_t *work,
-                     int first, int end, int with_time)
+/* Is a row in the first shown period, but before the range? */
+static int is_early(const work_t *work, int day, int period)
+{
+    return day < work->from && period >= work->shown_period;
+}
+
+/* Room for so many cells. */
+static void make_cells(order_t *order, apr_size_t n, apr_pool_t *pool)
+{
+    order->ncells = 0;
+    order->keys = apr_palloc(pool, (n + 1) * sizeof(apr_uint64_t));
+    order->starts = apr_palloc(pool, (n + 1) * sizeof(int));
+    order->ends = apr_palloc(pool, (n + 1) * sizeof(int));
+}
+
+/* Put the row at a place into its cell: the last one, or a new one. */
+static inline void put_row(order_t *order, apr_uint64_t key, int place)
+{
+    int n = order->ncells;
+
+    if (n == 0 || order->keys[n - 1] != key) {
+        order->keys[n] = key;
+        order->starts[n] = place;
+        order->ncells = ++n;
+    }
+    order->ends[n - 1] = place + 1;
+}
+
+/* ---- rows that are in the order of their keys already ---- */
+
+/* The days' periods are looked up, unless there are many more days than
+ * rows. */
+static void make_periods(work_t *work, int first, int end)
+{
+    const apr_int32_t *days = work->columns->days;
+    int ndays;
+    int *periods;
+
+    work->periods = NULL;
+    if (first >= end) {
+        return;
+    }
+    ndays = days[end - 1] - days[first] + 1;
+    if (ndays / DAYS_A_ROW > end - first + DAYS_MIN) {
+        return;
+    }
+    periods = apr_palloc(work->pool, (apr_size_t)ndays * sizeof(int));
+    for (int i = 0; i < ndays; i++) {
+        periods[i] =
+            dsapi_series_period_of(work->metric->grain, days[first] + i);
+    }
+    work->first_day = days[first];
+    work->periods = periods;
+}
+
+/* The rows from one place to before another, whose keys begin alike. */
+static void walk(order_t *order, const work_t *work, apr_uint64_t base,
+                 int place, int end)
+{
+    const apr_int32_t *days = work->columns->days;
+
+    for (; place < end; place++) {
+        int day = days[order->rows ? order->rows[place] : place];
+        int period = work->periods[day - work->first_day];
+
+        if (!is_early(work, day, period)) {
+            put_row(order,
+                    base + (apr_uint64_t)(period - work->first_period) *
+                               work->time_weight,
+                    place);
+        }
+    }
+}
+
+/* Without a dimension, rows are in their order by day; with one, before the
+ * grain or alone, member by member. @return 0: it is another case */
+static int order_by_walking(order_t *order, work_t *work, int first, int end)
+{
+    const dsapi_metric_t *metric = work->metric;
+    const dsapi_members_t *members;
+    int dimensions = metric->ngroups - (metric->grain != DSAPI_GRAIN_NONE);
+
+    make_periods(work, first, end);
+    if (dimensions > 1 || !work->periods ||
+        (dimensions == 1 && metric->groups[0] == DSAPI_GROUP_TIME)) {
+        return 0;
+    }
+    if (dimensions == 0) {
+        order->rows = NULL;
+        walk(order, work, 0, first, end);
+        return 1;
+    }
+    members = &work->columns->dimensions[metric->groups[0]];
+    order->rows = members->rows;
+    for (int i = 0; i < members->n; i++) {
+        int begin = members->starts[i];
+        int n = members->starts[i + 1] - begin;
+        int low = begin + lower_bound(members->rows + begin, n, first);
+
+        walk(order, work, (apr_uint64_t)i * work->weights[0], low,
+             begin + lower_bound(members->rows + begin, n, end));
+    }
+    return 1;
+}
+
+/* ---- any rows ---- */
+
+/* A row and its key. */
+typedef struct keyed_t {
+    apr_uint64_t key;
+    int row;
+} keyed_t;
+
+/* @return how many rows: those that are early are left out, with_time */
+static apr_size_t make_keys(keyed_t *keyed, const work_t *work, int first,
+                            int end, int with_time)
 {
     const dsapi_metric_t *metric = work->metric;
     const apr_int32_t *days = work->columns->days;
-    const apr_int32_t *members[DSAPI_GROUPS_MAX];
-    apr_uint64_t weights[DSAPI_GROUPS_MAX];
-    int nmembers = 0;
-    int ascending = 1;
-    int n = 0;
+    apr_size_t n = 0;
 
-    for (int i = 0; i < metric->ngroups; i++) {
-        if (metric->groups[i] != DSAPI_GROUP_TIME) {
-            members[nmembers] =
-                work->columns->dimensions[metric->groups[i]].of_rows;
-            weights[nmembers++] = work->weights[i];
-        }
-    }
     for (int row = first; row < end;) {
         int day = days[row];
         int period = dsapi_series_period_of(metric->grain, day);
-        int skip =
-            with_time && day < work->from && period >= work->shown_period;
         apr_uint64_t base = with_time
                                 ? (apr_uint64_t)(period - work->first_period) *
                                       work->time_weight
@@ -168,53 +274,39 @@ static int make_keys(order_t *order, apr_uint64_t *keys, const work_t *work,
         for (; row < end && days[row] == day; row++) {
             apr_uint64_t key = base;
 
-            if (skip) {
-                continue;
+            for (int i = 0; i < metric->ngroups; i++) {
+                int group = metric->groups[i];
+
+                if (group != DSAPI_GROUP_TIME) {
+                    key += (apr_uint64_t)work->columns->dimensions[group]
+                               .of_rows[row] *
+                           work->weights[i];
+                }
             }
-            for (int i = 0; i < nmembers; i++) {
-                key += (apr_uint64_t)members[i][row] * weights[i];
-            }
-            ascending &= n == 0 || keys[n - 1] <= key;
-            keys[n] = key;
-            order->rows[n++] = row;
+            keyed[n] = (keyed_t){key, row};
+            n += !with_time || !is_early(work, day, period);
         }
     }
-    order->nrows = n;
-    return ascending;
+    return n;
 }
 
 /* Few keys: count how many rows each has. */
-static void sort_by_counting(order_t *order, apr_uint64_t *keys,
-                             apr_size_t nkeys, apr_pool_t *pool)
+static void sort_by_counting(keyed_t *keyed, apr_size_t n, apr_size_t nkeys,
+                             apr_pool_t *pool)
 {
-    apr_size_t n = (apr_size_t)order->nrows;
-    int *at = apr_pcalloc(pool, (nkeys + 1) * sizeof(int));
-    int *rows = apr_palloc(pool, (n + 1) * sizeof(int));
-    apr_size_t i = 0;
+    apr_size_t *at = apr_pcalloc(pool, (nkeys + 1) * sizeof(*at));
+    keyed_t *copy = apr_pmemdup(pool, keyed, n * sizeof(*keyed));
 
-    for (i = 0; i < n; i++) {
-        at[keys[i] + 1]++;
+    for (apr_size_t i = 0; i < n; i++) {
+        at[copy[i].key + 1]++;
     }
-    for (i = 0; i < nkeys; i++) {
+    for (apr_size_t i = 0; i < nkeys; i++) {
         at[i + 1] += at[i];
     }
-    for (i = 0; i < n; i++) {
-        rows[at[keys[i]]++] = order->rows[i];
+    for (apr_size_t i = 0; i < n; i++) {
+        keyed[at[copy[i].key]++] = copy[i];
     }
-    /* where a key's rows ended is where the next one's begin */
-    i = 0;
-    for (apr_size_t key = 0; key < nkeys; key++) {
-        while (i < (apr_size_t)at[key]) {
-            keys[i++] = key;
-        }
-    }
-    order->rows = rows;
 }
-
-typedef struct keyed_t {
-    apr_uint64_t key;
-    int row;
-} keyed_t;
 
 static int compare_keyed(const void *a, const void *b)
 {
@@ -227,62 +319,34 @@ static int compare_keyed(const void *a, const void *b)
     return one->row < other->row ? -1 : 1;
 }
 
-/* Any keys. */
-static void sort_by_comparing(order_t *order, apr_uint64_t *keys,
-                              apr_pool_t *pool)
-{
-    apr_size_t n = (apr_size_t)order->nrows;
-    keyed_t *keyed = apr_palloc(pool, n * sizeof(*keyed));
-
-    for (apr_size_t i = 0; i < n; i++) {
-        keyed[i] = (keyed_t){keys[i], order->rows[i]};
-    }
-    qsort(keyed, n, sizeof(*keyed), compare_keyed);
-    for (apr_size_t i = 0; i < n; i++) {
-        keys[i] = keyed[i].key;
-        order->rows[i] = keyed[i].row;
-    }
-}
-
-/* Where a cell's rows begin and end. */
-static void find_cells(order_t *order, const apr_uint64_t *keys,
-                       apr_pool_t *pool)
-{
-    apr_size_t cells = 0;
-
-    for (int i = 0; i < order->nrows; i++) {
-        cells += i == 0 || keys[i] != keys[i - 1];
-    }
-    order->ncells = (int)cells;
-    order->keys = apr_palloc(pool, (cells + 1) * sizeof(apr_uint64_t));
-    order->starts = apr_palloc(pool, (cells + 1) * sizeof(int));
-    cells = 0;
-    for (int i = 0; i < order->nrows; i++) {
-        if (i == 0 || keys[i] != keys[i - 1]) {
-            order->keys[cells] = keys[i];
-            order->starts[cells++] = i;
-        }
-    }
-    order->starts[cells] = order->nrows;
-}
-
-/* @param first  row; end: behind the last one */
-static void make_order(order_t *order, const work_t *work, int first, int end,
+/* @param first  row; end: behind the last one
+ *  @param with_time  0: without the grain's digit, and early rows, too */
+static void make_order(order_t *order, work_t *work, int first, int end,
                        int with_time)
 {
     apr_size_t n = end > first ? (apr_size_t)(end - first) : 0;
-    apr_uint64_t *keys = apr_palloc(work->pool, (n + 1) * sizeof(apr_uint64_t));
+    keyed_t *keyed;
+    apr_int32_t *rows;
 
-    order->rows = apr_palloc(work->pool, (n + 1) * sizeof(int));
-    if (!make_keys(order, keys, work, first, end, with_time)) {
-        if (work->nkeys <= KEYS_A_ROW * n + KEYS_MIN) {
-            sort_by_counting(order, keys, (apr_size_t)work->nkeys, work->pool);
-        }
-        else {
-            sort_by_comparing(order, keys, work->pool);
-        }
+    make_cells(order, work->nkeys < n ? (apr_size_t)work->nkeys : n,
+               work->pool);
+    if (with_time && order_by_walking(order, work, first, end)) {
+        return;
     }
-    find_cells(order, keys, work->pool);
+    keyed = apr_palloc(work->pool, (n + 1) * sizeof(*keyed));
+    n = make_keys(keyed, work, first, end, with_time);
+    if (work->nkeys <= KEYS_A_ROW * n + KEYS_MIN) {
+        sort_by_counting(keyed, n, (apr_size_t)work->nkeys, work->pool);
+    }
+    else {
+        qsort(keyed, n, sizeof(*keyed), compare_keyed);
+    }
+    rows = apr_palloc(work->pool, (n + 1) * sizeof(*rows));
+    order->rows = rows;
+    for (apr_size_t i = 0; i < n; i++) {
+        rows[i] = keyed[i].row;
+        put_row(order, keyed[i].key, (int)i);
+    }
 }
 
 /* @return the cell of a key; -1: there is none */
@@ -308,9 +372,22 @@ static int find_cell(const order_t *order, apr_uint64_t key)
 
 /* Some rows. */
 typedef struct rows_t {
-    const int *rows;
+    const apr_int32_t *rows; /* NULL: from first on */
+    int first;
     int n;
 } rows_t;
+
+/* @param begin  places in an order */
+static rows_t rows_of(const order_t *order, int begin, int end)
+{
+    return (rows_t){order->rows ? order->rows + begin : NULL, begin,
+                    end - begin};
+}
+
+static inline int row_of(rows_t rows, int i)
+{
+    return rows.rows ? rows.rows[i] : rows.first + i;
+}
 
 /* The values of rows that are not null. */
 static apr_size_t gather(double *out, const double *column, rows_t rows)
@@ -318,7 +395,7 @@ static apr_size_t gather(double *out, const double *column, rows_t rows)
     apr_size_t n = 0;
 
     for (int i = 0; i < rows.n; i++) {
-        double value = column[rows.rows[i]];
+        double value = column[row_of(rows, i)];
 
         out[n] = value;
         n += !isnan(value);
@@ -333,8 +410,8 @@ static apr_size_t gather_weighted(work_t *work, const double *x,
     apr_size_t n = 0;
 
     for (int i = 0; i < rows.n; i++) {
-        double weight = w[rows.rows[i]];
-        double value = x[rows.rows[i]] * weight;
+        double weight = w[row_of(rows, i)];
+        double value = x[row_of(rows, i)] * weight;
 
         work->x[n] = value;
         work->w[n] = weight;
@@ -431,7 +508,7 @@ static double compute(work_t *work, int index, rows_t rows,
 static int row_after(const work_t *work, int group, int day)
 {
     int low = work->groups.starts[group];
-    int high = work->groups.starts[group + 1];
+    int high = work->groups.ends[group];
 
     while (low < high) {
         int middle = low + (high - low) / 2;
@@ -466,8 +543,6 @@ static rows_t window_rows(const work_t *work, apr_uint64_t key, int days)
     int group = find_cell(&work->groups,
                           key - (apr_uint64_t)number * work->time_weight);
     int last = work->to;
-    rows_t rows = {work->groups.rows, 0};
-    int begin;
 
     if (metric->grain != DSAPI_GRAIN_NONE) {
         int end = dsapi_series_period_begin(metric->grain,
@@ -476,10 +551,8 @@ static rows_t window_rows(const work_t *work, apr_uint64_t key, int days)
 
         last = end < last ? end : last;
     }
-    begin = row_after(work, group, last - days);
-    rows.rows += begin;
-    rows.n = row_after(work, group, last) - begin;
-    return rows;
+    return rows_of(&work->groups, row_after(work, group, last - days),
+                   row_after(work, group, last));
 }
 
 static double compare(const dsapi_output_t *output, double now, double before)
@@ -522,8 +595,7 @@ static void compute_cells(double *results, work_t *work, int index)
     for (int i = 0; i < cells->ncells; i++) {
         double *result =
             results + (apr_size_t)i * (apr_size_t)work->metric->noutputs;
-        rows_t rows = {cells->rows + cells->starts[i],
-                       cells->starts[i + 1] - cells->starts[i]};
+        rows_t rows = rows_of(cells, cells->starts[i], cells->ends[i]);
 
         if (output->window_days > 0) {
             rows = window_rows(work, cells->keys[i], output->window_days);
@@ -541,7 +613,7 @@ static void make_room(work_t *work)
     for (int i = 0; i < 2; i++) {
         for (int j = 0; j < orders[i]->ncells; j++) {
             apr_size_t n =
-                (apr_size_t)(orders[i]->starts[j + 1] - orders[i]->starts[j]);
+                (apr_size_t)(orders[i]->ends[j] - orders[i]->starts[j]);
 
             most = n > most ? n : most;
         }

@@ -16,8 +16,8 @@
 #define ALIGNMENT 8
 
 /* At the image's begin; what follows, each at a multiple of ALIGNMENT: days,
- * the measures, and for each dimension the rows' members, the texts' places
- * and the texts. */
+ * the measures, and for each dimension the rows' members, the members' rows,
+ * the texts' places and the texts. */
 typedef struct header_t {
     apr_int32_t nrows;
     apr_int32_t ndimensions;
@@ -403,7 +403,7 @@ static apr_size_t size_so_far(const dsapi_columns_maker_t *maker)
     return maker->text_bytes +
            (apr_size_t)maker->nrows *
                (sizeof(apr_int32_t) *
-                    (apr_size_t)(1 + maker->series->dimensions->nelts) +
+                    (apr_size_t)(1 + 2 * maker->series->dimensions->nelts) +
                 sizeof(double) * (apr_size_t)maker->series->measures->nelts);
 }
 
@@ -558,8 +558,9 @@ static const place_t *sort_rows(const dsapi_columns_maker_t *maker,
     return places;
 }
 
-static void put_ints(dsapi_buf_t *image, const apr_int32_t *from,
-                     const apr_int32_t *ranks, const place_t *places, int n)
+static apr_size_t put_ints(dsapi_buf_t *image, const apr_int32_t *from,
+                           const apr_int32_t *ranks, const place_t *places,
+                           int n)
 {
     apr_size_t at = reserve(image, (apr_size_t)n * sizeof(apr_int32_t));
     apr_int32_t *to = (apr_int32_t *)(void *)(image->data + at);
@@ -568,6 +569,33 @@ static void put_ints(dsapi_buf_t *image, const apr_int32_t *from,
         apr_int32_t value = from[places[i].row];
 
         to[i] = ranks ? ranks[value] : value;
+    }
+    return at;
+}
+
+/* The rows of each of n members; then n, and where they begin.
+ * @param at  where in the image the rows' members are */
+static void put_rows(dsapi_buf_t *image, apr_size_t at, int n, int nrows)
+{
+    apr_size_t rows_at =
+        reserve(image, (apr_size_t)nrows * sizeof(apr_int32_t));
+    apr_size_t starts_at =
+        reserve(image, ((apr_size_t)n + 3) * sizeof(apr_int32_t));
+    const apr_int32_t *of_rows =
+        (const apr_int32_t *)(void *)(image->data + at);
+    apr_int32_t *rows = (apr_int32_t *)(void *)(image->data + rows_at);
+    apr_int32_t *starts = (apr_int32_t *)(void *)(image->data + starts_at) + 1;
+
+    starts[-1] = n;
+    /* counted two places on, they end up one on: at the begin of the next */
+    for (int i = 0; i < nrows; i++) {
+        starts[of_rows[i] + 2]++;
+    }
+    for (int i = 2; i < n + 2; i++) {
+        starts[i] += starts[i - 1];
+    }
+    for (int i = 0; i < nrows; i++) {
+        rows[starts[of_rows[i] + 1]++] = i;
     }
 }
 
@@ -587,24 +615,22 @@ static void put_doubles(dsapi_buf_t *image, const dsapi_buf_t *column,
 static void put_members(dsapi_buf_t *image, const apr_array_header_t *members)
 {
     apr_size_t count = 2 * (apr_size_t)members->nelts + 1;
-    apr_size_t at = reserve(image, (count + 1) * sizeof(apr_uint64_t));
+    apr_size_t at = reserve(image, count * sizeof(apr_uint64_t));
     apr_uint64_t end = 0;
-    apr_uint64_t n = (apr_uint64_t)members->nelts;
 
-    memcpy(image->data + at, &n, sizeof(n));
     for (int i = 0; i < members->nelts; i++) {
         const member_t *member = APR_ARRAY_IDX(members, i, const member_t *);
 
-        at += sizeof(end);
         memcpy(image->data + at, &end, sizeof(end));
         end += member->json_bytes;
         at += sizeof(end);
         memcpy(image->data + at, &end, sizeof(end));
         end += member->csv_bytes;
+        at += sizeof(end);
         dsapi_buf_put(image, member->json, member->json_bytes);
         dsapi_buf_put(image, member->csv, member->csv_bytes);
     }
-    memcpy(image->data + at + sizeof(end), &end, sizeof(end));
+    memcpy(image->data + at, &end, sizeof(end));
 }
 
 const char *dsapi_series_finish(apr_size_t *pbytes,
@@ -625,13 +651,16 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
     }
     places = sort_rows(maker, ndimensions ? ranked[0].ranks : NULL, space);
     dsapi_buf_put(image, (const char *)&header, sizeof(header));
-    put_ints(image, int_column(maker->days), NULL, places, maker->nrows);
+    (void)put_ints(image, int_column(maker->days), NULL, places, maker->nrows);
     for (int i = 0; i < series->measures->nelts; i++) {
         put_doubles(image, maker->measures[i], places, maker->nrows);
     }
     for (apr_size_t i = 0; i < ndimensions; i++) {
-        put_ints(image, int_column(maker->dimensions[i].of_rows),
-                 ranked[i].ranks, places, maker->nrows);
+        apr_size_t at =
+            put_ints(image, int_column(maker->dimensions[i].of_rows),
+                     ranked[i].ranks, places, maker->nrows);
+
+        put_rows(image, at, ranked[i].members->nelts, maker->nrows);
         put_members(image, ranked[i].members);
     }
     *pbytes = image->len_bytes;
@@ -671,11 +700,16 @@ const dsapi_columns_t *dsapi_series_view(const char *image, apr_pool_t *pool)
     for (int i = 0; i < header->ndimensions; i++) {
         dsapi_members_t *members = &dimensions[i];
         const apr_uint64_t *places;
+        const apr_int32_t *starts;
 
         members->of_rows = next_part(image, &at, nrows * sizeof(apr_int32_t));
-        places = next_part(image, &at, sizeof(apr_uint64_t));
-        members->n = (int)places[0];
-        members->at = places + 1;
+        members->rows = next_part(image, &at, nrows * sizeof(apr_int32_t));
+        starts = next_part(image, &at, sizeof(apr_int32_t));
+        members->n = starts[0];
+        members->starts = starts + 1;
+        at += ((apr_size_t)members->n + 2) * sizeof(apr_int32_t);
+        places = next_part(image, &at, 0);
+        members->at = places;
         at += (2 * (apr_size_t)members->n + 1) * sizeof(apr_uint64_t);
         members->text = image + at;
         at += members->at[2 * (apr_size_t)members->n];

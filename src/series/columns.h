@@ -33,6 +33,8 @@ typedef struct dsapi_series_t {
 typedef struct dsapi_members_t {
     int n;
     const apr_int32_t *of_rows; /* one a row: which member it is of */
+    const apr_int32_t *rows;    /* by member, then as they are sorted */
+    const apr_int32_t *starts;  /* n + 1: where in rows a member's begin */
     const char *text;
     const apr_uint64_t *at; /* 2n + 1: where in text a member's JSON begins,
                                then its CSV, then the next one's JSON */

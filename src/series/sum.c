@@ -9,23 +9,28 @@
 #define FRACTION_BITS 52
 #define EPSILON       0x1p-53
 
-/* A sum in the making: sum + rest is what was added, but for the rounding of
- * rest, which is some n * n * EPSILON^2 of size. */
+/* Two doubles at once. */
+typedef double pair_t __attribute__((vector_size(16)));
+typedef apr_int64_t bits_t __attribute__((vector_size(16)));
+
+/* Two sums in the making: sum + rest is what was added, but for the rounding
+ * of rest, which is some n * n * EPSILON^2 of size. */
 typedef struct compensated_t {
-    double sum;
-    double rest; /* what rounding took from sum */
-    double size; /* the sum of the absolute values */
+    pair_t sum;
+    pair_t rest; /* what rounding took from sum */
+    pair_t size; /* the sum of the absolute values */
 } compensated_t;
 
 /* TwoSum (Knuth): what rounding takes from a sum is itself a double. */
-static inline void add(compensated_t *acc, double x)
+static inline void add(compensated_t *acc, pair_t x)
 {
-    double sum = acc->sum + x;
-    double part = sum - acc->sum;
+    const bits_t no_sign = {APR_INT64_MAX, APR_INT64_MAX};
+    pair_t sum = acc->sum + x;
+    pair_t part = sum - acc->sum;
 
     acc->rest += (acc->sum - (sum - part)) + (x - part);
     acc->sum = sum;
-    acc->size += fabs(x);
+    acc->size += (pair_t)((bits_t)x & no_sign);
 }
 
 /* Any sum of doubles, exactly: limbs of 32 bits, whose carries wait in the
@@ -138,27 +143,32 @@ static double exact_sum(const double *values, apr_size_t n)
 
 double dsapi_series_sum(const double *values, apr_size_t n)
 {
-    /* two at a time, as neither waits for the other */
-    compensated_t even = {0, 0, 0};
-    compensated_t odd = {0, 0, 0};
+    /* two by two, as neither waits for the other */
+    compensated_t even = {{0, 0}, {0, 0}, {0, 0}};
+    compensated_t odd = even;
     double count = (double)n;
+    double size;
     double sum;
+    apr_size_t i = 0;
 
-    for (apr_size_t i = 0; i + 1 < n; i += 2) {
-        add(&even, values[i]);
-        add(&odd, values[i + 1]);
+    for (; i + 4 <= n; i += 4) {
+        add(&even, (pair_t){values[i], values[i + 1]});
+        add(&odd, (pair_t){values[i + 2], values[i + 3]});
     }
-    if (n & 1) {
-        add(&even, values[n - 1]);
+    for (; i < n; i++) {
+        add(&even, (pair_t){values[i], 0});
     }
     even.rest += odd.rest;
     even.size += odd.size;
     add(&even, odd.sum);
-    sum = even.sum + even.rest;
+    even.rest += (pair_t){even.rest[1], 0};
+    size = even.size[0] + even.size[1];
+    add(&even, (pair_t){even.sum[1], 0});
+    sum = even.sum[0] + even.rest[0];
     /* can the rounding of rest matter? */
-    if (even.size == 0 ||
-        4 * count * count * EPSILON * even.size <= fabs(sum)) {
-        return isfinite(sum) ? sum : exact_sum(values, n);
+    if (isfinite(sum) &&
+        (size == 0 || 4 * count * count * EPSILON * size <= fabs(sum))) {
+        return sum;
     }
     return exact_sum(values, n);
 }
