@@ -107,7 +107,7 @@ static apr_status_t load(const char **pimage, apr_size_t *pbytes,
     tell_size(loading, *pbytes);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, loading->r,
                   "DSAPI0064: <DsapiSeries %s> loaded: %" APR_SIZE_T_FMT " byte"
-                                                                         "s",
+                  "s",
                   loading->route->series->full_name, *pbytes);
     return APR_SUCCESS;
 }

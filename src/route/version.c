@@ -8,6 +8,7 @@ struct dsapi_versions_t {
     const apr_array_header_t *names;
     _Atomic apr_int64_t checked_at; /* 0: never */
     _Atomic apr_uint64_t *versions; /* one a name */
+    _Atomic apr_uint64_t *before;   /* what each took the place of */
     _Atomic apr_int64_t *changed_at;
 };
 
@@ -20,10 +21,13 @@ dsapi_versions_t *dsapi_versions_make(const apr_array_header_t *names,
     atomic_init(&table->checked_at, 0);
     table->versions =
         apr_palloc(pool, sizeof(*table->versions) * (apr_size_t)names->nelts);
+    table->before =
+        apr_palloc(pool, sizeof(*table->before) * (apr_size_t)names->nelts);
     table->changed_at =
         apr_palloc(pool, sizeof(*table->changed_at) * (apr_size_t)names->nelts);
     for (int i = 0; i < names->nelts; i++) {
         atomic_init(&table->versions[i], 0);
+        atomic_init(&table->before[i], 0);
         atomic_init(&table->changed_at[i], 0);
     }
     return table;
@@ -50,8 +54,9 @@ void dsapi_versions_set(dsapi_versions_t *table, int index,
     apr_uint64_t before = atomic_load(&table->versions[index]);
 
     if (before && before != version) {
-        atomic_store(&table->changed_at[index], at); /* who sees the version
-                                                        sees this, too */
+        /* who sees the version sees these, too */
+        atomic_store(&table->before[index], before);
+        atomic_store(&table->changed_at[index], at);
     }
     atomic_store(&table->versions[index], version);
 }
@@ -69,6 +74,24 @@ static apr_uint64_t mix(apr_uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* The stamp before the last change of these names. */
+static apr_uint64_t stamp_before(const dsapi_versions_t *table,
+                                 const int *indexes, int nindexes,
+                                 apr_time_t changed_at)
+{
+    apr_uint64_t stamp = 0;
+
+    for (int i = 0; i < nindexes; i++) {
+        int index = indexes[i];
+
+        stamp =
+            mix(stamp + (atomic_load(&table->changed_at[index]) == changed_at
+                             ? atomic_load(&table->before[index])
+                             : atomic_load(&table->versions[index])));
+    }
+    return stamp ? stamp : 1;
+}
+
 void dsapi_versions_read(dsapi_version_stamp_t *pstamp,
                          const dsapi_versions_t *table, const int *indexes,
                          int nindexes, apr_time_t now)
@@ -80,6 +103,7 @@ void dsapi_versions_read(dsapi_version_stamp_t *pstamp,
     pstamp->stamp = 0;
     pstamp->verified_at = 0;
     pstamp->changed_at = 0;
+    pstamp->before = 0;
     for (int i = 0; i < nindexes; i++) {
         apr_uint64_t version = atomic_load(&table->versions[indexes[i]]);
         apr_time_t changed_at;
@@ -94,6 +118,10 @@ void dsapi_versions_read(dsapi_version_stamp_t *pstamp,
         }
     }
     pstamp->stamp = stamp ? stamp : 1;
+    if (pstamp->changed_at) {
+        pstamp->before =
+            stamp_before(table, indexes, nindexes, pstamp->changed_at);
+    }
     if (checked_at <= now) { /* or else the clock was set back */
         pstamp->verified_at =
             now - checked_at < DSAPI_VERSION_TRUST ? now : checked_at;

@@ -29,6 +29,7 @@ typedef struct dsapi_version_stamp_t {
                                be so still; 0: never, or there is no telling */
     apr_time_t changed_at;  /* one of them took the place of another; 0: none
                                did */
+    apr_uint64_t before;    /* the stamp until then; 0: none */
 } dsapi_version_stamp_t;
 
 /**

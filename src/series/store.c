@@ -57,7 +57,7 @@ static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
 }
 
 /* One turn: as dsapi_series_get. @return APR_EAGAIN: somebody else makes it,
- * and there is none before */
+ * and there is none of the versions before */
 static apr_status_t get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                         dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
                         apr_pool_t *pool)
@@ -79,7 +79,11 @@ static apr_status_t get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
         break;
     case DSAPI_CACHE_WAITED:
         if (ask->ask.wait <= 0) {
-            return use_last(pgot, cache, ask, pool) ? APR_SUCCESS : APR_EAGAIN;
+            return use_last(pgot, cache, ask, pool) &&
+                           (pgot->stamp == ask->before ||
+                            pgot->stamp == ask->ask.stamp)
+                       ? APR_SUCCESS
+                       : APR_EAGAIN;
         }
         rv = make(pgot, perr, ask, NULL, pool);
         break;

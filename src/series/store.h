@@ -26,6 +26,8 @@ typedef struct dsapi_series_ask_t {
                                   wait: above 0 */
     apr_time_t changed_at;     /* when these versions became known; 0: they
                                   were the first ones */
+    apr_uint64_t before;       /* the stamp until then: of the image that may
+                                  still be given */
     int waits;                 /* 1: never give the image before */
     apr_interval_time_t stale; /* so long behind its life an image may be given
                                   where none can be made */
@@ -52,7 +54,7 @@ typedef struct dsapi_series_got_t {
 /**
  * Get a series. Any thread. May block: for the load, or for that of another
  * for at most ask->ask.wait.
- * @param pgot  out: untouched on error
+ * @param pgot  out: undefined on error
  * @param perr  out: in pool; NULL on success
  * @param pool  the request's
  * @return APR_SUCCESS; what load has returned, to this caller or to the one

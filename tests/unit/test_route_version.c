@@ -85,17 +85,23 @@ END_TEST
 START_TEST(a_stamp_tells_when_it_changed)
 {
     dsapi_versions_t *table = table_of("s/a", "s/b");
+    apr_uint64_t both;
 
     dsapi_versions_set(table, 0, 5, T(1));
     dsapi_versions_set(table, 1, 5, T(1));
     ck_assert(stamp_of(table, 0, 2, T(9)).changed_at == 0);
+    ck_assert(stamp_of(table, 0, 2, T(9)).before == 0);
+    both = stamp_of(table, 0, 2, T(9)).stamp;
     dsapi_versions_set(table, 0, 6, T(2));
     ck_assert(stamp_of(table, 0, 1, T(9)).changed_at == T(2));
+    ck_assert(stamp_of(table, 0, 2, T(9)).before == both);
+    both = stamp_of(table, 0, 2, T(9)).stamp;
     ck_assert(stamp_of(table, 1, 1, T(9)).changed_at == 0);
     dsapi_versions_set(table, 0, 6, T(3));
     dsapi_versions_set(table, 1, 7, T(4));
     ck_assert(stamp_of(table, 0, 1, T(9)).changed_at == T(2));
     ck_assert(stamp_of(table, 0, 2, T(9)).changed_at == T(4));
+    ck_assert(stamp_of(table, 0, 2, T(9)).before == both);
 }
 END_TEST
 

@@ -226,6 +226,7 @@ START_TEST(the_one_before_is_given_while_another_loads)
     apr_status_t rv;
 
     ask.changed_at = T(10);
+    ask.before = 5;
     ck_assert_int_eq(x_of(&got, held.cache, &ask), 1);
     ck_assert(got.stamp == 5);
     ck_assert_int_eq(got.instead, 0);
@@ -253,7 +254,7 @@ static void *APR_THREAD_FUNC let_go(apr_thread_t *thread, void *baton)
     return NULL;
 }
 
-static void wait_for_load(apr_time_t changed_at, int waits)
+static void wait_for_load(apr_time_t changed_at, apr_uint64_t before, int waits)
 {
     held_t held = {.cache = NULL};
     data_t *data = data_of(1);
@@ -265,6 +266,7 @@ static void wait_for_load(apr_time_t changed_at, int waits)
 
     apr_thread_create(&other, NULL, let_go, &held, g_scratch);
     ask.changed_at = changed_at;
+    ask.before = before;
     ask.waits = waits;
     ck_assert_int_eq(x_of(&got, held.cache, &ask), 2);
     apr_thread_join(&rv, thread);
@@ -275,9 +277,10 @@ static void wait_for_load(apr_time_t changed_at, int waits)
 
 START_TEST(who_must_not_have_the_one_before_waits)
 {
-    wait_for_load(T(10), 1);
-    wait_for_load(T(9), 0); /* it is too old */
-    wait_for_load(0, 0);
+    wait_for_load(T(10), 5, 1);
+    wait_for_load(T(9), 5, 0);  /* it is too old */
+    wait_for_load(T(10), 4, 0); /* and so is what others came after */
+    wait_for_load(0, 0, 0);
 }
 END_TEST
 
@@ -324,6 +327,7 @@ static void read_one(mix_t *mix, int n, apr_pool_t *pool)
     ask.ask.key = key;
     ask.ask.key_bytes = 2;
     ask.changed_at = n % 3 ? ask.ask.now : 0;
+    ask.before = ask.ask.stamp - 1;
     ask.waits = n % 2;
     if (n % 17 == 0) {
         turn.data.fails = DSAPI_EDBDOWN;
