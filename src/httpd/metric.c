@@ -106,8 +106,7 @@ static apr_status_t load(const char **pimage, apr_size_t *pbytes,
     *pimage = dsapi_series_finish(pbytes, loading->maker);
     tell_size(loading, *pbytes);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, loading->r,
-                  "DSAPI0064: <DsapiSeries %s> loaded: %" APR_SIZE_T_FMT " byte"
-                  "s",
+                  "DSAPI0064: <DsapiSeries %s> loaded, bytes: %" APR_SIZE_T_FMT,
                   loading->route->series->full_name, *pbytes);
     return APR_SUCCESS;
 }
@@ -162,6 +161,7 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     loading_t loading = {.r = r, .route = route};
     dsapi_series_ask_t ask = {
         .changed_at = stamp->changed_at,
+        .before = stamp->before,
         .waits = route->series->waits,
         .stale = route->series->stale,
         .load = load,
@@ -169,6 +169,9 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     };
     dsapi_series_got_t got;
     dsapi_cells_t cells;
+    apr_interval_time_t wait = route->db_timeout >= 0
+                                   ? route->db_timeout
+                                   : mod_dsapi_srv_of(r->server)->db_timeout;
     const dsapi_buf_t *key;
     const char **key_of_series;
     apr_status_t rv = key_values(&key_of_series, perr, r, route, values);
@@ -178,10 +181,9 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     }
     loading.values = key_of_series;
     key = key_of(r, route, key_of_series);
-    ask.ask = (dsapi_cache_ask_t){
-        key->data,       key->len_bytes,
-        r->request_time, mod_dsapi_srv_of(r->server)->db_timeout,
-        stamp->stamp,    stamp->verified_at};
+    ask.ask =
+        (dsapi_cache_ask_t){key->data, key->len_bytes, r->request_time,
+                            wait,      stamp->stamp,   stamp->verified_at};
     rv = dsapi_series_get(&got, perr, cache, &ask, r->pool);
     if (rv == APR_SUCCESS) {
         rv = dsapi_series_compute(&cells, perr, got.columns, &metric_ask,

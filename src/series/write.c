@@ -7,6 +7,10 @@
 #include "csv/writer.h"
 #include "json/double.h"
 
+/* Room that is made beforehand: for most results. */
+#define BYTES_A_VALUE 32
+#define BYTES_MAX     (1024 * 1024)
+
 /* A result that is being written. */
 typedef struct writing_t {
     dsapi_buf_t *buf;
@@ -255,6 +259,10 @@ void dsapi_series_write(dsapi_buf_t *buf, dsapi_format_e format,
                         const dsapi_cells_t *cells)
 {
     writing_t writing = {buf, columns, metric, cells, {0}};
+    apr_size_t bytes = (apr_size_t)cells->n *
+                       (apr_size_t)(metric->noutputs + 1) * BYTES_A_VALUE;
+
+    dsapi_buf_grow(buf, bytes < BYTES_MAX ? bytes : BYTES_MAX);
 
     if (format == DSAPI_FORMAT_CSV) {
         write_csv(&writing);
