@@ -64,7 +64,6 @@ struct dsapi_columns_maker_t {
     dsapi_cell_space_t space;
     dsapi_buf_t *json; /* of one member */
     dsapi_buf_t *csv;
-    dsapi_buf_t *image;
     int begun;
 };
 

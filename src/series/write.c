@@ -8,8 +8,8 @@
 #include "json/double.h"
 
 /* Room that is made beforehand: for most results. */
-#define BYTES_A_VALUE 32
-#define BYTES_MAX     (1024 * 1024)
+#define BYTES_A_VALUE ((apr_size_t)32)
+#define BYTES_MAX     ((apr_size_t)1024 * 1024)
 
 /* A result that is being written. */
 typedef struct writing_t {
