@@ -18,10 +18,6 @@
 #define KEYS_A_ROW 4
 #define KEYS_MIN   1024
 
-/* Days that are looked up: so many for each row. */
-#define DAYS_A_ROW 4
-#define DAYS_MIN   1024
-
 /* Rows by their keys. */
 typedef struct order_t {
     const apr_int32_t *rows; /* NULL: each row is in its own place */
@@ -43,9 +39,6 @@ typedef struct work_t {
     apr_uint64_t weights[DSAPI_GROUPS_MAX]; /* of the digits */
     apr_uint64_t time_weight;               /* of the grain's; 0: none */
     apr_uint64_t nkeys;
-    int first_day;      /* of periods */
-    const int *periods; /* of the days from there on; NULL: they are too far
-                           apart */
     int measures[DSAPI_OUTPUTS_MAX][2]; /* of x and weight; -1: none */
     order_t cells;
     order_t groups; /* the same rows and more, without the grain */
@@ -157,8 +150,10 @@ static void make_cells(order_t *order, apr_size_t n, apr_pool_t *pool)
     order->ends = apr_palloc(pool, (n + 1) * sizeof(int));
 }
 
-/* Put the row at a place into its cell: the last one, or a new one. */
-static inline void put_row(order_t *order, apr_uint64_t key, int place)
+/* Put the rows from a place to before another into their cell: the last one,
+ * or a new one. */
+static inline void put_rows(order_t *order, apr_uint64_t key, int place,
+                            int end)
 {
     int n = order->ncells;
 
@@ -167,65 +162,76 @@ static inline void put_row(order_t *order, apr_uint64_t key, int place)
         order->starts[n] = place;
         order->ncells = ++n;
     }
-    order->ends[n - 1] = place + 1;
+    order->ends[n - 1] = end;
 }
 
 /* ---- rows that are in the order of their keys already ---- */
 
-/* The days' periods are looked up, unless there are many more days than
- * rows. */
-static void make_periods(work_t *work, int first, int end)
+/* The first place from this one on, before end, whose row is of this day or a
+ * later one. As a rule it is near: so leap ahead, then halve. */
+static int skip_to(const order_t *order, const work_t *work, int place, int end,
+                   int day)
 {
     const apr_int32_t *days = work->columns->days;
-    int ndays;
-    int *periods;
+    int step = 1;
 
-    work->periods = NULL;
-    if (first >= end) {
-        return;
+    while (place + step < end &&
+           days[order->rows ? order->rows[place + step] : place + step] < day) {
+        place += step;
+        step *= 2;
     }
-    ndays = days[end - 1] - days[first] + 1;
-    if (ndays / DAYS_A_ROW > end - first + DAYS_MIN) {
-        return;
+    end = place + step < end ? place + step : end;
+    while (place < end) {
+        int middle = place + (end - place) / 2;
+
+        if (days[order->rows ? order->rows[middle] : middle] < day) {
+            place = middle + 1;
+        }
+        else {
+            end = middle;
+        }
     }
-    periods = apr_palloc(work->pool, (apr_size_t)ndays * sizeof(int));
-    for (int i = 0; i < ndays; i++) {
-        periods[i] =
-            dsapi_series_period_of(work->metric->grain, days[first] + i);
-    }
-    work->first_day = days[first];
-    work->periods = periods;
+    return place;
 }
 
 /* The rows from one place to before another, whose keys begin alike. */
 static void walk(order_t *order, const work_t *work, apr_uint64_t base,
                  int place, int end)
 {
-    const apr_int32_t *days = work->columns->days;
+    dsapi_grain_e grain = work->metric->grain;
 
-    for (; place < end; place++) {
-        int day = days[order->rows ? order->rows[place] : place];
-        int period = work->periods[day - work->first_day];
+    while (place < end) {
+        int row = order->rows ? order->rows[place] : place;
+        int day = work->columns->days[row];
+        int period = dsapi_series_period_of(grain, day);
+        int next = end;
 
-        if (!is_early(work, day, period)) {
-            put_row(order,
-                    base + (apr_uint64_t)(period - work->first_period) *
-                               work->time_weight,
-                    place);
+        if (is_early(work, day, period)) {
+            place = skip_to(order, work, place, end, work->from);
+            continue;
         }
+        if (grain != DSAPI_GRAIN_NONE) {
+            next = skip_to(order, work, place, end,
+                           dsapi_series_period_begin(grain, period + 1));
+        }
+        put_rows(order,
+                 base + (apr_uint64_t)(period - work->first_period) *
+                            work->time_weight,
+                 place, next);
+        place = next;
     }
 }
 
 /* Without a dimension, rows are in their order by day; with one, before the
  * grain or alone, member by member. @return 0: it is another case */
-static int order_by_walking(order_t *order, work_t *work, int first, int end)
+static int order_by_walking(order_t *order, const work_t *work, int first,
+                            int end)
 {
     const dsapi_metric_t *metric = work->metric;
     const dsapi_members_t *members;
     int dimensions = metric->ngroups - (metric->grain != DSAPI_GRAIN_NONE);
 
-    make_periods(work, first, end);
-    if (dimensions > 1 || !work->periods ||
+    if (dimensions > 1 ||
         (dimensions == 1 && metric->groups[0] == DSAPI_GROUP_TIME)) {
         return 0;
     }
@@ -321,7 +327,7 @@ static int compare_keyed(const void *a, const void *b)
 
 /* @param first  row; end: behind the last one
  *  @param with_time  0: without the grain's digit, and early rows, too */
-static void make_order(order_t *order, work_t *work, int first, int end,
+static void make_order(order_t *order, const work_t *work, int first, int end,
                        int with_time)
 {
     apr_size_t n = end > first ? (apr_size_t)(end - first) : 0;
@@ -345,7 +351,7 @@ static void make_order(order_t *order, work_t *work, int first, int end,
     order->rows = rows;
     for (apr_size_t i = 0; i < n; i++) {
         rows[i] = keyed[i].row;
-        put_row(order, keyed[i].key, (int)i);
+        put_rows(order, keyed[i].key, (int)i, (int)i + 1);
     }
 }
 
