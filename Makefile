@@ -2,14 +2,15 @@
 #
 # Variables: BUILD (where things are built), CC, SAN=1 (ASan and UBSan), TSAN=1
 # (ThreadSanitizer), and those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM,
-# DATABASE_URL, EXTRA_CONF), which are handed on in the environment.
+# RESTCOUNTRIES_UPSTREAM, DATABASE_URL, EXTRA_CONF), which are handed on in the
+# environment.
 
 BUILD ?= build
 CC = gcc
 APXS ?= $(shell command -v apxs2 || command -v apxs)
 
-export PORT LISTEN HUNGERMAP_UPSTREAM DATABASE_URL EXTRA_CONF BUILD \
-	ROUNDS DURATION ONLY STRICT
+export PORT LISTEN HUNGERMAP_UPSTREAM RESTCOUNTRIES_UPSTREAM DATABASE_URL \
+	EXTRA_CONF BUILD ROUNDS DURATION ONLY STRICT
 
 warnings = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -27,7 +28,7 @@ flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
 	-fsanitize=thread $(warnings)
 endif
 
-core_dirs = base json csv sql db route source series time
+core_dirs = base json csv sql db route source series time limit docs
 core_src := $(foreach d,$(core_dirs),$(wildcard src/$(d)/*.c))
 glue_src := mod_dsapi.c $(wildcard src/httpd/*.c)
 unit_src := $(wildcard tests/unit/*.c)
@@ -176,9 +177,12 @@ $(BUILD)/suites.h: $(unit_src) Makefile
 		n=$${f#test_}; echo "SUITE($${n%.c})";; esac; done >$@.new
 	@cmp -s $@.new $@ && rm $@.new && touch $@ || mv $@.new $@
 
-$(BUILD)/tools/%: tests/tools/%.c $(BUILD)/libdsapi.a
+# a tool's further files are in a folder of its name
+.SECONDEXPANSION:
+$(BUILD)/tools/%: tests/tools/%.c $$(wildcard tests/tools/$$*/*.[ch]) \
+		$(BUILD)/libdsapi.a
 	@mkdir -p $(@D)
-	$(CC) $(flags) $(test_inc) -MMD -MP -MF $(BUILD)/tools/$*.d -o $@ $< \
+	$(CC) $(flags) $(test_inc) -o $@ $(filter %.c,$^) \
 		$(BUILD)/libdsapi.a $(test_libs) $(apr_libs) -lpthread
 
 $(BUILD)/bench/mod_bench.so: tests/bench/mod_bench.c
@@ -194,4 +198,4 @@ clean:
 	@packaging/run/stack.sh clean >/dev/null
 	rm -rf $(BUILD)
 
--include $(core_obj:.o=.d) $(glue_obj:.o=.d) $(unit_obj:.o=.d) $(tools:=.d)
+-include $(core_obj:.o=.d) $(glue_obj:.o=.d) $(unit_obj:.o=.d)

@@ -13,6 +13,7 @@
 #include "httpd/config.h"
 #include "httpd/dbpool.h"
 #include "httpd/handlers.h"
+#include "httpd/limits.h"
 #include "httpd/manage.h"
 #include "httpd/request.h"
 #include "httpd/respond.h"
@@ -25,6 +26,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK; /* the first of two readings */
+    }
+    if (mod_dsapi_limits_post_config(s) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     return mod_dsapi_worker_post_config(pconf, s);
 }
@@ -51,7 +55,13 @@ static void register_hooks(apr_pool_t *p)
                            APR_HOOK_FIRST);
     ap_hook_map_to_storage(mod_dsapi_map_to_storage, NULL, NULL,
                            APR_HOOK_FIRST);
+    /* Before any module that refuses, whatever it does that for. */
+    ap_hook_post_perdir_config(mod_dsapi_post_perdir_config, NULL, NULL,
+                               APR_HOOK_FIRST);
     ap_hook_type_checker(mod_dsapi_type_checker, NULL, NULL, APR_HOOK_FIRST);
+    /* Before anybody asks who the client is. */
+    ap_hook_header_parser(mod_dsapi_limit_early, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_fixups(mod_dsapi_limit_late, NULL, NULL, APR_HOOK_FIRST);
     /* Behind core's, which knows of SetHandler. */
     ap_hook_fixups(mod_dsapi_fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(mod_dsapi_handler, NULL, NULL, APR_HOOK_FIRST);

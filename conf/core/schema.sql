@@ -35,6 +35,11 @@ CREATE TABLE IF NOT EXISTS dsapi.job (
 ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS trace text;
 -- of the last five attempts that failed: [{"attempt", "at", "error"}]
 ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS errors jsonb;
+-- Of a paged upstream (DsapiFollow): how many pages are stored, the URL of the
+-- next one (NULL: the first, or none), and hashes of those that were stored.
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS pages integer NOT NULL DEFAULT 0;
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS next_page text;
+ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS pages_seen bigint[];
 
 -- One live job per source and parameters.
 CREATE UNIQUE INDEX IF NOT EXISTS job_live
@@ -428,6 +433,85 @@ BEGIN
     PERFORM dsapi.touch(v_source);
 END $$;
 
+-- As hold, where so many pages are stored; where there are more, this one has
+-- been stored by a transaction whose end the caller has not heard of.
+CREATE OR REPLACE FUNCTION dsapi.hold_page(p_id bigint, p_token uuid,
+                                           p_pages integer)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dsapi.hold(p_id, p_token);
+    PERFORM FROM dsapi.job WHERE id = p_id AND pages = p_pages;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'page % of job % is stored', p_pages + 1, p_id
+              USING ERRCODE = 'DS003';
+    END IF;
+END $$;
+
+-- A page's result on top of those before: numbers are added up, of all else
+-- the newest counts, and "pages" is how many they are.
+CREATE OR REPLACE FUNCTION dsapi.add_result(p_before json, p_page json,
+                                            p_pages integer)
+RETURNS json LANGUAGE sql IMMUTABLE AS $$
+    SELECT json_object_agg(key, value ORDER BY n)
+      FROM (SELECT p.key, p.n,
+                   CASE WHEN json_typeof(p.value) = 'number'
+                         AND json_typeof(b.value) = 'number'
+                        THEN to_json(p.value::text::numeric
+                                     + b.value::text::numeric)
+                        ELSE p.value END AS value
+              FROM json_each(coalesce(p_page, p_before))
+                   WITH ORDINALITY AS p (key, value, n)
+              LEFT JOIN json_each(p_before) AS b
+                     ON b.key = p.key AND p_page IS NOT NULL
+             WHERE p.key <> 'pages'
+             UNION ALL
+            SELECT 'pages', 2147483647, to_json(p_pages)) AS members
+$$;
+
+-- A held job's page is stored, in the transaction that stored it; p_next is
+-- the URL of the one after it (NULL: it was the last, and finish follows).
+-- Attempts are counted anew from there. The answer is the job's result.
+CREATE OR REPLACE FUNCTION dsapi.add_page(p_id bigint, p_token uuid,
+                                          p_url text, p_next text,
+                                          p_result json)
+RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    v_job dsapi.job;
+BEGIN
+    UPDATE dsapi.job
+       SET pages = pages + 1, next_page = p_next,
+           pages_seen = CASE WHEN p_next IS NOT NULL
+                             THEN pages_seen || hashtextextended(p_url, 0)
+                        END,
+           attempts = CASE WHEN p_next IS NULL THEN attempts ELSE 1 END,
+           result = dsapi.add_result(result, p_result, pages + 1)
+     WHERE id = p_id AND lease_token = p_token
+    RETURNING * INTO v_job;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the lease of job % is lost', p_id
+              USING ERRCODE = 'DS001';
+    END IF;
+    IF hashtextextended(p_next, 0) = ANY (v_job.pages_seen) THEN
+        RAISE EXCEPTION 'the next page is one that was asked before';
+    END IF;
+    PERFORM dsapi.touch(v_job.source);
+    RETURN v_job.result;
+END $$;
+
+-- Take the next request's place at an upstream with a rate. The answer is
+-- microseconds until it comes.
+CREATE OR REPLACE FUNCTION dsapi.take_slot(p_source text, p_every interval)
+RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO dsapi.upstream AS u (source, next_at)
+    VALUES (p_source, clock_timestamp() + p_every)
+        ON CONFLICT (source) DO UPDATE
+       SET next_at = greatest(u.next_at,
+                              clock_timestamp() - interval '100 ms') + p_every
+    RETURNING greatest(0, extract(epoch FROM u.next_at - p_every
+                                             - clock_timestamp())
+                          * 1000000)::bigint
+$$;
+
 -- A job's errors with one more; the last five are kept.
 CREATE OR REPLACE FUNCTION dsapi.add_error(p_errors jsonb, p_attempt integer,
                                            p_error text)
@@ -561,7 +645,8 @@ END $$;
 
 -- The first tick of a rule after a moment; p_last is the one before, of which
 -- "every" counts. A time of day that the clock skips (summer time begins)
--- comes as much later as it skips; one that it shows twice is the second.
+-- comes as much later as it skips; one that it shows twice is the second, and
+-- where each hour has its ticks it is both.
 CREATE OR REPLACE FUNCTION dsapi.next_tick(p_rule jsonb, p_zone text,
                                            p_last timestamptz,
                                            p_after timestamptz)
@@ -571,6 +656,9 @@ DECLARE
     day date := (p_after AT TIME ZONE p_zone)::date;
     by_day boolean;
     by_weekday boolean;
+    -- by how much clocks are set back
+    folds interval[] := CASE WHEN jsonb_array_length(p_rule->'hour') = 24
+                             THEN '{30 min,1 h,2 h}'::interval[] END;
     found timestamptz;
 BEGIN
     IF every IS NOT NULL THEN
@@ -592,7 +680,14 @@ BEGIN
              CROSS JOIN jsonb_array_elements_text(p_rule->'minute') AS m
              CROSS JOIN LATERAL (
                    SELECT (day + make_time(h::integer, m::integer, 0))
-                          AT TIME ZONE p_zone AS t) AS at
+                          AT TIME ZONE p_zone AS last) AS at
+             CROSS JOIN LATERAL (
+                   SELECT last AS t
+                    UNION ALL
+                   SELECT last - fold
+                     FROM unnest(folds) AS fold
+                    WHERE (last - fold) AT TIME ZONE p_zone
+                          = last AT TIME ZONE p_zone) AS instant
              WHERE t > p_after;
             IF found IS NOT NULL THEN
                 RETURN found;
@@ -758,7 +853,8 @@ ALTER TABLE dsapi.job ADD COLUMN IF NOT EXISTS response_body bytea;
 
 -- What an upstream knows the answer by that was stored last: the next request
 -- with the same parameters asks whether it is still the same, if the source's
--- definition is. Whoever takes stored data away takes its rows here, too.
+-- definition is. Whoever takes stored data away takes its rows here, too
+-- (dsapi.forget_answers).
 CREATE TABLE IF NOT EXISTS dsapi.validator (
     source        text  NOT NULL,
     params        jsonb NOT NULL,
@@ -769,6 +865,17 @@ CREATE TABLE IF NOT EXISTS dsapi.validator (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS validator_params
     ON dsapi.validator (source, md5(params::text));
+
+-- For tables from which data is also taken away by hand: what a source has
+-- stored is asked for anew, whether or not it has changed at the upstream.
+--     CREATE TRIGGER forget AFTER DELETE OR TRUNCATE
+--         ON … FOR EACH STATEMENT EXECUTE FUNCTION dsapi.forget_answers('…/…');
+CREATE OR REPLACE FUNCTION dsapi.forget_answers()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    DELETE FROM dsapi.validator WHERE source = TG_ARGV[0];
+    RETURN NULL;
+END $$;
 
 -- Keep a failed attempt's answer, before dsapi.fail gives the lease up.
 CREATE OR REPLACE FUNCTION dsapi.keep_answer(p_id bigint, p_token uuid,

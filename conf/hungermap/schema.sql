@@ -431,3 +431,19 @@ CREATE OR REPLACE TRIGGER touch
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.observation
     FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
 DO $$ BEGIN PERFORM dsapi.touch('foodsecurity/region'); END $$;
+
+-- What is deleted, or would be stored otherwise by this file, is fetched again
+-- though it may not have changed at the upstream.
+CREATE OR REPLACE TRIGGER forget
+    AFTER DELETE OR TRUNCATE ON hungermap.country
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION dsapi.forget_answers('foodsecurity/region');
+CREATE OR REPLACE TRIGGER forget
+    AFTER DELETE OR TRUNCATE ON hungermap.area
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION dsapi.forget_answers('foodsecurity/region');
+CREATE OR REPLACE TRIGGER forget
+    AFTER DELETE OR TRUNCATE ON hungermap.observation
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION dsapi.forget_answers('foodsecurity/region');
+DELETE FROM dsapi.validator WHERE source = 'foodsecurity/region';

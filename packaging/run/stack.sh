@@ -4,9 +4,10 @@
 #
 #   stack.sh run|start|stop|clean
 #
-# Variables: PORT (8080), LISTEN (127.0.0.1), HUNGERMAP_UPSTREAM (default: the
-# stand-in), DATABASE_URL (default: a private PostgreSQL), EXTRA_CONF (an
-# httpd fragment, included last), BUILD (build).
+# Variables: PORT (8080), LISTEN (127.0.0.1), HUNGERMAP_UPSTREAM and
+# RESTCOUNTRIES_UPSTREAM (default: the stand-in), DATABASE_URL (default: a
+# private PostgreSQL), EXTRA_CONF (an httpd fragment, included last), BUILD
+# (build).
 #
 # $BUILD/run/place leads to the servers' folder: $BUILD/run/servers, or a
 # private folder elsewhere when the servers' users cannot reach that one or
@@ -24,6 +25,7 @@ LISTEN=${LISTEN:-127.0.0.1}
 DATABASE_URL=${DATABASE_URL:-}
 EXTRA_CONF=${EXTRA_CONF:-}
 HUNGERMAP_UPSTREAM=${HUNGERMAP_UPSTREAM:-}
+RESTCOUNTRIES_UPSTREAM=${RESTCOUNTRIES_UPSTREAM:-}
 
 from=2022-06-01
 to=2023-06-01
@@ -45,7 +47,7 @@ say() {
 # ---- what the user asked for ----
 
 check_arguments() {
-    local host
+    local host name
 
     [[ $PORT =~ ^[0-9]{1,5}$ && $((10#$PORT)) -ge 1 &&
         $((10#$PORT)) -le 65535 ]] ||
@@ -58,8 +60,10 @@ check_arguments() {
             die "EXTRA_CONF=$EXTRA_CONF is not a file that can be read"
         EXTRA_CONF=$(realpath "$EXTRA_CONF")
     fi
-    [[ -z $HUNGERMAP_UPSTREAM || $HUNGERMAP_UPSTREAM =~ ^https?://[^/]+$ ]] ||
-        die "HUNGERMAP_UPSTREAM=$HUNGERMAP_UPSTREAM is not http://host:port"
+    for name in HUNGERMAP_UPSTREAM RESTCOUNTRIES_UPSTREAM; do
+        [[ -z ${!name} || ${!name} =~ ^https?://[^/]+$ ]] ||
+            die "$name=${!name} is not http://host:port"
+    done
     [[ -z $DATABASE_URL || $DATABASE_URL =~ ^postgres(ql)?:// ]] ||
         die "DATABASE_URL is not postgresql://user@host:port/database"
 
@@ -173,7 +177,7 @@ interrupted() {
 }
 
 start_all() {
-    local conninfo upstream=$HUNGERMAP_UPSTREAM port
+    local conninfo upstream='' port
 
     started=yes
     mkdir -p "$place/stack"
@@ -189,7 +193,7 @@ start_all() {
         srv_schemas srv_psql "$place/pg" || die 'there is no schema'
         conninfo=$(srv_conninfo "$place/pg")
     fi
-    if [[ -z $upstream ]]; then
+    if [[ -z $HUNGERMAP_UPSTREAM || -z $RESTCOUNTRIES_UPSTREAM ]]; then
         say 'Starting the upstream stand-in'
         port=$(srv_free_port) || die 'there is no port for it'
         srv_stub_start "$place/upstream" "$port" ||
@@ -203,8 +207,12 @@ start_httpd() {
     local out
 
     say "Starting httpd at $url"
+    # an encoded slash is part of a name, which is wrong, 400: no other path
+    echo 'AllowEncodedSlashes NoDecode' >"$place/paths.conf"
     srv_httpd_conf "$place/httpd" listen="$LISTEN" port="$PORT" \
-        conninfo="$1" upstream="$2" extra="$EXTRA_CONF" ||
+        conninfo="$1" upstream="$2" hungermap="$HUNGERMAP_UPSTREAM" \
+        restcountries="$RESTCOUNTRIES_UPSTREAM" \
+        before="$place/paths.conf" extra="$EXTRA_CONF" ||
         die 'there is no configuration'
     out=$(srv_httpd_test "$place/httpd") || {
         printf '%s\n' "$out" >&2
@@ -250,53 +258,112 @@ has_data() {
 }
 
 load_data() {
-    local iso3
+    [[ ! -e conf/hungermap/service.conf ]] || load_foodsecurity
+    [[ ! -e conf/countries/service.conf ]] || load_countries
+}
 
-    [[ -e conf/hungermap/service.conf ]] || return 0
+load_foodsecurity() {
+    local iso3 path
+
     for iso3 in COL BFA; do
         if has_data "$iso3"; then
             say "Food security, $iso3: $days days are stored already"
-        else
-            load_country "$iso3"
+            continue
         fi
+        path="$iso3?from=$from&to=$to"
+        run_job "Food security, $iso3, $from to $to" \
+            "/foodsecurity/v1/fetch/$path" "/foodsecurity/v1/status/$path"
+        has_data "$iso3" || die "$iso3: fewer than $days days were stored"
     done
 }
 
-# Through the API, as a user would: source, job, store.
-load_country() {
-    local iso3=$1 answer state='' last='' begin=$SECONDS
-    local base=$url/foodsecurity/v1
+# All that the upstream has: first their names, then these in one request.
+load_countries() {
+    local base=$url/countries/v1 begin=$SECONDS last='' answer since
+    local total stored
 
-    answer=$(get -X POST "$base/fetch/$iso3?from=$from&to=$to" \
-        -w '\n%{http_code}') || die "no answer from $base/fetch/$iso3"
+    count_countries
+    if [[ $total == 0 ]]; then
+        run_job 'Countries, names' /countries/v1/names \
+            /countries/v1/names/status
+        # kept answers are a second behind
+        srv_until 10 count_countries || die "there is nothing at $base/names"
+    fi
+    if [[ $stored == "$total" ]]; then
+        say "Countries: $total are stored already"
+        return
+    fi
+    answer=$(get "$base/names" |
+        jq -c 'map(select(.fetched_at == null).country)' |
+        ask "$base/fetch" -H 'Content-Type: application/json' -d @-) || exit 1
+    since=$(jq -r 'map(.queued_at) | min' <<<"$answer")
+    while [[ $stored != "$total" ]]; do
+        await_more "$begin" 'what there is of countries'
+        refuse_failed "$since"
+        count_countries
+        progress "Countries: $stored of $total are stored" "$begin"
+    done
+    [[ ! -t 1 ]] || say
+}
+
+# Sets total and stored; 1: nothing is known yet.
+count_countries() {
+    read -r total stored < <(get "$url/countries/v1/names" | jq -r \
+        '"\(length) \(map(select(.fetched_at)) | length)"' 2>/dev/null)
+    [[ ${total:=0} -gt 0 ]]
+}
+
+# refuse_failed TIME: a country whose job, queued since, has failed
+refuse_failed() {
+    local error
+
+    error=$(get "$url/dsapi/jobs?source=countries/country&state=failed" |
+        jq -r --arg since "$1" 'first(.[] | select(.queued_at >= $since))
+            | "\(.params.country): \(.error)"')
+    [[ -z $error ]] || die "a country could not be loaded: $error"
+}
+
+# ask URL [CURL ARGUMENT...]: POST; print the answer, which must be 202
+ask() {
+    local answer
+
+    answer=$(get -X POST "$@" -w '\n%{http_code}') ||
+        die "no answer from $1"
     [[ ${answer##*$'\n'} == 202 ]] || {
         printf '%s\n' "$answer" >&2
-        die "$base/fetch/$iso3 did not take the job;" \
+        die "$1 did not take the job;" \
             "make stop, then make start, begins anew"
     }
+    printf '%s\n' "${answer%$'\n'*}"
+}
+
+# await_more BEGIN WHAT: a while; not for ever, and not without httpd
+await_more() {
+    srv_alive "$place/httpd" || {
+        tail -n 10 "$place/httpd/error.log" >&2
+        die "httpd ended while $2 was loaded"
+    }
+    ((SECONDS - $1 < 900)) || die "$2 is not loaded after 15 minutes"
+    sleep 0.3
+}
+
+# run_job WHAT FETCH STATUS: through the API, as a user would: source, job,
+# store
+run_job() {
+    local answer state='' last='' begin=$SECONDS
+
+    ask "$url$2" >/dev/null
     while [[ $state != succeeded ]]; do
-        srv_alive "$place/httpd" || {
-            tail -n 10 "$place/httpd/error.log" >&2
-            die "httpd ended while $iso3 was loaded"
-        }
-        answer=$(get "$base/status/$iso3?from=$from&to=$to") ||
-            die "no answer from $base/status/$iso3"
+        await_more "$begin" "$1"
+        answer=$(get "$url$3") || die "no answer from $url$3"
         state=$(jq -r '.state // "unknown"' <<<"$answer" 2>/dev/null)
         if [[ $state == failed ]]; then
             jq . <<<"$answer" >&2
-            die "$iso3 could not be loaded:" \
-                "$(jq -r '.error | if type == "object" then
-                    .detail // tostring else tostring end' <<<"$answer")"
+            die "$1: it could not be loaded: $(jq -r .error <<<"$answer")"
         fi
-        ((SECONDS - begin < 900)) || {
-            printf '%s\n' "$answer" >&2
-            die "$iso3 is not loaded after 15 minutes"
-        }
-        progress "Food security, $iso3, $from to $to: $state" "$begin"
-        [[ $state == succeeded ]] || sleep 0.3
+        progress "$1: $state" "$begin"
     done
     [[ ! -t 1 ]] || say
-    has_data "$iso3" || die "$iso3: fewer than $days days were stored"
 }
 
 # On a terminal one line that counts the seconds, else a line per change.
@@ -319,6 +386,11 @@ hungermap /foodsecurity/v1/countries/COL/adm1/monthly?from=$from&to=2022-08-31
 hungermap /foodsecurity/v1/countries/BFA/national/daily?from=$from&to=2022-06-07
 hungermap /foodsecurity/v1/metrics?countries=COL,BFA&from=$from&to=$to
 hungermap /foodsecurity/v1/status/COL
+countries /countries/v1/
+countries /countries/v1/country/cote-d-ivoire
+countries /countries/v1/countries?region=africa&language=french&sort=-population
+countries /countries/v1/countries/NZL
+countries /countries/v1/status/new-zealand
 time /time/v1/time?tz=Asia/Kathmandu
 time /time/v1/zones
 END

@@ -16,6 +16,7 @@ static const dsapi_status_t statuses[] = {
     {DSAPI_EURITOOBIG, 414, "URI Too Long"},
     {DSAPI_EMEDIA, 415, "Unsupported Media Type"},
     {DSAPI_EUNPROC, 422, "Unprocessable Content"},
+    {DSAPI_ELIMIT, 429, "Too Many Requests"},
     {DSAPI_EINTERNAL, 500, "Internal Server Error"},
     {DSAPI_EBUSY, 503, "Service Unavailable"},
     {DSAPI_EDBDOWN, 503, "Service Unavailable"},

@@ -26,7 +26,8 @@
 #define DSAPI_ESYNTAX    DSAPI_STATUS(13) /* 400: a text breaks its grammar */
 #define DSAPI_EAUTH      DSAPI_STATUS(14) /* 401 */
 #define DSAPI_EURITOOBIG DSAPI_STATUS(15) /* 414 */
-#define DSAPI_STATUS_MAX 15
+#define DSAPI_ELIMIT     DSAPI_STATUS(16) /* 429: a limit is used up */
+#define DSAPI_STATUS_MAX 16
 
 #define DSAPI_FIELDS_MAX 100 /* mistakes that one error collects */
 

@@ -134,55 +134,38 @@ static const char *decode(const char **pdecoded, const char *s, apr_size_t len,
     return NULL;
 }
 
-/* Decode "name=value" or "name", the pair of that number. */
-static apr_status_t take_pair(dsapi_pair_t *pair, dsapi_err_t **perr,
-                              const char *in, const char *s, apr_size_t len,
-                              int number, apr_pool_t *pool)
+/* Decode "name=value" or "name". */
+static void take_pair(dsapi_pair_t *pair, const char *s, apr_size_t len,
+                      apr_pool_t *pool)
 {
     const char *equals = memchr(s, '=', len);
     apr_size_t name_len = equals ? (apr_size_t)(equals - s) : len;
-    const char *why = decode(&pair->name, s, name_len, pool);
 
-    if (why) {
-        return dsapi_fail_field(perr, pool, in, "", "the name of pair %d %s",
-                                number, why);
+    pair->name = NULL;
+    pair->value = NULL;
+    pair->why = decode(&pair->name, s, name_len, pool);
+    if (!pair->why && equals) {
+        pair->why = decode(&pair->value, equals + 1, len - name_len - 1, pool);
     }
-    pair->value = "";
-    if (equals) {
-        why = decode(&pair->value, equals + 1, len - name_len - 1, pool);
+    else if (!pair->why) {
+        pair->value = "";
     }
-    if (why) {
-        return dsapi_fail_field(perr, pool, in, pair->name, "%s", why);
-    }
-    return APR_SUCCESS;
 }
 
-apr_status_t dsapi_base_form_parse(apr_array_header_t **ppairs,
-                                   dsapi_err_t **perr, const char *in,
-                                   const char *s, apr_size_t len_bytes,
-                                   apr_pool_t *pool)
+apr_array_header_t *dsapi_base_form_parse(const char *s, apr_size_t len_bytes,
+                                          apr_pool_t *pool)
 {
     apr_array_header_t *pairs = apr_array_make(pool, 8, sizeof(dsapi_pair_t));
     apr_size_t at = 0;
 
-    *ppairs = NULL;
-    *perr = NULL;
     while (at < len_bytes) {
         const char *amp = memchr(s + at, '&', len_bytes - at);
         apr_size_t end = amp ? (apr_size_t)(amp - s) : len_bytes;
 
         if (end > at) {
-            dsapi_pair_t pair;
-            apr_status_t rv = take_pair(&pair, perr, in, s + at, end - at,
-                                        pairs->nelts + 1, pool);
-
-            if (rv != APR_SUCCESS) {
-                return rv;
-            }
-            APR_ARRAY_PUSH(pairs, dsapi_pair_t) = pair;
+            take_pair(apr_array_push(pairs), s + at, end - at, pool);
         }
         at = end + 1;
     }
-    *ppairs = pairs;
-    return APR_SUCCESS;
+    return pairs;
 }

@@ -8,12 +8,12 @@
 #include <apr_pools.h>
 #include <apr_tables.h>
 
-#include "base/error.h"
-
 /** A name and a value, decoded. */
 typedef struct dsapi_pair_t {
-    const char *name;
-    const char *value;
+    const char *name;  /* NULL: it cannot be decoded */
+    const char *value; /* NULL: it, or the name, cannot be decoded */
+    const char *why;   /* what would be right ("must be UTF-8"), static; NULL:
+                          nothing is wrong */
 } dsapi_pair_t;
 
 /**
@@ -38,17 +38,13 @@ const char *dsapi_base_percent_encode(const char *s, apr_pool_t *pool);
 
 /**
  * Decode a query string or a form body into pairs, in order. '+' is a blank;
- * a pair without '=' has the value "". Empty pairs ("a=1&&b=2") are skipped.
- * @param ppairs  out: array of dsapi_pair_t, in pool; NULL on error
- * @param perr    out: error, in pool; NULL on success
- * @param in      "query" or "body", for the error's field
- * @param s       text of len_bytes, need not end in NUL; may be NULL if 0
- * @return APR_SUCCESS; DSAPI_EPARAM: a malformed escape, a NUL, or bytes
- *         that are not UTF-8 (fields names where, as far as it is known)
+ * a pair without '=' has the value "". Empty pairs ("a=1&&b=2") are skipped. A
+ * malformed escape, a NUL, or bytes that are not UTF-8 make a pair that says
+ * so.
+ * @param s  text of len_bytes, need not end in NUL; may be NULL if 0
+ * @return array of dsapi_pair_t, in pool
  */
-apr_status_t dsapi_base_form_parse(apr_array_header_t **ppairs,
-                                   dsapi_err_t **perr, const char *in,
-                                   const char *s, apr_size_t len_bytes,
-                                   apr_pool_t *pool);
+apr_array_header_t *dsapi_base_form_parse(const char *s, apr_size_t len_bytes,
+                                          apr_pool_t *pool);
 
 #endif

@@ -9,7 +9,7 @@
 int dsapi_db_atomic(const dsapi_batch_t *batch)
 {
     for (int i = 0; i < batch->ncalls; i++) {
-        if (dsapi_sql_may_commit(batch->calls[i].sql)) {
+        if (dsapi_sql_kind(batch->calls[i].sql) != DSAPI_SQL_PLAIN) {
             return 0;
         }
     }

@@ -281,11 +281,26 @@ static int take_result(dsapi_db_t *db, PGresult *res)
     return !copy;
 }
 
+/* What PostgreSQL says, in whatever language, of a prepared statement whose
+ * result has changed: we know it by where it is said. */
+static const char cached_plan[] = "cached plan must not change result type";
+
+static const char *message_of(const PGresult *error)
+{
+    const char *where = PQresultErrorField(error, PG_DIAG_SOURCE_FUNCTION);
+    const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (where && strcmp(where, "RevalidateCachedQuery") == 0) {
+        return cached_plan;
+    }
+    return message ? message : PQresultErrorMessage(error);
+}
+
 int dsapi_db_stale(const dsapi_err_t *err)
 {
     return err->sqlstate && (strcmp(err->sqlstate, "26000") == 0 ||
                              (strcmp(err->sqlstate, "0A000") == 0 &&
-                              strstr(err->internal, "cached plan")));
+                              strstr(err->internal, cached_plan)));
 }
 
 /* The primary has moved, or lies still: what looks like a mistake of the SQL
@@ -311,12 +326,8 @@ static apr_status_t hand_over(dsapi_rows_t **prows, dsapi_err_t **perr,
     db->res = db->error = NULL;
     end_batch(db);
     if (error) {
-        const char *message =
-            PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
-
         rv = dsapi_db_error(perr, PQresultErrorField(error, PG_DIAG_SQLSTATE),
-                            message ? message : PQresultErrorMessage(error),
-                            pool);
+                            message_of(error), pool);
         PQclear(error);
         PQclear(res);
         if (db->prepare && dsapi_db_stale(*perr)) {
@@ -402,13 +413,12 @@ apr_status_t dsapi_db_poll(dsapi_rows_t **prows, dsapi_err_t **perr,
     return hand_over_broken(prows, perr, db, copy, pool);
 }
 
-/* Waits for the socket. @return 0: the time is over */
-static int wait_socket(dsapi_db_t *db, apr_time_t until)
+int dsapi_db_wait(const dsapi_db_t *db, apr_time_t until)
 {
     struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
     int timeout_ms = -1;
 
-    if (db->flushing) {
+    if (dsapi_db_wants_write(db)) {
         pfd.events |= POLLOUT;
     }
     if (until) {
@@ -459,7 +469,7 @@ static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
             cancelled = 1;
             until = apr_time_now() + CANCEL_GRACE;
         }
-        if (!wait_socket(db, until)) {
+        if (!dsapi_db_wait(db, until)) {
             drop_results(db);
             end_batch(db);
             dsapi_db_break(db);

@@ -76,6 +76,10 @@ struct dsapi_db_t {
     sink_t *sink; /* NULL: the rows are kept */
 };
 
+/* db.c: wait for the socket, at most until then (0: for ever).
+ * @return 0: the time is over */
+int dsapi_db_wait(const dsapi_db_t *db, apr_time_t until);
+
 /* send.c: statements on their way to the server. They return 1, or 0 where
  * libpq cannot send any more. */
 

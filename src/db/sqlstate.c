@@ -73,6 +73,26 @@ static int raised_status(const char *sqlstate)
     return http >= 400 && http <= 599 ? http : 0;
 }
 
+static int is_raised(const char *sqlstate)
+{
+    return strcmp(sqlstate, "P0001") == 0 || raised_status(sqlstate) != 0;
+}
+
+/* The code of what was raised: what a client looks for at such a status. */
+static const char *raised_code(apr_status_t rv)
+{
+    switch (rv) {
+    case DSAPI_EDENIED:
+        return "denied";
+    case DSAPI_ENOTFOUND:
+        return "not-found";
+    case DSAPI_ECONFLICT:
+        return "conflict";
+    default:
+        return "refused";
+    }
+}
+
 /* A message as far as it may be passed on: bounded, valid UTF-8, not empty. */
 static const char *public_message(const char *message, apr_pool_t *pool)
 {
@@ -112,10 +132,10 @@ apr_status_t dsapi_db_error(dsapi_err_t **perr, const char *sqlstate,
     const state_row_t *row = &other;
     int http = raised_status(state);
 
-    if (http || strcmp(state, "P0001") == 0) {
+    if (is_raised(state)) {
         apr_status_t rv = http ? dsapi_status_of_http(http) : DSAPI_EPARAM;
 
-        dsapi_fail(perr, pool, rv, "refused", "%s",
+        dsapi_fail(perr, pool, rv, raised_code(rv), "%s",
                    public_message(message, pool));
         (*perr)->http = http;
         (*perr)->retry_after_s = rv == DSAPI_EBUSY;
@@ -134,4 +154,9 @@ apr_status_t dsapi_db_error(dsapi_err_t **perr, const char *sqlstate,
     (*perr)->internal = apr_psprintf(pool, "SQLSTATE %s: %s", state,
                                      log_message(state, message, pool));
     return (*perr)->rv;
+}
+
+int dsapi_db_raised(const dsapi_err_t *err)
+{
+    return err->sqlstate && is_raised(err->sqlstate);
 }

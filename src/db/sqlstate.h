@@ -14,7 +14,8 @@
  *
  * A message is passed on to the client only where the author of the SQL
  * raised it on purpose (RAISE EXCEPTION: P0001, or an SQLSTATE PTnnn, whose
- * nnn, 400 to 599, becomes the HTTP status), up to 1,000 bytes; all other
+ * nnn, 400 to 599, becomes the HTTP status), up to 1,000 bytes, as "refused",
+ * or with the code that others of its status have; all other
  * messages go to the log alone, since they name tables and columns; the values
  * that PostgreSQL quotes in class 22 go nowhere.
  *
@@ -30,5 +31,9 @@
  */
 apr_status_t dsapi_db_error(dsapi_err_t **perr, const char *sqlstate,
                             const char *message, apr_pool_t *pool);
+
+/** @return 1: the author of the SQL raised it on purpose, and its detail is
+ *  what they wrote; 0: it is PostgreSQL's */
+int dsapi_db_raised(const dsapi_err_t *err);
 
 #endif

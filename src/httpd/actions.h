@@ -127,6 +127,14 @@ void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main);
 apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route);
 
+/** @return whether the client holds what this strong or weak validator names
+ *  (If-None-Match) */
+int mod_dsapi_client_has(const request_rec *r, const char *etag);
+
+/** @return the time limit of each statement of a route (DsapiDBTimeout) */
+apr_interval_time_t mod_dsapi_timeout_of(const request_rec *r,
+                                         const mod_dsapi_route_t *route);
+
 /** Choose the form that the client wants rows in (Accept), and set Vary.
  *  @return APR_SUCCESS; DSAPI_EPARAM with status 406 */
 apr_status_t mod_dsapi_choose_format(mod_dsapi_answer_t *answer,
@@ -154,5 +162,20 @@ apr_status_t mod_dsapi_show_time(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
  */
 const char *mod_dsapi_time_settle(const mod_dsapi_route_t *route,
                                   apr_pool_t *pconf);
+
+/** @return 1: it is DsapiTime zones, the names of all zones */
+int mod_dsapi_time_is_list(const mod_dsapi_route_t *route);
+
+/** The documentation; as mod_dsapi_query. */
+apr_status_t mod_dsapi_show_docs(mod_dsapi_answer_t *answer, request_rec *r,
+                                 const mod_dsapi_route_t *route);
+
+/**
+ * Write a service's documentation, and give it its URL. Its routes are settled.
+ * @param ptemp  for what is needed meanwhile
+ * @return what is wrong; NULL: nothing
+ */
+const char *mod_dsapi_docs_settle(mod_dsapi_service_t *service,
+                                  apr_pool_t *pconf, apr_pool_t *ptemp);
 
 #endif

@@ -45,7 +45,8 @@ const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
     const char *time = mod_dsapi_word(args, 0);
     const char *mistake = NULL;
 
-    *caching = (mod_dsapi_caching_t){.set = 1, .stale = STALE};
+    *caching =
+        (mod_dsapi_caching_t){.directive = cmd->directive, .stale = STALE};
     if (args->nelts == 1 && time && ap_cstr_casecmp(time, "Off") == 0) {
         return NULL;
     }

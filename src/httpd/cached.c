@@ -61,7 +61,9 @@ static int is_private(const request_rec *r, const mod_dsapi_route_t *route)
 {
     return route->caching.scope == MOD_DSAPI_CACHE_PRIVATE ||
            (route->caching.scope == MOD_DSAPI_CACHE_AUTO &&
-            (r->user || route->service->session->nelts > 0));
+            (r->user || r->ap_auth_type ||
+             apr_table_get(r->headers_in, "Authorization") ||
+             route->service->session->nelts > 0));
 }
 
 /* The versions are read here: before the answer is computed. */
@@ -93,7 +95,9 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
     q->ask.key = key->data;
     q->ask.key_bytes = key->len_bytes;
     q->ask.now = r->request_time;
-    q->ask.wait = mod_dsapi_srv_of(r->server)->db_timeout;
+    q->ask.wait = mod_dsapi_srv_of(r->server)->db_wait +
+                  mod_dsapi_timeout_of(r, route) *
+                      (route->series ? 1 : route->statements->nelts);
     q->ask.stamp = q->stamp.stamp;
     q->ask.verified_at = q->stamp.verified_at;
     return APR_SUCCESS;
@@ -147,11 +151,40 @@ static void say_caching(request_rec *r, const mod_dsapi_route_t *route,
     mod_dsapi_cache_control(r, route);
 }
 
-static int client_has(const request_rec *r, const char *etag)
+int mod_dsapi_client_has(const request_rec *r, const char *etag)
 {
     return dsapi_route_etag_matches(apr_table_get(r->headers_in, "If-None-"
                                                                  "Match"),
                                     etag);
+}
+
+/* Besides the validator, an answer's own headers: a line of each. */
+static const char *const own_headers[] = {"Link", "Location"};
+
+static const char *kept_headers(const request_rec *r)
+{
+    const char *kept = "";
+
+    for (int i = 0; i < 2; i++) {
+        const char *value = apr_table_get(r->headers_out, own_headers[i]);
+
+        kept = apr_pstrcat(r->pool, kept, value ? value : "", "\n", NULL);
+    }
+    return kept;
+}
+
+static void restore_headers(request_rec *r, const char *kept)
+{
+    for (int i = 0; i < 2; i++) {
+        const char *end = strchr(kept, '\n');
+
+        if (end > kept) {
+            apr_table_setn(
+                r->headers_out, own_headers[i],
+                apr_pstrmemdup(r->pool, kept, (apr_size_t)(end - kept)));
+        }
+        kept = end + 1;
+    }
 }
 
 /* An entry becomes the answer, or 304 where the client has it already. */
@@ -166,15 +199,13 @@ static void use_entry(mod_dsapi_answer_t *answer, request_rec *r,
     if (age >= apr_time_from_sec(1)) {
         apr_table_setn(r->headers_out, "Age", seconds(r, "", age));
     }
-    if (entry->headers) {
-        apr_table_setn(r->headers_out, "Link", entry->headers);
-    }
+    restore_headers(r, entry->headers);
     answer->type = entry->content_type;
     answer->body = entry->body;
     answer->body_bytes = entry->body_bytes;
-    answer->status = client_has(r, entry->etag) ? HTTP_NOT_MODIFIED
-                     : route->status            ? route->status
-                                                : HTTP_OK;
+    answer->status = mod_dsapi_client_has(r, entry->etag) ? HTTP_NOT_MODIFIED
+                     : route->status                      ? route->status
+                                                          : HTTP_OK;
 }
 
 /* An entry whose data may have changed: it says so, and how old it is. */
@@ -249,7 +280,7 @@ static void use_metric(mod_dsapi_answer_t *answer, request_rec *r,
             r->headers_out, "Cache-Status",
             seconds(r, "mod_dsapi; hit; ttl=", DSAPI_SERIES_LIFE - age));
     }
-    if (etag && client_has(r, etag)) {
+    if (etag && mod_dsapi_client_has(r, etag)) {
         answer->status = HTTP_NOT_MODIFIED;
     }
 }
@@ -284,7 +315,7 @@ static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     if (!made.etag) {
         made.etag = version_etag(r, route, q); /* NULL: of the bytes */
     }
-    made.headers = apr_table_get(r->headers_out, "Link");
+    made.headers = kept_headers(r);
     made.made = answer->as_of ? answer->as_of : r->request_time;
     made.fresh_until = made.made + route->caching.life;
     made.stale_until = made.fresh_until + route->caching.stale;
@@ -306,7 +337,7 @@ static int is_unchanged(mod_dsapi_answer_t *answer, request_rec *r,
     const char *etag =
         sent && strchr(sent, '"') ? version_etag(r, route, q) : NULL;
 
-    if (!etag || !client_has(r, etag)) {
+    if (!etag || !mod_dsapi_client_has(r, etag)) {
         return 0;
     }
     say_caching(r, route, etag);

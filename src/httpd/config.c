@@ -7,6 +7,7 @@
 #include "base/args.h"
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
+#include "httpd/limits.h"
 #include "httpd/series.h"
 #include "httpd/versions.h"
 #include "httpd/worker.h"
@@ -187,10 +188,6 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
     const apr_array_header_t *session = route->service->session;
     const char *text = "SELECT set_config('statement_timeout', $1, true)";
 
-    route->read_only = route->write >= 0
-                           ? !route->write
-                           : route->action != MOD_DSAPI_ENQUEUE &&
-                                 strcmp(route->method, "GET") == 0;
     route->streams = route->read_only && route->action == MOD_DSAPI_QUERY &&
                      route->shape == DSAPI_SHAPE_ROWS &&
                      route->status != HTTP_NO_CONTENT;
@@ -263,9 +260,146 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
     return mistake;
 }
 
-/* Logs a mistake. @return 1: there is none */
-static int tell(const server_rec *s, const ap_directive_t *where,
-                const char *mistake)
+int mod_dsapi_sql_uses(const mod_dsapi_route_t *route, int index)
+{
+    for (int i = 0; i < route->statements->nelts; i++) {
+        const dsapi_statement_t *st =
+            &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t);
+
+        for (int j = 0; j < st->sql->nparams; j++) {
+            if (st->indexes[j] == index) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Does DsapiEnqueue or DsapiJob hand a parameter on? */
+static int source_uses(const mod_dsapi_route_t *route, int index)
+{
+    for (int i = 0; i < route->source->params->nelts; i++) {
+        if (route->source_params[i] == index) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Is it another parameter's bound? */
+static int bounds(const apr_array_header_t *params, const char *name)
+{
+    for (int i = 0; i < params->nelts; i++) {
+        const dsapi_param_t *param =
+            APR_ARRAY_IDX(params, i, const dsapi_param_t *);
+
+        if ((param->min.param && strcmp(param->min.param, name) == 0) ||
+            (param->max.param && strcmp(param->max.param, name) == 0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Does an expression of DsapiSession read the header of that parameter? */
+static int session_reads(const mod_dsapi_service_t *service,
+                         const dsapi_param_t *param, apr_pool_t *pool)
+{
+    const char *header = dsapi_route_header_name(param->name, pool);
+
+    for (int i = 0; i < service->session->nelts; i++) {
+        if (ap_strcasestr(
+                APR_ARRAY_IDX(service->session, i, mod_dsapi_session_t).text,
+                header)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* How a route's action takes a parameter. */
+static const char *use_of(const mod_dsapi_route_t *route, const char *name,
+                          apr_pool_t *pool)
+{
+    if (route->action == MOD_DSAPI_QUERY) {
+        return apr_psprintf(pool, ":%s in the SQL", name);
+    }
+    return route->metric
+               ? apr_psprintf(pool,
+                              ":%s in DsapiMetric, or declare it in the "
+                              "series",
+                              name)
+               : apr_psprintf(pool, "name=:%s behind the source", name);
+}
+
+/* A declared parameter that is taken and goes nowhere; NULL: there is none. */
+static const char *idle_param(const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    int sql = route->action == MOD_DSAPI_QUERY;
+
+    for (int i = 0; i < route->params->nelts; i++) {
+        const dsapi_param_t *param =
+            APR_ARRAY_IDX(route->params, i, const dsapi_param_t *);
+
+        if (sql             ? mod_dsapi_sql_uses(route, i)
+            : route->metric ? mod_dsapi_metric_uses(route, i)
+                            : !route->source || source_uses(route, i)) {
+            continue;
+        }
+        if (!bounds(route->params, param->name) &&
+            !(param->in == DSAPI_IN_HEADER &&
+              session_reads(route->service, param, pool))) {
+            return apr_psprintf(pool,
+                                "parameter '%s' is not used: write %s, or take "
+                                "its DsapiParam away",
+                                param->name, use_of(route, param->name, pool));
+        }
+    }
+    return NULL;
+}
+
+/* The base of another service that has taken a route's URLs; NULL: none has.
+ */
+static const char *taken_by(const mod_dsapi_srv_t *srv,
+                            const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *path =
+        apr_pstrcat(pool, route->service->base, route->path, NULL);
+    const char *rest;
+    const mod_dsapi_service_t *other =
+        dsapi_route_base(&rest, srv->bases, path);
+
+    return other == route->service
+               ? NULL
+               : apr_psprintf(pool,
+                              "%s %s is never reached: %s belongs to the "
+                              "service '%s' (%s, line %d), whose base %s is "
+                              "longer than %s; move the route there",
+                              route->method, route->path, path, other->name,
+                              other->place.file, other->place.line, other->base,
+                              route->service->base);
+}
+
+/* What is wrong with a route as a whole. @return 1: nothing, or 0, logged */
+static int check_route(const server_rec *s, const mod_dsapi_srv_t *srv,
+                       const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *mistake = idle_param(route, pool);
+
+    if (!mistake) {
+        mistake = taken_by(srv, route, pool);
+    }
+    if (mistake) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "DSAPI0060: %s, line %d: <DsapiRoute>: %s",
+                     route->place.file, route->place.line, mistake);
+    }
+    return !mistake;
+}
+
+/* @return 0: there is a mistake, which has been told */
+static int is_right(const server_rec *s, const ap_directive_t *where,
+                    const char *mistake)
 {
     if (mistake) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
@@ -273,12 +407,75 @@ static int tell(const server_rec *s, const ap_directive_t *where,
                      where->line_num, where->directive,
                      *where->directive == '<' ? ">" : "", mistake);
     }
-    return mistake == NULL;
+    return !mistake;
+}
+
+/* @return what a server has under the full name of that source; NULL: none */
+static const mod_dsapi_source_t *namesake(const mod_dsapi_srv_t *srv,
+                                          const mod_dsapi_source_t *source)
+{
+    for (int i = 0; i < srv->services->nelts; i++) {
+        const mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, const mod_dsapi_service_t *);
+
+        if (strcmp(service->name, source->service->name) == 0) {
+            return mod_dsapi_find_source(service, source->name);
+        }
+    }
+    return NULL;
+}
+
+/* A job names its source, but no server. @return 1: an earlier server's source
+ * of that name, if there is one, does the same; 0, logged: it does not */
+static int check_source(const server_rec *main, const server_rec *s,
+                        const mod_dsapi_source_t *source)
+{
+    const dsapi_source_t *core = &source->core;
+    const mod_dsapi_source_t *other = NULL;
+
+    for (; main != s && !other; main = main->next) {
+        other = namesake(mod_dsapi_srv_of(main), source);
+    }
+    if (!other || (strcmp(other->core.definition, core->definition) == 0 &&
+                   strcmp(other->core.proxy ? other->core.proxy : "",
+                          core->proxy ? core->proxy : "") == 0)) {
+        return 1;
+    }
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                 "DSAPI0085: %s, line %d: <DsapiSource>: it is declared "
+                 "otherwise in %s, line %d: jobs of %s are the same for all "
+                 "servers; make the two alike (DsapiProxy of their servers, "
+                 "too), or name one service otherwise",
+                 source->place.file, source->place.line, other->place.file,
+                 other->place.line, core->name);
+    return 0;
+}
+
+/* Settles a service's routes. @return 0: there are mistakes, told */
+static int check_routes(apr_pool_t *pconf, const server_rec *s,
+                        const mod_dsapi_srv_t *srv,
+                        const mod_dsapi_service_t *service)
+{
+    int ok = 1;
+
+    for (int i = 0; i < service->routes->nelts; i++) {
+        mod_dsapi_route_t *route =
+            APR_ARRAY_IDX(service->routes, i, mod_dsapi_route_t *);
+        const ap_directive_t *where = route->action_directive;
+        const char *mistake = settle_route(route, pconf);
+
+        make_preamble(route, pconf);
+        if (!mistake) {
+            mistake = mod_dsapi_versions_settle(&where, route, pconf);
+        }
+        ok &= is_right(s, where, mistake) && check_route(s, srv, route, pconf);
+    }
+    return ok;
 }
 
 /* Settles the services that a server declares itself. */
-static int check_services(apr_pool_t *pconf, server_rec *s,
-                          const server_rec *main, mod_dsapi_srv_t *srv)
+static int check_services(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
+                          mod_dsapi_srv_t *srv, const server_rec *main)
 {
     int ok = 1;
 
@@ -290,30 +487,39 @@ static int check_services(apr_pool_t *pconf, server_rec *s,
 
         dsapi_route_trie_add(srv->bases, &err, service->base, "", service,
                              pconf);
+    }
+    for (int i = 0; i < srv->services->nelts; i++) {
+        mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, mod_dsapi_service_t *);
+        const ap_directive_t *limit = NULL;
+        const char *mistake;
+
         for (int j = 0; j < service->sources->nelts; j++) {
-            APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *)
-                ->core.proxy = srv->proxy;
+            mod_dsapi_source_t *source =
+                APR_ARRAY_IDX(service->sources, j, mod_dsapi_source_t *);
+
+            source->core.proxy = srv->proxy;
+            ok &= check_source(main, s, source);
         }
         for (int j = 0; j < service->series->nelts; j++) {
             const ap_directive_t *where;
-            const char *mistake = mod_dsapi_series_settle(
+
+            mistake = mod_dsapi_series_settle(
                 &where, APR_ARRAY_IDX(service->series, j, mod_dsapi_series_t *),
                 main, pconf);
-
-            ok &= tell(s, where, mistake);
+            ok &= is_right(s, where, mistake);
         }
-        for (int j = 0; j < service->routes->nelts; j++) {
-            mod_dsapi_route_t *route =
-                APR_ARRAY_IDX(service->routes, j, mod_dsapi_route_t *);
-            const ap_directive_t *where = route->action_directive;
-            const char *mistake = settle_route(route, pconf);
-
-            make_preamble(route, pconf);
-            if (!mistake) {
-                mistake = mod_dsapi_versions_settle(&where, route, pconf);
-            }
-            ok &= tell(s, where, mistake);
+        ok &= check_routes(pconf, s, srv, service);
+        mistake = ok ? mod_dsapi_docs_settle(service, pconf, ptemp) : NULL;
+        if (mistake) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                         "DSAPI0058: %s, line %d: <DsapiService>: %s",
+                         service->place.file, service->place.line, mistake);
+            ok = 0;
         }
+        /* of all routes, also those of the documentation */
+        mistake = mod_dsapi_limits_settle(&limit, service, s, pconf);
+        ok &= is_right(s, limit, mistake);
     }
     return ok;
 }
@@ -328,6 +534,87 @@ static int same_database(apr_pool_t *ptemp, const server_rec *s,
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* What decides which pool of mod_dbd's a server has, and mod_dbd's defaults. */
+static int same_pool(apr_pool_t *ptemp, const server_rec *s,
+                     const server_rec *other)
+{
+    static const char *const rows[][2] = {
+        {"DBDriver", ""}, {"DBDParams", ""}, {"DBDMin", "1"},
+        {"DBDKeep", "2"}, {"DBDMax", "10"},  {"DBDExptime", "300"}};
+
+    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *a = mod_dsapi_dbd_argument(ptemp, s, rows[i][0]);
+        const char *b = mod_dsapi_dbd_argument(ptemp, other, rows[i][0]);
+
+        if (strcmp(a ? a : rows[i][1], b ? b : rows[i][1]) != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+const char *mod_dsapi_pool_mistake(apr_pool_t *ptemp, const server_rec *s,
+                                   const server_rec *main)
+{
+    const char *persist = mod_dsapi_dbd_argument(ptemp, s, "DBDPersist");
+    const server_rec *owner = main; /* the first with this pool */
+
+    if (persist && ap_cstr_casecmp(persist, "Off") == 0) {
+        return "needs a pool, so that connections and their prepared "
+               "statements are kept: DBDPersist On";
+    }
+    while (owner != s && !same_pool(ptemp, s, owner)) {
+        owner = owner->next;
+    }
+    if (mod_dsapi_srv_of(owner)->streams == mod_dsapi_srv_of(s)->streams) {
+        return NULL;
+    }
+    return apr_psprintf(
+        ptemp,
+        "DsapiStreams counts for a pool of connections, which this virtual "
+        "host shares with %s, where it is another number: set it there, or "
+        "give the virtual host DBDParams or DBDMax of its own",
+        owner->is_virtual
+            ? apr_psprintf(ptemp, "the virtual host in %s, line %u",
+                           owner->defn_name, owner->defn_line_number)
+            : "the main server");
+}
+
+/* Routes that read from a standby need one, of the same database. A virtual
+ * host may have inherited them, and the standby, but have a database of its
+ * own. */
+static int check_standby(server_rec *s, const mod_dsapi_srv_t *srv,
+                         const mod_dsapi_srv_t *first)
+{
+    const char *mistake = NULL;
+
+    if (!srv->read_database) {
+        mistake = "needs to know the standby: DsapiReadDatabase \"host=... "
+                  "dbname=... user=...\"";
+    }
+    else if (!srv->watched && srv->read_database == first->read_database) {
+        mistake = "a virtual host with DBDParams of its own needs a "
+                  "DsapiReadDatabase of its own";
+    }
+    for (int i = 0; mistake && i < srv->services->nelts; i++) {
+        const mod_dsapi_service_t *service =
+            APR_ARRAY_IDX(srv->services, i, const mod_dsapi_service_t *);
+
+        for (int j = 0; j < service->routes->nelts; j++) {
+            const ap_directive_t *where =
+                APR_ARRAY_IDX(service->routes, j, const mod_dsapi_route_t *)
+                    ->standby;
+
+            if (where) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                             "DSAPI0055: %s, line %d: %s: %s", where->filename,
+                             where->line_num, where->directive, mistake);
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
 int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *main)
 {
@@ -340,13 +627,14 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
 
         settle_defaults(srv);
-        ok &= mod_dsapi_db_check(ptemp, s);
+        ok &= mod_dsapi_db_check(ptemp, s, main);
         srv->watched = same_database(ptemp, s, main);
+        ok &= check_standby(s, srv, first);
         if (s != main && srv->services == first->services) {
             srv->bases = first->bases;
             continue;
         }
-        ok &= check_services(pconf, s, main, srv);
+        ok &= check_services(pconf, ptemp, s, srv, main);
     }
     ok &= mod_dsapi_worker_check(ptemp, main);
     return ok ? OK : HTTP_INTERNAL_SERVER_ERROR;

@@ -12,6 +12,7 @@
 
 #include <ap_expr.h>
 
+#include "limit/policy.h"
 #include "route/match.h"
 #include "route/param.h"
 #include "route/result.h"
@@ -44,7 +45,9 @@ typedef struct mod_dsapi_place_t {
     X(int, concurrency, -1, 16)                                       \
     X(const char *, proxy, NULL, NULL)                                \
     X(apr_off_t, cache_size_bytes, -1, APR_INT64_C(67108864))         \
-    X(const char *, worker_database, NULL, NULL)
+    X(apr_off_t, rate_store_bytes, -1, APR_INT64_C(4194304))          \
+    X(const char *, worker_database, NULL, NULL)                      \
+    X(const char *, read_database, NULL, NULL)
 
 typedef struct mod_dsapi_srv_t {
 #define MEMBER(type, name, unset, def) type name;
@@ -53,13 +56,15 @@ typedef struct mod_dsapi_srv_t {
     apr_array_header_t *services; /* of mod_dsapi_service_t *: its own, or
                                      the main server's */
     _Atomic(void *) gate;         /* a child's: see dbpool.c */
-    dsapi_trie_t *bases;          /* NULL before check_config */
+    struct mod_dsapi_standby_t *standby; /* the same; NULL: there is none */
+    int pool_size;                       /* DBDMax */
+    dsapi_trie_t *bases;                 /* NULL before check_config */
     int watched; /* its database is the one whose versions are known */
 } mod_dsapi_srv_t;
 
 /* DsapiCache, in a service or a route. */
 typedef struct mod_dsapi_caching_t {
-    int set;
+    ap_directive_t *directive; /* NULL: not set */
     apr_interval_time_t life;  /* 0: not cached */
     apr_interval_time_t stale; /* so long behind its end an answer may still be
                                   given where the database fails */
@@ -80,7 +85,24 @@ typedef struct mod_dsapi_depends_t {
 typedef struct mod_dsapi_session_t {
     const char *name;
     const ap_expr_info_t *expr;
+    const char *text; /* as it was written */
 } mod_dsapi_session_t;
+
+/* DsapiRateLimit, in a service or a route. */
+typedef struct mod_dsapi_limit_t {
+    dsapi_policy_t *policy;
+    const ap_expr_info_t *expr; /* by=expr:...; else NULL */
+    ap_directive_t *directive;
+} mod_dsapi_limit_t;
+
+/* The limits that a request falls under: those by client first, which are
+ * decided before authentication; of each kind the slowest first. */
+typedef struct mod_dsapi_limits_t {
+    const mod_dsapi_limit_t *items;
+    int n;
+    int nearly;           /* those by client */
+    const char *policies; /* RateLimit-Policy; NULL: all are shadows */
+} mod_dsapi_limits_t;
 
 typedef struct mod_dsapi_service_t {
     const char *name;
@@ -88,14 +110,21 @@ typedef struct mod_dsapi_service_t {
     const char *title;
     const char *description;
     const char *version;
-    apr_off_t max_body_bytes;    /* -1: not set */
-    dsapi_trie_t *trie;          /* of mod_dsapi_route_t * */
-    apr_array_header_t *routes;  /* of mod_dsapi_route_t * */
-    apr_array_header_t *sources; /* of mod_dsapi_source_t * */
-    apr_array_header_t *series;  /* of mod_dsapi_series_t * */
-    apr_array_header_t *session; /* of mod_dsapi_session_t */
-    mod_dsapi_caching_t caching; /* of its routes that set none */
+    apr_off_t max_body_bytes;        /* -1: not set */
+    dsapi_trie_t *trie;              /* of mod_dsapi_route_t * */
+    apr_array_header_t *routes;      /* of mod_dsapi_route_t * */
+    apr_array_header_t *sources;     /* of mod_dsapi_source_t * */
+    apr_array_header_t *series;      /* of mod_dsapi_series_t * */
+    apr_array_header_t *session;     /* of mod_dsapi_session_t */
+    const struct dsapi_cors_t *cors; /* NULL: Off */
+    int no_docs;                     /* DsapiDocs Off */
+    mod_dsapi_caching_t caching;     /* of its routes that set none */
     mod_dsapi_depends_t depends;
+    apr_array_header_t *limits;       /* of mod_dsapi_limit_t */
+    apr_array_header_t *exempt;       /* of apr_ipsubnet_t * */
+    ap_directive_t *exempt_directive; /* one of them; NULL: there is none */
+    const mod_dsapi_limits_t *falls_under; /* NULL: no limits of its own */
+    int is_limited;                        /* or a route of it is */
     mod_dsapi_place_t place;
 } mod_dsapi_service_t;
 
@@ -114,6 +143,7 @@ typedef struct mod_dsapi_source_t {
     apr_array_header_t *secrets;   /* of const char * */
     apr_array_header_t *hosts;     /* of dsapi_host_t: DsapiAllowHost */
     apr_array_header_t *texts;     /* of mod_dsapi_text_t: DsapiStore */
+    apr_array_header_t *resolve;   /* of mod_dsapi_text_t: DsapiResolve */
     apr_array_header_t *schedules; /* of mod_dsapi_schedule_t */
     const char *columns;           /* SQL: a job as a result's columns */
     mod_dsapi_place_t place;
@@ -149,7 +179,8 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_ENQUEUE,
     MOD_DSAPI_JOB,
     MOD_DSAPI_TIME,
-    MOD_DSAPI_METRIC
+    MOD_DSAPI_METRIC,
+    MOD_DSAPI_DOCS
 } mod_dsapi_action_e;
 
 /* The most jobs that one request puts into the queue. */
@@ -167,13 +198,16 @@ typedef struct mod_dsapi_route_t {
     apr_array_header_t *statements; /* of dsapi_statement_t */
     dsapi_sql_t *preamble;          /* settings of the transaction */
     int read_only;
-    int streams; /* its rows may be more than DsapiBuffer holds */
-    int write;   /* DsapiWrite; -1: not set */
+    int streams;             /* its rows may be more than DsapiBuffer holds */
+    int write;               /* DsapiWrite; -1: not set */
+    ap_directive_t *standby; /* DsapiReadFrom standby; NULL: the primary */
     dsapi_shape_e shape;
     int shape_set;
     mod_dsapi_caching_t caching; /* its own; from check_config on, or else
                                     the service's */
     mod_dsapi_depends_t depends;
+    apr_array_header_t *limits;            /* of mod_dsapi_limit_t: its own */
+    const mod_dsapi_limits_t *falls_under; /* the service's, too; NULL: none */
     const int *versions; /* of what it depends on: indexes (versions.h) */
     int nversions;
     const char *cache_control[2]; /* of a cached route: public, private */
@@ -193,6 +227,7 @@ typedef struct mod_dsapi_route_t {
     const char *source_name;         /* of DsapiEnqueue and DsapiJob */
     apr_array_header_t *mapping;     /* of dsapi_arg_t: name=:param */
     struct mod_dsapi_time_t *time;   /* of DsapiTime: see time.c */
+    struct mod_dsapi_docs_t *docs;   /* of the documentation: see docs.c */
     const char *series_name;         /* of DsapiMetric */
     apr_array_header_t *metric_args; /* of dsapi_arg_t */
     mod_dsapi_series_t *series;
@@ -208,6 +243,7 @@ typedef struct mod_dsapi_route_t {
     dsapi_sql_t *job_sql;     /* what enqueues or looks up */
     const struct mod_dsapi_route_t *status_route; /* for Location; NULL */
     ap_directive_t *action_directive;
+    mod_dsapi_place_t place;
 } mod_dsapi_route_t;
 
 /* What a directive's section is; the module's per-directory slot holds it. */
@@ -253,6 +289,21 @@ mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name);
  *  DBDParams): its virtual host's, or else the main server's; NULL */
 const char *mod_dsapi_dbd_argument(apr_pool_t *p, const server_rec *s,
                                    const char *directive);
+
+/**
+ * The pool of mod_dbd's that a server's requests use, once its sizes are known
+ * to be right.
+ * @return what is wrong with it; NULL: nothing
+ */
+const char *mod_dsapi_pool_mistake(apr_pool_t *ptemp, const server_rec *s,
+                                   const server_rec *main);
+
+/** @return 1: a statement of a route's SQL has one of its parameters */
+int mod_dsapi_sql_uses(const mod_dsapi_route_t *route, int index);
+
+/** A route without an action. @param service  borrowed */
+mod_dsapi_route_t *mod_dsapi_make_route(const mod_dsapi_service_t *service,
+                                        apr_pool_t *pool);
 
 /* sections.c: handlers of the containers, and their ends. */
 const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,

@@ -8,6 +8,8 @@
 #include <http_log.h>
 #include <mod_dbd.h>
 
+#include "db/again.h"
+#include "db/pool.h"
 #include "route/result.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -29,6 +31,12 @@ typedef enum loan_e {
     BROKEN, /* it broke, nothing of the batch is left, and there is no other */
     AWAY    /* there was none to begin with */
 } loan_e;
+
+/* What DsapiReadDatabase names. */
+typedef struct mod_dsapi_standby_t {
+    dsapi_db_pool_t *dbs;
+    atomic_int away; /* and that has been logged */
+} mod_dsapi_standby_t;
 
 /* What a child knows: reset with every child, never shared by processes. */
 static struct {
@@ -94,13 +102,15 @@ static const char *sizes_mistake(apr_pool_t *ptemp, const server_rec *s)
         int def; /* mod_dbd's own */
     } rows[] = {{"DBDMin", 1}, {"DBDKeep", 2}, {"DBDMax", 10}};
     apr_int64_t size[3];
-    int streams = mod_dsapi_srv_of(s)->streams;
+    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+    int streams = srv->streams;
 
     for (int i = 0; i < 3; i++) {
         const char *text = mod_dsapi_dbd_argument(ptemp, s, rows[i].directive);
 
         size[i] = text ? apr_atoi64(text) : rows[i].def;
     }
+    srv->pool_size = (int)size[2];
     if (size[0] <= size[1] && size[1] <= size[2] && size[2] > 0) {
         return streams <= 0 || streams < size[2]
                    ? NULL
@@ -135,7 +145,8 @@ static const mod_dsapi_service_t *first_user(const apr_array_header_t *services)
     return NULL;
 }
 
-int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
+int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s,
+                       const server_rec *main)
 {
     const mod_dsapi_service_t *service =
         first_user(mod_dsapi_srv_of(s)->services);
@@ -164,6 +175,7 @@ int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
     }
     else {
         mistake = sizes_mistake(ptemp, s);
+        mistake = mistake ? mistake : mod_dsapi_pool_mistake(ptemp, s, main);
     }
     if (!mistake || !service) {
         return 1;
@@ -174,16 +186,35 @@ int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s)
     return 0;
 }
 
+static mod_dsapi_standby_t *make_standby(const mod_dsapi_srv_t *srv)
+{
+    mod_dsapi_standby_t *standby = apr_pcalloc(child.pool, sizeof(*standby));
+
+    standby->dbs = dsapi_db_pool_make(
+        srv->read_database, srv->pool_size > 0 ? srv->pool_size : 1,
+        srv->streams < 0 ? STREAMS : srv->streams, child.pool);
+    return standby;
+}
+
 void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main)
 {
+    const mod_dsapi_srv_t *first = mod_dsapi_srv_of(main);
+
     apr_pool_create(&child.pool, pchild);
     apr_pool_tag(child.pool, "mod_dsapi_gates");
     child.gates = NULL;
     apr_thread_mutex_create(&child.mutex, APR_THREAD_MUTEX_DEFAULT, child.pool);
     for (server_rec *s = main; s; s = s->next) {
+        mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+
         /* for one, until its pool is known: no connection has been made yet */
-        atomic_store(&mod_dsapi_srv_of(s)->gate,
-                     dsapi_gate_make(1, STREAMS, child.pool));
+        atomic_store(&srv->gate, dsapi_gate_make(1, STREAMS, child.pool));
+        if (s != main && srv->read_database == first->read_database) {
+            srv->standby = first->standby; /* inherited */
+        }
+        else {
+            srv->standby = srv->read_database ? make_standby(srv) : NULL;
+        }
     }
 }
 
@@ -256,6 +287,22 @@ static loan_e end_of(dsapi_db_t *db, apr_status_t rv, const dsapi_err_t *err,
                                                : LOST;
 }
 
+static apr_status_t call_use(dsapi_err_t **perr, mod_dsapi_loan_t *loan,
+                             const mod_dsapi_use_t *use)
+{
+    dsapi_db_set_prepare(loan->db, mod_dsapi_srv_of(loan->server)->db_prepare);
+    dsapi_db_set_json(loan->db, dsapi_route_as_json);
+    dsapi_db_set_watch(loan->db, 1);
+    return use->fn(use->baton, perr, loan);
+}
+
+static dsapi_gate_end_e gate_end(loan_e end)
+{
+    return end == SERVED ? DSAPI_GATE_SERVED
+           : end == LOST ? DSAPI_GATE_LOST
+                         : DSAPI_GATE_REFUSED;
+}
+
 /* Borrows a connection, uses it, gives it back. The gate has been entered. */
 static loan_e use_once(apr_status_t *prv, dsapi_err_t **perr,
                        mod_dsapi_loan_t *loan, const mod_dsapi_use_t *use,
@@ -272,10 +319,7 @@ static loan_e use_once(apr_status_t *prv, dsapi_err_t **perr,
     }
     loan->db = db;
     if (db) {
-        dsapi_db_set_prepare(db, srv->db_prepare);
-        dsapi_db_set_json(db, dsapi_route_as_json);
-        dsapi_db_set_watch(db, 1);
-        *prv = use->fn(use->baton, perr, loan);
+        *prv = call_use(perr, loan, use);
         end = end_of(db, *prv, *perr, use->repeatable);
     }
     else if (rec) {
@@ -290,30 +334,90 @@ static loan_e use_once(apr_status_t *prv, dsapi_err_t **perr,
         dsapi_gate_leave_stream(loan->gate); /* says nothing of now */
         return end;
     }
-    dsapi_gate_leave(loan->gate,
-                     end == SERVED ? DSAPI_GATE_SERVED
-                     : end == LOST ? DSAPI_GATE_LOST
-                                   : DSAPI_GATE_REFUSED,
-                     srv->db_wait);
+    dsapi_gate_leave(loan->gate, gate_end(end), srv->db_wait);
     return end;
+}
+
+/* Whether the standby can be asked has changed: that is logged once. */
+static void note_standby(server_rec *s, mod_dsapi_standby_t *standby, int away,
+                         const dsapi_err_t *err)
+{
+    if (atomic_exchange(&standby->away, away) == away) {
+        return;
+    }
+    if (away) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "DSAPI0056: the standby of DsapiReadDatabase cannot be "
+                     "asked; the primary is, until it can: %s",
+                     err->internal);
+    }
+    else {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     "DSAPI0057: the standby of DsapiReadDatabase is asked "
+                     "again");
+    }
+}
+
+/* Uses a connection to the standby. @return 0: it has given no answer, and the
+ * primary may be asked: there is none, or it is away, or what comes from the
+ * primary was in the way of the query again and again (40001) */
+static int use_standby(apr_status_t *prv, dsapi_err_t **perr, server_rec *s,
+                       const mod_dsapi_use_t *use, apr_pool_t *pool)
+{
+    mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
+    mod_dsapi_standby_t *standby = srv->standby;
+    mod_dsapi_loan_t loan = {.server = s};
+    loan_e end;
+
+    *prv = dsapi_db_pool_take(&loan.db, perr, standby->dbs, srv->db_wait, pool);
+    if (*prv == DSAPI_EBUSY) {
+        no_connection(perr, *prv, pool);
+        return 1;
+    }
+    if (*prv != APR_SUCCESS) {
+        if (*perr) {
+            note_standby(s, standby, 1, *perr);
+        }
+        return 0;
+    }
+    loan.gate = dsapi_db_pool_gate(standby->dbs);
+    *prv = call_use(perr, &loan, use);
+    end = end_of(loan.db, *prv, *perr, use->repeatable);
+    dsapi_db_pool_give(standby->dbs, loan.db, gate_end(end), loan.streams);
+    if (loan.streams) {
+        return 1;
+    }
+    if (end == AWAY || end == BROKEN) {
+        note_standby(s, standby, 1, *perr);
+        return 0;
+    }
+    if (end == SERVED) {
+        note_standby(s, standby, 0, NULL);
+    }
+    return *prv == APR_SUCCESS || !*perr || !dsapi_db_conflict(*perr);
 }
 
 apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
                               const mod_dsapi_use_t *use, apr_pool_t *pool)
 {
     mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
-    apr_time_t until = apr_time_now() + srv->db_wait;
+    apr_time_t until;
+    apr_status_t rv;
     int broken = 0;
 
     if (!dbd_open) { /* dsapi-jobs, where there is no service */
         return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "internal",
                           "the service is not set up: it needs mod_dbd");
     }
+    if (use->standby && srv->standby && use_standby(&rv, perr, s, use, pool)) {
+        return rv;
+    }
+    until = apr_time_now() + srv->db_wait;
     for (;;) {
         mod_dsapi_loan_t loan = {.server = s};
-        apr_status_t rv = enter(&loan.gate, srv, until, pool);
         loan_e end;
 
+        rv = enter(&loan.gate, srv, until, pool);
         if (rv != APR_SUCCESS) {
             return no_connection(perr, rv, pool);
         }
@@ -370,10 +474,11 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
 
 apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               server_rec *s, const dsapi_batch_t *batch,
-                              apr_pool_t *pool)
+                              int standby, apr_pool_t *pool)
 {
     run_t it = {prows, batch, pool};
-    mod_dsapi_use_t use = {run, &it, batch->repeatable};
+    mod_dsapi_use_t use = {
+        run, &it, batch->repeatable && dsapi_db_atomic(batch), standby};
 
     *prows = NULL;
     return mod_dsapi_db_use(perr, s, &use, pool);

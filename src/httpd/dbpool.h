@@ -16,8 +16,9 @@ void mod_dsapi_db_register_hooks(apr_pool_t *p);
 
 /** Find mod_dbd's functions, and how a server configures it.
  *  @return 1; 0, logged: it has services that use SQL or the queue, and mod_dbd
- *          is not loaded or not told which database */
-int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s);
+ *          is not loaded, not told which database, or has no fit pool */
+int mod_dsapi_db_check(apr_pool_t *ptemp, const server_rec *s,
+                       const server_rec *main);
 
 /** Make the gates of a child. */
 void mod_dsapi_db_child_init(apr_pool_t *pchild, server_rec *main);
@@ -37,6 +38,7 @@ typedef struct mod_dsapi_use_t {
     apr_status_t (*fn)(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan);
     void *baton;
     int repeatable; /* nothing is changed by it */
+    int standby;    /* and the standby may be asked */
 } mod_dsapi_use_t;
 
 /**
@@ -47,6 +49,9 @@ typedef struct mod_dsapi_use_t {
  * it, too: until it has been away for DsapiDBWait. So does a repeatable one
  * that was broken off, once. From then on all fail at once, but for one at a
  * time that tries.
+ *
+ * What the standby may be asked it is, if it can be; if not, or not to the end,
+ * the primary is.
  * @param perr  out: the error, in pool
  * @param pool  of the calling thread
  * @return what the use has returned; DSAPI_EBUSY: no connection became free in
@@ -68,10 +73,11 @@ apr_status_t mod_dsapi_db_stream(mod_dsapi_loan_t *loan, dsapi_err_t **perr,
 
 /**
  * Run a batch on a connection, as mod_dsapi_db_use does.
- * @param prows  out: the rows of the last statement, in pool
+ * @param prows    out: the rows of the last statement, in pool
+ * @param standby  as in mod_dsapi_use_t
  */
 apr_status_t mod_dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                               server_rec *s, const dsapi_batch_t *batch,
-                              apr_pool_t *pool);
+                              int standby, apr_pool_t *pool);
 
 #endif

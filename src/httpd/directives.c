@@ -121,7 +121,7 @@ static const char *add_session(cmd_parms *cmd, mod_dsapi_section_t *section,
 {
     apr_array_header_t *session = section->service->session;
     const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, 0, dsapi_arg_t);
-    mod_dsapi_session_t value = {arg->key, NULL};
+    mod_dsapi_session_t value = {arg->key, NULL, arg->value};
     const char *mistake = NULL;
 
     if (!arg->key || arg->key[strspn(arg->key, "abcdefghijklmnopqrstuvwxyz01234"
@@ -215,22 +215,6 @@ const char *mod_dsapi_take_action(const cmd_parms *cmd,
     return NULL;
 }
 
-static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
-                              const apr_array_header_t *args)
-{
-    static const char *const words[] = {"rows", "row", "value", "none"};
-    const char *value = mod_dsapi_word(args, 0);
-
-    for (int i = 0; value && i < 4; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            section->route->shape = (dsapi_shape_e)i;
-            section->route->shape_set = 1;
-            return NULL;
-        }
-    }
-    return mod_dsapi_fail(cmd, "is rows, row, value or none");
-}
-
 /* Times and sizes */
 
 const char *mod_dsapi_take_interval(const cmd_parms *cmd,
@@ -261,74 +245,7 @@ static const char *take_db_timeout(const cmd_parms *cmd,
                                                 : mistake;
 }
 
-static const char *set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
-                            const apr_array_header_t *args)
-{
-    static const char usage[] = "takes the size of a page and its largest: "
-                                "50 max=500";
-    const dsapi_arg_t *max = &APR_ARRAY_IDX(args, args->nelts - 1, dsapi_arg_t);
-    apr_int64_t size;
-    apr_int64_t limit = 0;
-
-    if (!mod_dsapi_word(args, 0) ||
-        dsapi_base_parse_int(&size, mod_dsapi_word(args, 0), 1, 1000000) !=
-            APR_SUCCESS) {
-        return mod_dsapi_fail(cmd, usage);
-    }
-    if (args->nelts == 2 && (!max->key || strcmp(max->key, "max") != 0 ||
-                             dsapi_base_parse_int(&limit, max->value, size,
-                                                  1000000) != APR_SUCCESS)) {
-        return mod_dsapi_fail(cmd, usage);
-    }
-    section->route->page_size = (int)size;
-    section->route->page_max = limit ? (int)limit : (int)size;
-    return NULL;
-}
-
-/* type/subtype, and perhaps parameters. */
-static int is_media_type(const char *type)
-{
-    apr_size_t slash = strcspn(type, "/; \t");
-
-    for (const char *p = type; *p; p++) {
-        if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f) {
-            return 0;
-        }
-    }
-    return slash > 0 && type[slash] == '/' &&
-           strcspn(type + slash + 1, "/; \t") > 0;
-}
-
-static const char *set_content_type(cmd_parms *cmd,
-                                    mod_dsapi_section_t *section,
-                                    const apr_array_header_t *args)
-{
-    const char *type = mod_dsapi_word(args, 0);
-
-    if (!type || !is_media_type(type)) {
-        return mod_dsapi_fail(cmd, "takes a media type, such as \"text/plain; "
-                                   "charset=utf-8\"");
-    }
-    section->route->content_type = type;
-    return NULL;
-}
-
-static const char *set_status(cmd_parms *cmd, mod_dsapi_section_t *section,
-                              const apr_array_header_t *args)
-{
-    apr_int64_t status;
-
-    if (!mod_dsapi_word(args, 0) ||
-        dsapi_base_parse_int(&status, mod_dsapi_word(args, 0), 200, 299) !=
-            APR_SUCCESS) {
-        return mod_dsapi_fail(cmd, "takes a status of success, 200 to 299");
-    }
-    section->route->status = (int)status;
-    return NULL;
-}
-
-/* "On" or "Off"; -1: neither. */
-static int on_off(const char *value)
+int mod_dsapi_on_off(const char *value)
 {
     if (value && ap_cstr_casecmp(value, "On") == 0) {
         return 1;
@@ -339,9 +256,23 @@ static int on_off(const char *value)
 static const char *set_write(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
 {
-    section->route->write = on_off(mod_dsapi_word(args, 0));
+    section->route->write = mod_dsapi_on_off(mod_dsapi_word(args, 0));
     return section->route->write < 0 ? mod_dsapi_fail(cmd, "is On or Off")
                                      : NULL;
+}
+
+static const char *set_read_from(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    const char *value = mod_dsapi_word(args, 0);
+
+    if (value && strcmp(value, "standby") == 0) {
+        section->route->standby = cmd->directive;
+        return NULL;
+    }
+    return value && strcmp(value, "primary") == 0
+               ? NULL
+               : mod_dsapi_fail(cmd, "is primary or standby");
 }
 
 static const char *set_max_body(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -496,6 +427,31 @@ static const char *set_cache_size(cmd_parms *cmd, void *mconfig,
                                      "64M");
 }
 
+#define RATE_STORE_MIN_BYTES ((apr_off_t)64 * 1024)
+#define RATE_STORE_MAX_BYTES ((apr_off_t)1024 * 1024 * 1024)
+
+static const char *set_rate_store(cmd_parms *cmd, void *mconfig,
+                                  const char *value)
+{
+    const char *mistake = refuse_host(cmd, mconfig);
+    apr_off_t *pbytes = &mod_dsapi_srv_of(cmd->server)->rate_store_bytes;
+
+    if (mistake) {
+        return mistake;
+    }
+    if (strcmp(value, "shm") == 0) {
+        *pbytes = -1; /* the default */
+        return NULL;
+    }
+    return strncmp(value, "shm:", 4) == 0 &&
+                   dsapi_base_parse_size(pbytes, value + 4) == APR_SUCCESS &&
+                   *pbytes >= RATE_STORE_MIN_BYTES &&
+                   *pbytes <= RATE_STORE_MAX_BYTES
+               ? NULL
+               : mod_dsapi_fail(cmd, "takes shm, or shm: and a size, 64K to "
+                                     "1G, such as shm:4M");
+}
+
 /* A buffer holds something. */
 static const char *set_buffer(cmd_parms *cmd, void *mconfig, const char *value)
 {
@@ -511,20 +467,32 @@ static const char *set_buffer(cmd_parms *cmd, void *mconfig, const char *value)
                                      "M or G), such as 1M");
 }
 
+/* A libpq conninfo. */
+static const char *take_database(const cmd_parms *cmd, const char *value)
+{
+    if (!dsapi_db_conninfo_ok(value)) {
+        return mod_dsapi_fail(cmd, "is not what libpq takes: \"host=... "
+                                   "dbname=... user=...\", a value with "
+                                   "blanks in '...'");
+    }
+    *(const char **)(void *)member_of(cmd) = value;
+    return NULL;
+}
+
 static const char *set_worker_database(cmd_parms *cmd, void *mconfig,
                                        const char *value)
 {
     const char *mistake = refuse_host(cmd, mconfig);
 
-    if (!mistake && !dsapi_db_conninfo_ok(value)) {
-        mistake = mod_dsapi_fail(cmd, "is not what libpq takes: \"host=... "
-                                      "dbname=... user=...\", a value with "
-                                      "blanks in '...'");
-    }
-    if (!mistake) {
-        mod_dsapi_srv_of(cmd->server)->worker_database = value;
-    }
-    return mistake;
+    return mistake ? mistake : take_database(cmd, value);
+}
+
+static const char *set_read_database(cmd_parms *cmd, void *mconfig,
+                                     const char *value)
+{
+    const char *mistake = refuse_section(cmd, mconfig);
+
+    return mistake ? mistake : take_database(cmd, value);
 }
 
 static const char *set_proxy(cmd_parms *cmd, void *mconfig, const char *value)
@@ -595,15 +563,29 @@ const command_rec mod_dsapi_commands[] = {
     AP_INIT_TAKE1("DsapiCacheSize", set_cache_size, NULL, RSRC_CONF,
                   "Memory for cached answers and series, per child process "
                   "(bytes, K, M, G; default 64M)"),
+    AP_INIT_TAKE1("DsapiRateStore", set_rate_store, NULL, RSRC_CONF,
+                  "Where rate limits count: shm, or shm:size (bytes, K, M, G; "
+                  "64K to 1G; default shm:4M)"),
     AP_INIT_TAKE1("DsapiProxy", set_proxy, NULL, RSRC_CONF,
                   "Proxy for upstream transfers, http://host:port (default: "
                   "none)"),
-    AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("DsapiWorkerDatabase", set_worker_database,
+                  MEMBER_OF(worker_database), RSRC_CONF,
                   "libpq conninfo of the worker's own connection (default: "
                   "DBDParams)"),
+    AP_INIT_TAKE1("DsapiReadDatabase", set_read_database,
+                  MEMBER_OF(read_database), RSRC_CONF,
+                  "libpq conninfo of a standby, for routes with DsapiReadFrom "
+                  "standby (default: none)"),
 
     INNER("DsapiTitle", IN_SERVICE, 1, 1, set_title, "takes one text",
           "Title of a service, for people"),
+    INNER("DsapiCORS", IN_SERVICE, 1, 64, mod_dsapi_set_cors,
+          "takes origins (https://app.example.org), or * for all; or Off",
+          "Whose pages may read answers (origins, or *; default Off), and "
+          "headers= what else their requests may have"),
+    INNER("DsapiDocs", IN_SERVICE, 1, 1, mod_dsapi_set_docs, "is On or Off",
+          "Documentation of a service, at openapi.json and docs (default On)"),
     INNER("DsapiSession", IN_SERVICE | REPEATABLE, 1, 1, add_session,
           "takes name=\"expression\"",
           "A value of each request that SQL reads as "
@@ -628,7 +610,7 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiQueryFile", IN_ROUTE | IN_SERIES | REPEATABLE, 1, 1,
           mod_dsapi_add_query_file, "takes the path of a file",
           "File with the SQL of a route or a series"),
-    INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
+    INNER("DsapiResult", IN_ROUTE, 1, 1, mod_dsapi_set_result,
           "is rows, row, value or none",
           "Shape of the answer (rows|row|value|none; default rows)"),
     INNER("DsapiCache", IN_SERVICE | IN_ROUTE, 1, 3, mod_dsapi_set_cache,
@@ -642,18 +624,32 @@ const command_rec mod_dsapi_commands[] = {
           "takes names of data, such as a source's; or Off",
           "What cached answers, or a series, are made of: they live until it "
           "changes (default of a series: service/series)"),
-    INNER("DsapiPage", IN_ROUTE, 1, 2, set_page,
+    INNER("DsapiRateLimit", IN_SERVICE | IN_ROUTE | REPEATABLE, 1, 6,
+          mod_dsapi_add_limit,
+          "takes a rate, such as 60/min, then burst=, by=, cost=, name= and "
+          "shadow",
+          "Requests of each client, user or other key (by=, default client) "
+          "in each s, min, h or d; burst= at once (default the number); cost= "
+          "what one counts (default 1); shadow refuses nobody"),
+    INNER("DsapiRateExempt", IN_SERVICE | REPEATABLE, 1, 64,
+          mod_dsapi_add_exempt, "takes addresses and networks: 10.0.0.0/8 ::1",
+          "Clients that the limits of a service do not count"),
+    INNER("DsapiPage", IN_ROUTE, 1, 2, mod_dsapi_set_page,
           "takes the size of a page and its largest: 50 max=500",
           "Declares :limit and :offset, and links the pages (size of a page, "
           "max= the largest; default max: the size)"),
-    INNER("DsapiContentType", IN_ROUTE, 1, 1, set_content_type,
+    INNER("DsapiContentType", IN_ROUTE, 1, 1, mod_dsapi_set_content_type,
           "takes a media type in double quotes",
           "Media type of DsapiResult value (default JSON)"),
-    INNER("DsapiStatus", IN_ROUTE, 1, 1, set_status,
+    INNER("DsapiStatus", IN_ROUTE, 1, 1, mod_dsapi_set_success,
           "takes a status of success, 200 to 299",
           "Status of success (default 200; 204 for none, 202 for jobs)"),
     INNER("DsapiWrite", IN_ROUTE, 1, 1, set_write, "is On or Off",
           "Whether a GET route may change data (default Off)"),
+    INNER("DsapiReadFrom", IN_ROUTE, 1, 1, set_read_from,
+          "is primary or standby",
+          "Where a route that changes nothing reads: primary, or standby, "
+          "the server of DsapiReadDatabase (default primary)"),
     INNER("DsapiMaxBody", IN_SERVICE | IN_ROUTE | IN_SOURCE, 1, 1, set_max_body,
           "takes a size, such as 10M",
           "Largest body: of a request (default 10M), of an upstream's answer "
@@ -704,6 +700,14 @@ const command_rec mod_dsapi_commands[] = {
           "takes status=200,404 type=application/json pointer=/body",
           "Which answers are good, and which part is :body (default: 2xx, "
           "JSON, the whole)"),
+    INNER("DsapiResolve", IN_SOURCE, 1, 1, mod_dsapi_set_resolve,
+          "takes the SQL in double quotes",
+          "SQL that is asked when a job starts: its row's columns are further "
+          "parameters"),
+    INNER("DsapiFollow", IN_SOURCE, 1, 2, mod_dsapi_set_follow,
+          "takes link or a JSON pointer, then max=100",
+          "Where the URL of the next page is, and how many there may be "
+          "(default: the first is all)"),
     INNER("DsapiUpstreamCA", IN_SOURCE, 1, 1, mod_dsapi_set_ca,
           "takes the path of a PEM file",
           "Certificates that an upstream's must be signed by (default: the "

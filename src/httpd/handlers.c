@@ -56,7 +56,6 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
     dsapi_input_t input = {
         match->captures, route->path_names, NULL, NULL, NULL, header_of, r};
     mod_dsapi_body_t body;
-    apr_array_header_t *pairs;
     apr_status_t rv = APR_SUCCESS;
 
     memset(&body, 0, sizeof(body));
@@ -69,15 +68,45 @@ static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = dsapi_base_form_parse(&pairs, perr, "query", r->args,
-                               r->args ? strlen(r->args) : 0, r->pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    input.query = pairs;
+    input.query =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
     input.form = body.form;
     input.json = body.has_json ? &body.json : NULL;
     return dsapi_route_bind(pvalues, perr, route->params, &input, r->pool);
+}
+
+/* A validator of the answer's own (@etag) that the client has named. */
+static int is_unchanged(const request_rec *r, const mod_dsapi_answer_t *answer)
+{
+    const char *etag = apr_table_get(r->headers_out, "ETag");
+
+    return r->method_number == M_GET && answer->status == HTTP_OK && etag &&
+           mod_dsapi_client_has(r, etag);
+}
+
+/* What the route's action does. */
+static apr_status_t act(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                        request_rec *r, const mod_dsapi_route_t *route,
+                        const char **values)
+{
+    switch (route->action) {
+    case MOD_DSAPI_ENQUEUE:
+        return mod_dsapi_enqueue(answer, perr, r, route, values);
+    case MOD_DSAPI_JOB:
+        return mod_dsapi_show_job(answer, perr, r, route, values);
+    case MOD_DSAPI_METRIC:
+        return mod_dsapi_show_metric(answer, perr, r, route, values);
+    case MOD_DSAPI_TIME:
+        return mod_dsapi_show_time(answer, perr, r, route, values);
+    case MOD_DSAPI_DOCS:
+        return mod_dsapi_show_docs(answer, r, route);
+    case MOD_DSAPI_QUERY:
+    case MOD_DSAPI_NO_ACTION:
+        break;
+    }
+    return route->caching.life > 0
+               ? mod_dsapi_cached_query(answer, perr, r, route, values)
+               : mod_dsapi_query(answer, perr, r, route, values);
 }
 
 static int run_route(request_rec *r, const mod_dsapi_route_t *route,
@@ -97,26 +126,7 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
         rv = mod_dsapi_choose_format(&answer, &err, r);
     }
     if (rv == APR_SUCCESS) {
-        switch (route->action) {
-        case MOD_DSAPI_ENQUEUE:
-            rv = mod_dsapi_enqueue(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_JOB:
-            rv = mod_dsapi_show_job(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_METRIC:
-            rv = mod_dsapi_show_metric(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_TIME:
-            rv = mod_dsapi_show_time(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_QUERY:
-        case MOD_DSAPI_NO_ACTION:
-            rv = route->caching.life > 0
-                     ? mod_dsapi_cached_query(&answer, &err, r, route, values)
-                     : mod_dsapi_query(&answer, &err, r, route, values);
-            break;
-        }
+        rv = act(&answer, &err, r, route, values);
     }
     if (rv != APR_SUCCESS) {
         return mod_dsapi_send_problem(r, err);
@@ -126,6 +136,9 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     }
     if (route->action == MOD_DSAPI_ENQUEUE || route->action == MOD_DSAPI_JOB) {
         apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    }
+    if (is_unchanged(r, &answer)) {
+        answer.status = HTTP_NOT_MODIFIED;
     }
     if (answer.status == HTTP_NO_CONTENT ||
         answer.status == HTTP_NOT_MODIFIED ||
@@ -143,27 +156,27 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
 int mod_dsapi_handler(request_rec *r)
 {
     const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
-    dsapi_match_t match;
+    const dsapi_match_t *match;
     dsapi_err_t *err = NULL;
 
     if (!req || !r->handler || strcmp(r->handler, MOD_DSAPI_HANDLER) != 0) {
         return DECLINED;
     }
-    if (!dsapi_route_match(&match, req->service->trie, req->rest, r->method,
-                           r->pool)) {
+    match = mod_dsapi_match(r);
+    if (!match) {
         dsapi_fail(&err, r->pool, DSAPI_ENOTFOUND, "not-found",
                    "the service has no such path");
         return mod_dsapi_send_problem(r, err);
     }
-    if (match.value) {
-        return run_route(r, match.value, &match);
+    if (match->value) {
+        return run_route(r, match->value, match);
     }
     if (r->method_number == M_OPTIONS) {
-        apr_table_setn(r->headers_out, "Allow", match.allow);
+        apr_table_setn(r->headers_out, "Allow", match->allow);
         return mod_dsapi_send_body(r, HTTP_NO_CONTENT, NULL, NULL, 0);
     }
     dsapi_fail(&err, r->pool, DSAPI_EMETHOD, "method-not-allowed",
-               "this path takes %s", match.allow);
-    err->allow = match.allow;
+               "this path takes %s", match->allow);
+    err->allow = match->allow;
     return mod_dsapi_send_problem(r, err);
 }

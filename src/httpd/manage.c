@@ -150,9 +150,7 @@ static apr_status_t bind_query(const char ***pvalues, dsapi_err_t **perr,
         apr_array_make(r->pool, 4, sizeof(dsapi_param_t *));
     apr_array_header_t *none = apr_array_make(r->pool, 1, sizeof(char *));
     dsapi_input_t input = {NULL, none, NULL, NULL, NULL, NULL, NULL};
-    apr_array_header_t *pairs;
-    apr_status_t rv = dsapi_base_form_parse(
-        &pairs, perr, "query", r->args, r->args ? strlen(r->args) : 0, r->pool);
+    apr_status_t rv = APR_SUCCESS;
 
     for (; rv == APR_SUCCESS && *declarations; declarations++) {
         apr_array_header_t *args;
@@ -172,7 +170,8 @@ static apr_status_t bind_query(const char ***pvalues, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    input.query = pairs;
+    input.query =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
     return dsapi_route_bind(pvalues, perr, params, &input, r->pool);
 }
 
@@ -185,7 +184,7 @@ static apr_status_t run(dsapi_rows_t **prows, dsapi_err_t **perr,
     dsapi_batch_t batch = {calls, 2, r->method_number == M_GET, timeout};
 
     dsapi_queue_limit(&calls[0], timeout, r->pool);
-    return mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool);
+    return mod_dsapi_db_run(prows, perr, r->server, &batch, 0, r->pool);
 }
 
 /* RFC 8288: where the next page begins. */
@@ -277,10 +276,6 @@ static apr_status_t do_one(dsapi_buf_t *buf, dsapi_err_t **perr, request_rec *r,
         dsapi_manage_show(&call, target->id, r->pool);
     }
     rv = run(&rows, perr, r, &call);
-    if (rv != APR_SUCCESS && (*perr)->http) { /* the queue's own refusal */
-        (*perr)->code =
-            (*perr)->http == HTTP_CONFLICT ? "conflict" : "not-found";
-    }
     if (rv == APR_SUCCESS && r->method_number != M_DELETE) {
         rv = dsapi_route_write(buf, perr, rows, DSAPI_SHAPE_ROW, 0, r->pool);
     }

@@ -85,7 +85,7 @@ static apr_status_t load(const char **pimage, apr_size_t *pbytes,
     loading_t *loading = baton;
     apr_pool_t *pool = loading->r->pool;
     apr_array_header_t *calls = mod_dsapi_make_calls(pool);
-    mod_dsapi_use_t use = {run, loading, 1};
+    mod_dsapi_use_t use = {.fn = run, .baton = loading, .repeatable = 1};
     apr_status_t rv;
 
     apr_pool_create(&loading->pool, pool);
@@ -169,9 +169,8 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     };
     dsapi_series_got_t got;
     dsapi_cells_t cells;
-    apr_interval_time_t wait = route->db_timeout >= 0
-                                   ? route->db_timeout
-                                   : mod_dsapi_srv_of(r->server)->db_timeout;
+    apr_interval_time_t wait =
+        mod_dsapi_srv_of(r->server)->db_wait + mod_dsapi_timeout_of(r, route);
     const dsapi_buf_t *key;
     const char **key_of_series;
     apr_status_t rv = key_values(&key_of_series, perr, r, route, values);

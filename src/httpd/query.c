@@ -8,8 +8,8 @@
 #include "route/accept.h"
 #include "route/table.h"
 
-static apr_interval_time_t timeout_of(const request_rec *r,
-                                      const mod_dsapi_route_t *route)
+apr_interval_time_t mod_dsapi_timeout_of(const request_rec *r,
+                                         const mod_dsapi_route_t *route)
 {
     return route->db_timeout >= 0 ? route->db_timeout
                                   : mod_dsapi_srv_of(r->server)->db_timeout;
@@ -28,9 +28,10 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
     }
     settings =
         apr_palloc(r->pool, sizeof(char *) * ((apr_size_t)session->nelts + 1));
-    settings[0] = route->streams ? "0"
-                                 : apr_psprintf(r->pool, "%" APR_TIME_T_FMT,
-                                                timeout_of(r, route) / 1000);
+    settings[0] = route->streams
+                      ? "0"
+                      : apr_psprintf(r->pool, "%" APR_TIME_T_FMT,
+                                     mod_dsapi_timeout_of(r, route) / 1000);
     for (int i = 0; i < session->nelts; i++) {
         const mod_dsapi_session_t *value =
             &APR_ARRAY_IDX(session, i, mod_dsapi_session_t);
@@ -69,7 +70,7 @@ apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
     pbatch->calls = (const dsapi_call_t *)calls->elts;
     pbatch->ncalls = calls->nelts;
     pbatch->repeatable = route->read_only;
-    pbatch->timeout = timeout_of(r, route) * (calls->nelts - 1);
+    pbatch->timeout = mod_dsapi_timeout_of(r, route) * (calls->nelts - 1);
     return APR_SUCCESS;
 }
 
@@ -80,9 +81,9 @@ apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
     dsapi_batch_t batch;
     apr_status_t rv = mod_dsapi_make_batch(&batch, perr, r, route, calls);
 
-    return rv == APR_SUCCESS
-               ? mod_dsapi_db_run(prows, perr, r->server, &batch, r->pool)
-               : rv;
+    return rv == APR_SUCCESS ? mod_dsapi_db_run(prows, perr, r->server, &batch,
+                                                route->standby != NULL, r->pool)
+                             : rv;
 }
 
 apr_array_header_t *mod_dsapi_make_calls(apr_pool_t *pool)
@@ -143,12 +144,10 @@ void mod_dsapi_read_columns(mod_dsapi_columns_t *pcolumns, request_rec *r,
 static const char *other_args(request_rec *r)
 {
     const char *args = "";
-    apr_array_header_t *pairs;
-    dsapi_err_t *err;
+    const apr_array_header_t *pairs =
+        dsapi_base_form_parse(r->args, r->args ? strlen(r->args) : 0, r->pool);
 
-    dsapi_base_form_parse(&pairs, &err, "query", r->args,
-                          r->args ? strlen(r->args) : 0, r->pool);
-    for (int i = 0; pairs && i < pairs->nelts; i++) {
+    for (int i = 0; i < pairs->nelts; i++) {
         const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
 
         if (strcmp(pair->name, "limit") != 0 &&

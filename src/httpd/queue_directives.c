@@ -182,7 +182,8 @@ static const char *take_each(const cmd_parms *cmd, dsapi_schedule_t *schedule,
             cmd, apr_pstrcat(cmd->temp_pool, "each=: ", err->detail, NULL));
     }
     schedule->each = APR_ARRAY_IDX(statements, 0, const dsapi_sql_t *);
-    if (statements->nelts != 1 || schedule->each->nparams > 0) {
+    if (statements->nelts != 1 || schedule->each->nparams > 0 ||
+        dsapi_sql_kind(schedule->each) == DSAPI_SQL_TRANSACTION) {
         return mod_dsapi_fail(cmd, "each= is one statement without parameters, "
                                    "whose columns are the source's");
     }

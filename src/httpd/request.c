@@ -84,6 +84,27 @@ int mod_dsapi_translate_name(request_rec *r)
     return OK;
 }
 
+int mod_dsapi_is_error_document(const request_rec *r)
+{
+    return r->prev && ap_is_HTTP_ERROR(r->status);
+}
+
+const dsapi_match_t *mod_dsapi_match(request_rec *r)
+{
+    mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+    dsapi_match_t *match;
+
+    if (!req->matched) {
+        match = apr_palloc(r->pool, sizeof(*match));
+        req->matched = 1;
+        if (dsapi_route_match(match, req->service->trie, req->rest, r->method,
+                              r->pool)) {
+            req->match = match;
+        }
+    }
+    return req->match;
+}
+
 int mod_dsapi_map_to_storage(request_rec *r)
 {
     return mod_dsapi_req_of(r) ? OK : DECLINED;
@@ -103,17 +124,16 @@ int mod_dsapi_fixups(request_rec *r)
     return DECLINED;
 }
 
-/* A stream of HTTP/2 is reset where its body is not read, and a client that is
- * still sending may take that for the answer: so much is read for it. */
+/* So much of a body that nobody wants is read. */
 #define DRAIN_MAX_BYTES 1048576
 
-static void drain(request_rec *r)
+void mod_dsapi_drain(request_rec *r)
 {
     apr_bucket_brigade *bb =
         apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_off_t drained = 0;
     apr_off_t len = 0;
-    int eos = 0;
+    int eos = !r->connection->master;
 
     while (!eos && drained < DRAIN_MAX_BYTES &&
            ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
@@ -128,9 +148,7 @@ static void drain(request_rec *r)
 static apr_status_t too_big(dsapi_err_t **perr, request_rec *r,
                             apr_off_t max_bytes)
 {
-    if (r->connection->master) {
-        drain(r);
-    }
+    mod_dsapi_drain(r);
     r->connection->keepalive = AP_CONN_CLOSE; /* the rest is not read */
     return dsapi_fail(perr, r->pool, DSAPI_ETOOBIG, "body-too-large",
                       "the body is larger than %" APR_OFF_T_FMT " bytes",
@@ -252,8 +270,8 @@ apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
         return rv;
     }
     if (is_type(type, "application/x-www-form-urlencoded")) {
-        return dsapi_base_form_parse(&pbody->form, perr, "body", buf->data,
-                                     buf->len_bytes, r->pool);
+        pbody->form = dsapi_base_form_parse(buf->data, buf->len_bytes, r->pool);
+        return APR_SUCCESS;
     }
     if (!is_json_type(type, r->pool)) {
         return dsapi_fail(perr, r->pool, DSAPI_EMEDIA, "unsupported-type",

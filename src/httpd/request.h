@@ -8,15 +8,21 @@
 #include <httpd.h>
 
 #include "httpd/config.h"
+#include "limit/charge.h"
 
 /** What is known of a request under a base. In its pool. */
 typedef struct mod_dsapi_req_t {
     const mod_dsapi_service_t *service;
-    const char *rest;      /* of the path, behind the base */
-    const char *trace;     /* W3C traceparent of ours */
-    const char *id;        /* X-Request-Id */
-    const char **settings; /* see mod_dsapi_settings; NULL: not made yet */
-    int problem_sent;      /* the body is a problem document already */
+    const char *rest;           /* of the path, behind the base */
+    const char *trace;          /* W3C traceparent of ours */
+    const char *id;             /* X-Request-Id */
+    const char **settings;      /* see mod_dsapi_settings; NULL: not made yet */
+    int problem_sent;           /* the body is a problem document already */
+    const dsapi_match_t *match; /* see mod_dsapi_match */
+    int matched;                /* it has been looked for */
+    const mod_dsapi_limits_t *limits; /* that count it; NULL: none does */
+    dsapi_charge_t *charges;          /* one a limit */
+    const dsapi_err_t *refusal;       /* by one of them; NULL: none */
 } mod_dsapi_req_t;
 
 /** @return the client's X-Request-Id where it is harmless in logs and headers,
@@ -29,11 +35,33 @@ const char *mod_dsapi_request_id(request_rec *r);
 /** @return what is known; NULL: not under a base */
 mod_dsapi_req_t *mod_dsapi_req_of(const request_rec *r);
 
+/** @return whether httpd serves this in place of its own error page */
+int mod_dsapi_is_error_document(const request_rec *r);
+
+/** @return where a request's path and method lead to in its service, looked
+ *  up once; NULL: no route has such a path */
+const dsapi_match_t *mod_dsapi_match(request_rec *r);
+
 /** Hooks: translate_name, map_to_storage, type_checker, fixups. */
 int mod_dsapi_translate_name(request_rec *r);
 int mod_dsapi_map_to_storage(request_rec *r);
 int mod_dsapi_type_checker(request_rec *r);
 int mod_dsapi_fixups(request_rec *r);
+
+/**
+ * Read a body that nobody wants (some of it), over HTTP/2 only: a stream is
+ * reset where its body is not read, and a client that is still sending may
+ * take that for the answer.
+ */
+void mod_dsapi_drain(request_rec *r);
+
+/** Hook post_perdir_config: DsapiCORS; a preflight is answered here, before
+ *  limits and authentication. */
+int mod_dsapi_post_perdir_config(request_rec *r);
+
+/** Say who may read the answer of a service with DsapiCORS, whatever it will
+ *  be. */
+void mod_dsapi_cors_headers(request_rec *r, const mod_dsapi_service_t *service);
 
 /** A request's body, parsed. */
 typedef struct mod_dsapi_body_t {

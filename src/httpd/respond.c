@@ -71,6 +71,17 @@ static const char *path_of(const request_rec *r)
     return ap_unescape_url(path) == OK ? path : "";
 }
 
+/* Has httpd refused a path for a NUL in it, before any of its text was known?
+ * That is its 404, as if the path could be one of somebody's. */
+static int has_nul(const request_rec *r)
+{
+    const char *path = r->unparsed_uri ? r->unparsed_uri : "";
+    const char *nul = strstr(path, "%00");
+
+    return r->status == HTTP_NOT_FOUND && nul &&
+           nul < path + strcspn(path, "?");
+}
+
 /* RFC 9457. The type is about:blank: the title is the status's own phrase,
  * and the code tells the cases apart. The instance is a URI reference. */
 static dsapi_buf_t *problem_json(const request_rec *r, int http,
@@ -153,12 +164,19 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
                                problem->len_bytes);
 }
 
+void mod_dsapi_set_status(request_rec *r, int status)
+{
+    if (!mod_dsapi_is_error_document(r)) {
+        r->status = status;
+    }
+}
+
 int mod_dsapi_send_body(request_rec *r, int status, const char *type,
                         const char *body, apr_size_t body_bytes)
 {
     apr_bucket_brigade *bb;
 
-    r->status = status;
+    mod_dsapi_set_status(r, status);
     if (!body) {
         return OK;
     }
@@ -196,10 +214,24 @@ static const char *code_of(int http, apr_pool_t *pool)
     }
 }
 
+/* Whose the URL is that was asked for; NULL: nobody's. */
+static const mod_dsapi_service_t *service_of(const request_rec *r)
+{
+    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
+    const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
+    const char *rest;
+
+    if (req) {
+        return req->service;
+    }
+    return srv->bases ? dsapi_route_base(&rest, srv->bases, path_of(r)) : NULL;
+}
+
 /* Puts a problem in the place of whatever httpd wrote. */
 static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
+    const mod_dsapi_req_t *req = mod_dsapi_req_of(origin_of(r));
     dsapi_err_t err = {0};
     dsapi_buf_t *buf;
 
@@ -208,12 +240,25 @@ static apr_status_t problem_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         return APR_SUCCESS;
     }
     f->ctx = f;
-    if (!apr_table_get(r->err_headers_out, "X-Request-Id")) {
-        apr_table_setn(r->headers_out, "X-Request-Id",
-                       mod_dsapi_request_id(r)); /* it failed early */
+    if (!apr_table_get(r->err_headers_out, "X-Request-Id") &&
+        !apr_table_get(r->headers_out, "X-Request-Id")) {
+        /* It failed early: what every answer has. */
+        apr_table_setn(r->headers_out, "X-Request-Id", mod_dsapi_request_id(r));
+        mod_dsapi_cors_headers(r, service_of(origin_of(r)));
     }
-    err.code = code_of(r->status, r->pool);
-    err.detail = title_of(r->status, r->pool);
+    if (req && req->refusal &&
+        dsapi_status_of(req->refusal->rv)->http == r->status) {
+        err = *req->refusal;
+    }
+    else if (has_nul(r)) {
+        r->status = HTTP_BAD_REQUEST;
+        err.code = code_of(r->status, r->pool);
+        err.detail = "the path holds a NUL (%00)";
+    }
+    else {
+        err.code = code_of(r->status, r->pool);
+        err.detail = title_of(r->status, r->pool);
+    }
     buf = problem_json(r, r->status, &err);
     apr_table_unset(r->headers_out, "Content-Encoding");
     apr_table_unset(r->headers_out, "Content-Language");
@@ -229,21 +274,11 @@ void mod_dsapi_register_filters(void)
                               AP_FTYPE_RESOURCE);
 }
 
-static int is_under_base(const request_rec *r)
-{
-    const mod_dsapi_srv_t *srv = mod_dsapi_srv_of(r->server);
-    const char *rest;
-
-    return mod_dsapi_req_of(r) ||
-           (srv->bases &&
-            dsapi_route_base(&rest, srv->bases, path_of(r)) != NULL);
-}
-
 void mod_dsapi_insert_error_filter(request_rec *r)
 {
     const mod_dsapi_req_t *req = mod_dsapi_req_of(r);
 
-    if (r->status >= 400 && is_under_base(r) && !(req && req->problem_sent)) {
+    if (r->status >= 400 && service_of(r) && !(req && req->problem_sent)) {
         ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
     }
 }
@@ -252,7 +287,7 @@ void mod_dsapi_insert_filter(request_rec *r)
 {
     const request_rec *origin = origin_of(r);
 
-    if (origin != r && r->status >= 400 && is_under_base(origin)) {
+    if (origin != r && r->status >= 400 && service_of(origin)) {
         ap_add_output_filter(PROBLEM_FILTER, NULL, r, r->connection);
     }
 }

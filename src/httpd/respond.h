@@ -19,6 +19,9 @@
  */
 int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err);
 
+/** Set an answer's status. That of an ErrorDocument stays the error's. */
+void mod_dsapi_set_status(request_rec *r, int status);
+
 /**
  * Send a body.
  * @param status  of HTTP

@@ -1,6 +1,7 @@
 /*
- * The containers: <DsapiService>, <DsapiRoute>, <DsapiSource>, <DsapiSQL>
- * (<DsapiSeries> is in series_directives.c).
+ * The containers <DsapiService> and <DsapiRoute>, and what they share with
+ * the others: <DsapiSource> (source_section.c), <DsapiSeries>
+ * (series_directives.c), <DsapiSQL> (sql_directives.c).
  * A section's directives are read into its struct; what can be checked
  * within it is checked at its end.
  */
@@ -12,7 +13,6 @@
 #include "base/args.h"
 #include "httpd/directives.h"
 #include "httpd/versions.h"
-#include "source/schedule.h"
 
 /* The arguments of a container, without the '>' at their end; NULL where there
  * is a mistake. */
@@ -81,7 +81,7 @@ const char *mod_dsapi_read_section(cmd_parms *cmd, mod_dsapi_section_t *inner)
     return mistake;
 }
 
-static mod_dsapi_place_t place_of(const cmd_parms *cmd)
+mod_dsapi_place_t mod_dsapi_place_of(const cmd_parms *cmd)
 {
     mod_dsapi_place_t place = {cmd->directive->filename,
                                cmd->directive->line_num};
@@ -149,9 +149,9 @@ static mod_dsapi_service_t *make_service(const cmd_parms *cmd, const char *name,
     s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
     s->series = apr_array_make(cmd->pool, 2, sizeof(void *));
     s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
-    s->place = place_of(cmd);
-    APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
-                   mod_dsapi_service_t *) = s;
+    s->limits = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_limit_t));
+    s->exempt = apr_array_make(cmd->pool, 1, sizeof(apr_ipsubnet_t *));
+    s->place = mod_dsapi_place_of(cmd);
     return s;
 }
 
@@ -202,6 +202,8 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
     }
     if (!inner.service) {
         inner.service = make_service(cmd, name, base);
+        APR_ARRAY_PUSH(mod_dsapi_srv_of(cmd->server)->services,
+                       mod_dsapi_service_t *) = inner.service;
     }
     return mod_dsapi_read_section(cmd, &inner);
 }
@@ -209,26 +211,55 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
 /* Route */
 
 /* Names a mistake at the line of the directive that made it. */
-static const char *mistake_at(cmd_parms *cmd, ap_directive_t *directive,
-                              const char *text)
+const char *mod_dsapi_mistake_at(cmd_parms *cmd, ap_directive_t *directive,
+                                 const char *text)
 {
     cmd->err_directive = directive;
     return apr_pstrcat(cmd->pool, directive->directive, ": ", text, NULL);
 }
 
+/* What is wrong with statements, from the first-th on, in a transaction that
+ * is the module's; NULL: nothing. */
+static const char *ends_transaction(const apr_array_header_t *statements,
+                                    int first, int read_only)
+{
+    for (int i = first; i < statements->nelts; i++) {
+        dsapi_sql_kind_e kind =
+            dsapi_sql_kind(APR_ARRAY_IDX(statements, i, dsapi_statement_t).sql);
+
+        if (kind == DSAPI_SQL_TRANSACTION) {
+            return "all statements here are one transaction, which begins and "
+                   "ends by itself: take BEGIN, COMMIT, SAVEPOINT and the like "
+                   "away";
+        }
+        if (kind == DSAPI_SQL_PROCEDURE && read_only) {
+            return "CALL and DO may commit, and the rest would not be read "
+                   "only: add DsapiWrite On, or call a function with SELECT";
+        }
+    }
+    return NULL;
+}
+
 const char *mod_dsapi_parse_texts(cmd_parms *cmd,
                                   apr_array_header_t *statements,
                                   const apr_array_header_t *texts,
-                                  const apr_array_header_t *params)
+                                  const apr_array_header_t *params,
+                                  int read_only)
 {
     for (int i = 0; i < texts->nelts; i++) {
         const mod_dsapi_text_t *text =
             &APR_ARRAY_IDX(texts, i, mod_dsapi_text_t);
+        int before = statements->nelts;
+        const char *mistake;
         dsapi_err_t *err;
 
         if (dsapi_route_statements(statements, &err, text->sql, params,
                                    cmd->pool, cmd->temp_pool) != APR_SUCCESS) {
-            return mistake_at(cmd, text->directive, err->detail);
+            return mod_dsapi_mistake_at(cmd, text->directive, err->detail);
+        }
+        mistake = ends_transaction(statements, before, read_only);
+        if (mistake) {
+            return mod_dsapi_mistake_at(cmd, text->directive, mistake);
         }
     }
     return NULL;
@@ -335,22 +366,6 @@ static const char *declare_page(cmd_parms *cmd, mod_dsapi_route_t *route)
                                    "description=\"rows to pass over\"");
 }
 
-/* Does the SQL of a route use one of its parameters? */
-static int uses(const mod_dsapi_route_t *route, int index)
-{
-    for (int i = 0; i < route->statements->nelts; i++) {
-        const dsapi_statement_t *st =
-            &APR_ARRAY_IDX(route->statements, i, dsapi_statement_t);
-
-        for (int j = 0; j < st->sql->nparams; j++) {
-            if (st->indexes[j] == index) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
 static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
                                mod_dsapi_service_t *service)
 {
@@ -360,6 +375,12 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (route->caching.life > 0 && !mod_dsapi_cacheable(route)) {
         return "DsapiCache goes with GET, and SQL that changes nothing or "
                "DsapiMetric";
+    }
+    if (route->standby &&
+        (route->action != MOD_DSAPI_QUERY || !mod_dsapi_cacheable(route))) {
+        return mod_dsapi_mistake_at(cmd, route->standby,
+                                    "goes with GET and SQL that changes "
+                                    "nothing");
     }
     mistake = declare_page(cmd, route);
     if (mistake) {
@@ -374,13 +395,18 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     if (mistake) {
         return mistake;
     }
+    route->read_only = route->write >= 0
+                           ? !route->write
+                           : route->action != MOD_DSAPI_ENQUEUE &&
+                                 strcmp(route->method, "GET") == 0;
     mistake = mod_dsapi_parse_texts(cmd, route->statements, route->texts,
-                                    route->params);
+                                    route->params, route->read_only);
     if (mistake) {
         return mistake;
     }
-    if (route->page_size > 0 && !(uses(route, route->limit_index) &&
-                                  uses(route, route->offset_index))) {
+    if (route->page_size > 0 &&
+        !(mod_dsapi_sql_uses(route, route->limit_index) &&
+          mod_dsapi_sql_uses(route, route->offset_index))) {
         return "DsapiPage goes with SQL that ends in LIMIT :limit OFFSET "
                ":offset";
     }
@@ -392,6 +418,24 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     return NULL;
 }
 
+mod_dsapi_route_t *mod_dsapi_make_route(const mod_dsapi_service_t *service,
+                                        apr_pool_t *pool)
+{
+    mod_dsapi_route_t *route = apr_pcalloc(pool, sizeof(*route));
+
+    route->service = service;
+    route->path_names = apr_array_make(pool, 1, sizeof(const char *));
+    route->params = apr_array_make(pool, 4, sizeof(dsapi_param_t *));
+    route->texts = apr_array_make(pool, 1, sizeof(mod_dsapi_text_t));
+    route->statements = apr_array_make(pool, 1, sizeof(dsapi_statement_t));
+    route->mapping = apr_array_make(pool, 2, sizeof(dsapi_arg_t));
+    route->limits = apr_array_make(pool, 1, sizeof(mod_dsapi_limit_t));
+    route->write = -1;
+    route->db_timeout = -1;
+    route->max_body_bytes = -1;
+    return route;
+}
+
 const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                                  const char *args)
 {
@@ -399,7 +443,7 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     const mod_dsapi_section_t *outer = mconfig;
     mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_ROUTE,
                                  .service = outer->service};
-    mod_dsapi_route_t *route = apr_pcalloc(cmd->pool, sizeof(*route));
+    mod_dsapi_route_t *route = mod_dsapi_make_route(outer->service, cmd->pool);
     apr_array_header_t *words;
     dsapi_err_t *err;
     const char *mistake = mod_dsapi_section_args(&words, cmd, args);
@@ -431,291 +475,8 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                            NULL);
     }
     route->takes_body = *route->method == 'P'; /* POST, PUT, PATCH */
-    route->service = outer->service;
-    route->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
-    route->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
-    route->statements = apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
-    route->mapping = apr_array_make(cmd->pool, 2, sizeof(dsapi_arg_t));
-    route->write = -1;
-    route->db_timeout = -1;
-    route->max_body_bytes = -1;
+    route->place = mod_dsapi_place_of(cmd);
     inner.route = route;
     mistake = mod_dsapi_read_section(cmd, &inner);
     return mistake ? mistake : close_route(cmd, route, outer->service);
-}
-
-/* Source */
-
-/* The columns of a job: its parameters by name, then how it stands. */
-static const char *job_columns(const mod_dsapi_source_t *source,
-                               apr_pool_t *pool)
-{
-    const char *columns = "";
-
-    for (int i = 0; i < source->params->nelts; i++) {
-        const char *name =
-            APR_ARRAY_IDX(source->params, i, const dsapi_param_t *)->name;
-
-        columns = apr_pstrcat(pool, columns, "params->'", name, "' AS \"", name,
-                              "\", ", NULL);
-    }
-    return apr_pstrcat(pool, columns,
-                       "state, attempts, queued_at, started_at, finished_at, "
-                       "CASE WHEN state = 'queued' THEN run_at END AS "
-                       "next_attempt_at, result, error",
-                       NULL);
-}
-
-/* DsapiStore sees the source's parameters and the document. */
-static const char *parse_store(cmd_parms *cmd, mod_dsapi_source_t *source)
-{
-    apr_array_header_t *params = apr_array_copy(cmd->pool, source->params);
-    apr_array_header_t *store =
-        apr_array_make(cmd->pool, 1, sizeof(dsapi_statement_t));
-    dsapi_param_t *body = apr_pcalloc(cmd->pool, sizeof(*body));
-
-    body->name = DSAPI_SOURCE_BODY;
-    body->type.kind = DSAPI_TYPE_JSON;
-    APR_ARRAY_PUSH(params, dsapi_param_t *) = body;
-    source->core.store = store;
-    return mod_dsapi_parse_texts(cmd, store, source->texts, params);
-}
-
-static const char *check_url(const cmd_parms *cmd,
-                             const mod_dsapi_source_t *source)
-{
-    const dsapi_template_t *url = source->core.url;
-
-    for (int i = 0; i < url->nparts; i++) {
-        int at =
-            url->parts[i].is_var
-                ? dsapi_route_param_index(source->params, url->parts[i].text)
-                : 0;
-
-        if (at < 0) {
-            return apr_psprintf(cmd->pool,
-                                "DsapiFetch: {%s} is not declared; add "
-                                "\"DsapiParam %s text\" (or another type)",
-                                url->parts[i].text, url->parts[i].text);
-        }
-        if (url->parts[i].is_var) {
-            const dsapi_param_t *param =
-                APR_ARRAY_IDX(source->params, at, const dsapi_param_t *);
-
-            if (!param->required && !param->def) {
-                return apr_psprintf(cmd->pool,
-                                    "DsapiFetch: {%s} may be absent; declare "
-                                    "it required, or with a default",
-                                    param->name);
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Schedules, once the source's parameters are known. */
-static const char *close_schedules(cmd_parms *cmd, mod_dsapi_source_t *source)
-{
-    apr_array_header_t *schedules =
-        apr_array_make(cmd->pool, 1, sizeof(dsapi_schedule_t *));
-
-    for (int i = 0; i < source->schedules->nelts; i++) {
-        const mod_dsapi_schedule_t *one =
-            &APR_ARRAY_IDX(source->schedules, i, mod_dsapi_schedule_t);
-        dsapi_err_t *err;
-
-        for (int j = 0; j < i; j++) {
-            if (strcmp(
-                    APR_ARRAY_IDX(schedules, j, const dsapi_schedule_t *)->name,
-                    one->core->name) == 0) {
-                return mistake_at(cmd, one->directive, "stands here twice");
-            }
-        }
-        if (dsapi_schedule_check(&err, one->core, cmd->temp_pool) !=
-            APR_SUCCESS) {
-            return mistake_at(cmd, one->directive,
-                              apr_pstrdup(cmd->pool, err->detail));
-        }
-        APR_ARRAY_PUSH(schedules, const dsapi_schedule_t *) = one->core;
-    }
-    source->core.schedules = schedules;
-    return NULL;
-}
-
-static const char *close_source(cmd_parms *cmd, mod_dsapi_source_t *source,
-                                mod_dsapi_service_t *service)
-{
-    apr_array_header_t *no_path =
-        apr_array_make(cmd->temp_pool, 1, sizeof(const char *));
-    const char *mistake;
-    dsapi_err_t *err;
-
-    if (!source->core.url) {
-        return "<DsapiSource> lacks DsapiFetch \"https://...\"";
-    }
-    if (source->texts->nelts == 0) {
-        return "<DsapiSource> lacks DsapiStore \"SQL\", which stores :body";
-    }
-    for (int i = 0; i < source->params->nelts; i++) {
-        const dsapi_param_t *param =
-            APR_ARRAY_IDX(source->params, i, const dsapi_param_t *);
-
-        if (param->in != DSAPI_IN_AUTO ||
-            strcmp(param->name, DSAPI_SOURCE_BODY) == 0) {
-            return apr_psprintf(cmd->pool,
-                                "<DsapiSource>: parameter '%s': a source's "
-                                "parameters have no in=, and :body is the "
-                                "upstream's document",
-                                param->name);
-        }
-    }
-    if (dsapi_route_params_settle(&err, source->params, no_path, 1,
-                                  cmd->pool) != APR_SUCCESS) {
-        return apr_pstrcat(cmd->pool, "<DsapiSource>: ", err->detail, NULL);
-    }
-    mistake = check_url(cmd, source);
-    if (!mistake) {
-        mistake = mod_dsapi_settle_fetch(cmd, source);
-    }
-    if (!mistake) {
-        mistake = parse_store(cmd, source);
-    }
-    if (!mistake) {
-        mistake = close_schedules(cmd, source);
-    }
-    if (mistake) {
-        return mistake;
-    }
-    source->columns = job_columns(source, cmd->pool);
-    APR_ARRAY_PUSH(service->sources, mod_dsapi_source_t *) = source;
-    return NULL;
-}
-
-static mod_dsapi_source_t *make_source(cmd_parms *cmd, const char *name,
-                                       const mod_dsapi_service_t *service)
-{
-    mod_dsapi_source_t *source = apr_pcalloc(cmd->pool, sizeof(*source));
-
-    source->name = name;
-    source->service = service;
-    source->params = apr_array_make(cmd->pool, 4, sizeof(dsapi_param_t *));
-    source->headers = apr_array_make(cmd->pool, 2, sizeof(const char *));
-    source->secrets = apr_array_make(cmd->pool, 2, sizeof(const char *));
-    source->hosts = apr_array_make(cmd->pool, 2, sizeof(dsapi_host_t));
-    source->texts = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_text_t));
-    source->schedules =
-        apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_schedule_t));
-    source->place = place_of(cmd);
-    source->core.name = apr_pstrcat(cmd->pool, service->name, "/", name, NULL);
-    source->core.params = source->params;
-    source->core.headers = source->headers;
-    source->core.secrets = source->secrets;
-    source->core.hosts = source->hosts;
-    source->core.expect = dsapi_expect_make(cmd->pool);
-    source->core.retry.attempts = 5;
-    source->core.retry.first = apr_time_from_sec(2);
-    source->core.retry.max = apr_time_from_sec(600);
-    source->core.timeout = apr_time_from_sec(30);
-    source->core.store_timeout = apr_time_from_sec(30);
-    source->core.max_body_bytes = (apr_off_t)32 * 1024 * 1024;
-    source->core.queue_max = 1000;
-    source->core.job_keep = apr_time_from_sec(7 * 86400);
-    return source;
-}
-
-const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
-                                  const char *args)
-{
-    const mod_dsapi_section_t *outer = mconfig;
-    mod_dsapi_section_t inner = {.kind = MOD_DSAPI_IN_SOURCE,
-                                 .service = outer->service};
-    apr_array_header_t *words;
-    const char *name;
-    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
-
-    if (!words) {
-        return mistake;
-    }
-    if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
-    }
-    if (words->nelts != 1 ||
-        !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
-        return "<DsapiSource> takes a name of letters, digits, '-', '_', '.'";
-    }
-    name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
-    for (int i = 0; i < outer->service->sources->nelts; i++) {
-        const mod_dsapi_source_t *have = APR_ARRAY_IDX(
-            outer->service->sources, i, const mod_dsapi_source_t *);
-
-        if (strcmp(have->name, name) == 0) {
-            return apr_psprintf(cmd->pool,
-                                "<DsapiSource>: '%s' is declared in %s, line "
-                                "%d already",
-                                name, have->place.file, have->place.line);
-        }
-    }
-    inner.source = make_source(cmd, name, outer->service);
-    mistake = mod_dsapi_read_section(cmd, &inner);
-    return mistake ? mistake : close_source(cmd, inner.source, outer->service);
-}
-
-/* SQL, verbatim */
-
-/* One whole line of the file, as it is; NULL: the file is over. */
-static char *read_line(cmd_parms *cmd)
-{
-    ap_configfile_t *file = cmd->config_file;
-    char part[4096];
-    char *line = NULL;
-
-    while (file->getstr(part, sizeof(part), file->param) == APR_SUCCESS) {
-        line = line ? apr_pstrcat(cmd->temp_pool, line, part, NULL)
-                    : apr_pstrdup(cmd->temp_pool, part);
-        if (strchr(part, '\n')) {
-            break;
-        }
-    }
-    if (line) {
-        file->line_number++;
-    }
-    return line;
-}
-
-/*
- * <DsapiSQL> ... </DsapiSQL> is read while httpd reads the file, past its own
- * parser, so that no quote, '#' or backslash of SQL means anything to it. In
- * the tree it becomes a directive DsapiSQL with the text as its argument.
- */
-const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args)
-{
-    ap_directive_t **pcurrent = mconfig;
-    ap_directive_t *directive = apr_pcalloc(cmd->pool, sizeof(*directive));
-    apr_array_header_t *words;
-    dsapi_buf_t *text = dsapi_buf_make(4096, cmd->temp_pool);
-    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
-    char *line;
-
-    if (!words) {
-        return mistake;
-    }
-    if (words->nelts > 0) {
-        return "<DsapiSQL> takes no argument";
-    }
-    directive->filename = cmd->config_file->name;
-    directive->line_num = (int)cmd->config_file->line_number;
-    while ((line = read_line(cmd))) {
-        const char *p = line + strspn(line, " \t");
-
-        if (ap_cstr_casecmpn(p, "</DsapiSQL>", 11) == 0) {
-            directive->directive = "DsapiSQL";
-            directive->args =
-                apr_pstrmemdup(cmd->pool, text->data, text->len_bytes);
-            *pcurrent = directive;
-            return NULL;
-        }
-        dsapi_buf_put(text, line, strlen(line));
-    }
-    return apr_psprintf(cmd->pool, "<DsapiSQL> in line %d has no </DsapiSQL>",
-                        directive->line_num);
 }

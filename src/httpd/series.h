@@ -26,6 +26,10 @@ const char *mod_dsapi_series_settle(const ap_directive_t **pwhere,
 const char *mod_dsapi_metric_settle(mod_dsapi_route_t *route,
                                     apr_pool_t *pconf);
 
+/** @return 1: a settled route's metric, or its series, takes the value of a
+ *  parameter of the route */
+int mod_dsapi_metric_uses(const mod_dsapi_route_t *route, int index);
+
 /**
  * DsapiMetric: its answer, from the series in memory, which is loaded where it
  * has to be.

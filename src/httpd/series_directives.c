@@ -180,7 +180,7 @@ static const char *close_series(cmd_parms *cmd, mod_dsapi_series_t *series)
         return apr_pstrcat(cmd->pool, "<DsapiSeries>: ", err->detail, NULL);
     }
     mistake = mod_dsapi_parse_texts(cmd, series->statements, series->texts,
-                                    series->params);
+                                    series->params, 1);
     if (mistake) {
         return mistake;
     }
@@ -348,27 +348,14 @@ static const char *tie_param(int *pindex, const mod_dsapi_route_t *route,
                      dsapi_base_type_name(param->type, pool));
 }
 
-/* A parameter of the route that nothing heeds. */
-static const char *unused_param(const mod_dsapi_route_t *route,
-                                apr_pool_t *pool)
+int mod_dsapi_metric_uses(const mod_dsapi_route_t *route, int index)
 {
-    const mod_dsapi_series_t *series = route->series;
-
-    for (int i = 0; i < route->params->nelts; i++) {
-        int used = dsapi_series_metric_uses(route->metric, i);
-
-        for (int j = 0; j < series->params->nelts; j++) {
-            used |= route->series_params[j] == i;
-        }
-        if (!used) {
-            return apr_psprintf(
-                pool,
-                "neither the series nor the metric uses the parameter "
-                "'%s'; take its DsapiParam away",
-                APR_ARRAY_IDX(route->params, i, const dsapi_param_t *)->name);
+    for (int i = 0; i < route->series->params->nelts; i++) {
+        if (route->series_params[i] == index) {
+            return 1;
         }
     }
-    return NULL;
+    return dsapi_series_metric_uses(route->metric, index);
 }
 
 const char *mod_dsapi_metric_settle(mod_dsapi_route_t *route, apr_pool_t *pconf)
@@ -401,5 +388,5 @@ const char *mod_dsapi_metric_settle(mod_dsapi_route_t *route, apr_pool_t *pconf)
     if (route->db_timeout < 0) {
         route->db_timeout = route->series->db_timeout;
     }
-    return mistake ? mistake : unused_param(route, pconf);
+    return mistake;
 }

@@ -114,6 +114,32 @@ const char *mod_dsapi_add_expect(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
+const char *mod_dsapi_set_follow(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    dsapi_follow_t *follow = &section->source->core.follow;
+    const char *word = mod_dsapi_word(args, 0);
+    apr_int64_t max = DSAPI_FOLLOW_MAX;
+
+    if (!word || (strcmp(word, "link") != 0 &&
+                  (*word != '/' || !dsapi_expect_pointer(word)))) {
+        return mod_dsapi_fail(cmd, "takes link, or the JSON pointer to the "
+                                   "next page's URL, such as /next");
+    }
+    if (args->nelts == 2) {
+        const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, 1, dsapi_arg_t);
+
+        if (!arg->key || strcmp(arg->key, "max") != 0 ||
+            dsapi_base_parse_int(&max, arg->value, 1, 10000) != APR_SUCCESS) {
+            return mod_dsapi_fail(cmd, "after that comes max=, how many pages "
+                                       "there may be, 1 to 10000");
+        }
+    }
+    follow->pointer = *word == '/' ? word : NULL;
+    follow->max = (int)max;
+    return NULL;
+}
+
 /* The file is read here, since a child may not be allowed to. */
 const char *mod_dsapi_set_ca(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
@@ -323,16 +349,22 @@ static apr_interval_time_t at_most(apr_interval_time_t value,
     return value < max ? value : max;
 }
 
-const char *mod_dsapi_settle_fetch(cmd_parms *cmd, mod_dsapi_source_t *source)
+const char *mod_dsapi_settle_fetch(cmd_parms *cmd, mod_dsapi_source_t *source,
+                                   apr_array_header_t *columns)
 {
     dsapi_source_t *core = &source->core;
     dsapi_err_t *err;
 
+    if (core->follow.max > 0 && core->post) {
+        return "DsapiFollow goes with DsapiFetch GET";
+    }
+
     if (core->body && !core->post) {
         return "DsapiFetchBody goes with DsapiFetch POST";
     }
-    if (core->body && dsapi_source_body_check(&err, core->body, source->params,
-                                              cmd->pool) != APR_SUCCESS) {
+    if (core->body &&
+        dsapi_source_body_check(&err, core->body, source->params, columns,
+                                cmd->pool) != APR_SUCCESS) {
         return apr_pstrcat(cmd->pool, "DsapiFetchBody: ", err->detail, NULL);
     }
     /* an address that is written here cannot come to be another one */

@@ -4,13 +4,15 @@
 #include "base/text.h"
 #include "httpd/directives.h"
 
+static const char not_utf8[] = "the SQL is not UTF-8; save it so";
+
 static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
                            const char *sql)
 {
     mod_dsapi_text_t text = {sql, cmd->directive};
 
     if (!dsapi_base_utf8_valid(sql, strlen(sql))) {
-        return mod_dsapi_fail(cmd, "the SQL is not UTF-8; save it so");
+        return mod_dsapi_fail(cmd, not_utf8);
     }
     if (section->route) {
         const char *mistake =
@@ -35,6 +37,21 @@ const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
 
     return sql ? add_sql(cmd, section, sql)
                : mod_dsapi_fail(cmd, "put the SQL into double quotes");
+}
+
+const char *mod_dsapi_set_resolve(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args)
+{
+    mod_dsapi_text_t text = {mod_dsapi_word(args, 0), cmd->directive};
+
+    if (!text.sql) {
+        return mod_dsapi_fail(cmd, "put the SQL into double quotes");
+    }
+    if (!dsapi_base_utf8_valid(text.sql, strlen(text.sql))) {
+        return mod_dsapi_fail(cmd, not_utf8);
+    }
+    APR_ARRAY_PUSH(section->source->resolve, mod_dsapi_text_t) = text;
+    return NULL;
 }
 
 const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,
@@ -111,4 +128,64 @@ const char *mod_dsapi_add_query_file(cmd_parms *cmd,
         text += 3; /* a byte order mark, which psql passes over, too */
     }
     return add_sql(cmd, section, text);
+}
+
+/* SQL, verbatim */
+
+/* One whole line of the file, as it is; NULL: the file is over. */
+static char *read_line(cmd_parms *cmd)
+{
+    ap_configfile_t *file = cmd->config_file;
+    char part[4096];
+    char *line = NULL;
+
+    while (file->getstr(part, sizeof(part), file->param) == APR_SUCCESS) {
+        line = line ? apr_pstrcat(cmd->temp_pool, line, part, NULL)
+                    : apr_pstrdup(cmd->temp_pool, part);
+        if (strchr(part, '\n')) {
+            break;
+        }
+    }
+    if (line) {
+        file->line_number++;
+    }
+    return line;
+}
+
+/*
+ * <DsapiSQL> ... </DsapiSQL> is read while httpd reads the file, past its own
+ * parser, so that no quote, '#' or backslash of SQL means anything to it. In
+ * the tree it becomes a directive DsapiSQL with the text as its argument.
+ */
+const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args)
+{
+    ap_directive_t **pcurrent = mconfig;
+    ap_directive_t *directive = apr_pcalloc(cmd->pool, sizeof(*directive));
+    apr_array_header_t *words;
+    dsapi_buf_t *text = dsapi_buf_make(4096, cmd->temp_pool);
+    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
+    char *line;
+
+    if (!words) {
+        return mistake;
+    }
+    if (words->nelts > 0) {
+        return "<DsapiSQL> takes no argument";
+    }
+    directive->filename = cmd->config_file->name;
+    directive->line_num = (int)cmd->config_file->line_number;
+    while ((line = read_line(cmd))) {
+        const char *p = line + strspn(line, " \t");
+
+        if (ap_cstr_casecmpn(p, "</DsapiSQL>", 11) == 0) {
+            directive->directive = "DsapiSQL";
+            directive->args =
+                apr_pstrmemdup(cmd->pool, text->data, text->len_bytes);
+            *pcurrent = directive;
+            return NULL;
+        }
+        dsapi_buf_put(text, line, strlen(line));
+    }
+    return apr_psprintf(cmd->pool, "<DsapiSQL> in line %d has no </DsapiSQL>",
+                        directive->line_num);
 }

@@ -20,6 +20,7 @@
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
 #include "httpd/request.h"
+#include "httpd/respond.h"
 #include "route/table.h"
 
 APLOG_USE_MODULE(dsapi);
@@ -102,7 +103,7 @@ static apr_status_t begin(stream_t *st)
     if (answer->duty) {
         dsapi_route_cache_decline(answer->duty);
     }
-    r->status = answer->status;
+    mod_dsapi_set_status(r, answer->status);
     ap_set_content_type(r, answer->type);
     st->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     st->hold_bytes = PORTION_BYTES;
@@ -211,7 +212,7 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
         memset(&st->columns, 0, sizeof(st->columns));
         rv = dsapi_db_stream(perr, loan->db, st->batch, take_row, st, pool);
         if (st->nrows == 0 || st->bb || st->err || !*perr ||
-            !dsapi_db_conflict(*perr)) {
+            !dsapi_db_conflict(*perr) || !dsapi_db_atomic(st->batch)) {
             break;
         }
     }
@@ -226,7 +227,7 @@ apr_status_t mod_dsapi_stream(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                               const char **values, apr_array_header_t *calls)
 {
     stream_t st = {.answer = answer, .r = r, .route = route, .values = values};
-    mod_dsapi_use_t use = {run, &st, 1};
+    mod_dsapi_use_t use = {run, &st, 0, route->standby != NULL};
     dsapi_batch_t batch;
     apr_status_t rv = mod_dsapi_make_batch(&batch, perr, r, route, calls);
 
@@ -237,6 +238,7 @@ apr_status_t mod_dsapi_stream(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
         return rv;
     }
     st.batch = &batch;
+    use.repeatable = dsapi_db_atomic(&batch);
     rv = mod_dsapi_db_use(perr, r->server, &use, r->pool);
     if (st.bb) {
         finish(&st, rv, *perr);

@@ -71,6 +71,11 @@ const char *mod_dsapi_set_time(cmd_parms *cmd, mod_dsapi_section_t *section,
     return NULL;
 }
 
+int mod_dsapi_time_is_list(const mod_dsapi_route_t *route)
+{
+    return route->time->list;
+}
+
 /* Settling */
 
 /* Reads the zones. @return what is wrong; NULL: nothing */

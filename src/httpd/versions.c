@@ -175,6 +175,14 @@ static const char *settle_metric(const ap_directive_t **pwhere,
     return NULL;
 }
 
+/* The service's DsapiCache. @return 0: it will not do for everybody */
+static int inherit_caching(mod_dsapi_route_t *route)
+{
+    route->caching = route->service->caching;
+    return route->caching.scope != MOD_DSAPI_CACHE_PUBLIC ||
+           route->service->session->nelts == 0;
+}
+
 const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
                                       mod_dsapi_route_t *route,
                                       apr_pool_t *pool)
@@ -184,8 +192,13 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
         route->depends.directive ? &route->depends : &service->depends;
     const char *mistake;
 
-    if (!route->caching.set && mod_dsapi_cacheable(route)) {
-        route->caching = service->caching;
+    if (!route->caching.directive && mod_dsapi_cacheable(route) &&
+        !inherit_caching(route)) {
+        *pwhere = route->caching.directive;
+        return "public would let a cache on the way give one user's answer "
+               "to another, since the service has DsapiSession: say private "
+               "here, and public in those routes that answer everybody the "
+               "same";
     }
     if (route->caching.life == 0 && !route->series) {
         if (route->depends.directive && route->depends.names->nelts > 0) {
@@ -202,6 +215,13 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
     }
     if (!depends->directive) {
         return NULL;
+    }
+    if (route->standby && depends->names->nelts > 0) {
+        *pwhere = route->standby;
+        return "goes with no DsapiDependsOn: a standby may be behind the "
+               "versions that are known, and what it gives then would be kept "
+               "as the newest; take one of them away, or write DsapiDependsOn "
+               "Off";
     }
     mistake = find_names(&route->versions, service, depends->names, pool);
     if (mistake) {

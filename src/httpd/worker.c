@@ -14,9 +14,10 @@
 
 APLOG_USE_MODULE(dsapi);
 
-/* How often the watchdog comes by, and how long a turn may take: the child's
+/* When the watchdog comes by; it is kept from then on, since it would sleep in
+ * between whatever there is to do. And how long a turn may take: the child's
  * end waits for it. */
-#define TURN_EVERY  apr_time_from_msec(100)
+#define TURN_AFTER  apr_time_from_msec(100)
 #define TURN_BUDGET apr_time_from_msec(200)
 
 /* How long giving back jobs may delay the child's end. */
@@ -29,8 +30,9 @@ APLOG_USE_MODULE(dsapi);
 #define HEARTBEAT apr_time_from_sec(5)
 #define LEASE     apr_time_from_sec(10)
 
-/* How often the queue is asked where no notification came. */
-#define POLL apr_time_from_sec(2)
+/* How often a claim is tried for no reason; where no notification came, it is
+ * known within some seconds that there is one (dsapi_queue_reap). */
+#define POLL apr_time_from_sec(30)
 
 #define USER_AGENT "mod_dsapi (Apache httpd"
 
@@ -111,7 +113,7 @@ static void log_event(void *baton, dsapi_event_e event, const char *source,
     }
 }
 
-/* The watchdog's thread enters, comes by, and leaves. */
+/* The watchdog's thread enters, comes by and stays, and leaves. */
 static apr_status_t work(int state, void *data, apr_pool_t *pool)
 {
     (void)data;
@@ -130,15 +132,15 @@ static apr_status_t work(int state, void *data, apr_pool_t *pool)
     else if (!self.worker) {
         return APR_SUCCESS;
     }
-    else if (state == AP_WATCHDOG_STATE_STOPPING ||
-             apr_atomic_read32(&self.stopping)) {
+    else {
+        while (state == AP_WATCHDOG_STATE_RUNNING &&
+               !apr_atomic_read32(&self.stopping)) {
+            dsapi_worker_turn(self.worker, TURN_BUDGET);
+        }
         dsapi_worker_stop(self.worker, STOP_BUDGET);
         self.worker = NULL;
         apr_pool_destroy(self.pool);
         apr_atomic_dec32(&self.alive);
-    }
-    else {
-        dsapi_worker_turn(self.worker, TURN_BUDGET);
     }
     return APR_SUCCESS;
 }
@@ -178,14 +180,14 @@ static apr_status_t watch_versions(int state, void *data, apr_pool_t *pool)
     else if (!watcher.watch) {
         return APR_SUCCESS;
     }
-    else if (state == AP_WATCHDOG_STATE_STOPPING ||
-             apr_atomic_read32(&self.stopping)) {
+    else {
+        while (state == AP_WATCHDOG_STATE_RUNNING &&
+               !apr_atomic_read32(&self.stopping)) {
+            dsapi_watch_turn(watcher.watch, TURN_BUDGET);
+        }
         watcher.watch = NULL;
         apr_pool_destroy(watcher.pool);
         apr_atomic_dec32(&self.alive);
-    }
-    else {
-        dsapi_watch_turn(watcher.watch, TURN_BUDGET);
     }
     return APR_SUCCESS;
 }
@@ -301,7 +303,7 @@ int mod_dsapi_worker_check(apr_pool_t *ptemp, server_rec *main)
     return 1;
 }
 
-/* A thread of each child that comes by. @return OK, or not, logged */
+/* A thread of each child. @return OK, or not, logged */
 static int set_watchdog(apr_pool_t *pconf, server_rec *main, const char *name,
                         ap_watchdog_callback_fn_t *callback)
 {
@@ -313,7 +315,7 @@ static int set_watchdog(apr_pool_t *pconf, server_rec *main, const char *name,
     apr_status_t rv = get_instance(&watchdog, name, 0, 0, pconf);
 
     if (rv == APR_SUCCESS) {
-        rv = register_callback(watchdog, TURN_EVERY, NULL, callback);
+        rv = register_callback(watchdog, TURN_AFTER, NULL, callback);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main,

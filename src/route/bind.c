@@ -38,12 +38,11 @@ static void refuse(bind_t *b, const dsapi_param_t *param, const char *why)
                      param->name, "%s", why);
 }
 
-/* One value of a path, a query, a form or a header. */
-static void take_text(bind_t *b, int index, const char *text)
+/* One value of a path, a query, a form or a header; or why it has none. */
+static void take_text(bind_t *b, int index, const char *text, const char *why)
 {
     const dsapi_param_t *param =
         APR_ARRAY_IDX(b->params, index, const dsapi_param_t *);
-    const char *why;
 
     if (b->given[index]) {
         if (b->given[index] != GIVEN_TWICE) {
@@ -53,8 +52,10 @@ static void take_text(bind_t *b, int index, const char *text)
         return;
     }
     b->given[index] = GIVEN;
-    if (dsapi_route_param_check(&b->values[index], &why, param, text,
-                                b->pool) != APR_SUCCESS) {
+    if (!why) {
+        dsapi_route_param_check(&b->values[index], &why, param, text, b->pool);
+    }
+    if (why) {
         refuse(b, param, why);
     }
 }
@@ -108,13 +109,17 @@ static void take_pairs(bind_t *b, const apr_array_header_t *pairs,
 {
     for (int i = 0; pairs && i < pairs->nelts; i++) {
         const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
-        int index = index_in(b, pair->name, in);
+        int index = pair->name ? index_in(b, pair->name, in) : -1;
 
-        if (index < 0) {
+        if (!pair->name) {
+            dsapi_fail_field(b->perr, b->pool, dsapi_route_in_name(in), "",
+                             "the name of pair %d %s", i + 1, pair->why);
+        }
+        else if (index < 0) {
             refuse_unknown(b, in, pair->name);
         }
         else {
-            take_text(b, index, pair->value);
+            take_text(b, index, pair->value, pair->why);
         }
     }
 }
@@ -261,7 +266,18 @@ static void take_body(bind_t *b)
     }
 }
 
-/* if_match is the header If-Match: a parameter's name has no hyphen. */
+const char *dsapi_route_header_name(const char *name, apr_pool_t *pool)
+{
+    char *header = apr_pstrdup(pool, name);
+
+    for (char *p = header; *p; p++) {
+        if (*p == '_') {
+            *p = '-';
+        }
+    }
+    return header;
+}
+
 static void take_headers(bind_t *b)
 {
     for (int i = 0; b->input->header && i < b->params->nelts; i++) {
@@ -269,21 +285,13 @@ static void take_headers(bind_t *b)
             APR_ARRAY_IDX(b->params, i, const dsapi_param_t *);
 
         if (param->in == DSAPI_IN_HEADER) {
-            char *name = apr_pstrdup(b->pool, param->name);
-            const char *value;
+            const char *value = b->input->header(
+                b->input->baton, dsapi_route_header_name(param->name, b->pool));
 
-            for (char *p = name; *p; p++) {
-                if (*p == '_') {
-                    *p = '-';
-                }
-            }
-            value = b->input->header(b->input->baton, name);
-            if (value && !dsapi_base_utf8_valid(value, strlen(value))) {
-                refuse(b, param, "must be UTF-8");
-                b->given[i] = GIVEN;
-            }
-            else if (value) {
-                take_text(b, i, value);
+            if (value) {
+                int ok = dsapi_base_utf8_valid(value, strlen(value));
+
+                take_text(b, i, value, ok ? NULL : "must be UTF-8");
             }
         }
     }
@@ -296,7 +304,7 @@ static void take_path(bind_t *b)
         int index = dsapi_route_param_index(b->params, name);
 
         if (index >= 0) {
-            take_text(b, index, b->input->captures[i]);
+            take_text(b, index, b->input->captures[i], NULL);
         }
     }
 }
@@ -382,6 +390,11 @@ apr_status_t dsapi_route_bind(const char ***pvalues, dsapi_err_t **perr,
 
     *pvalues = NULL;
     *perr = NULL;
+    if (input->form && whole_body(&b) >= 0) {
+        return dsapi_fail(perr, pool, DSAPI_EMEDIA, "unsupported-type",
+                          "the body must be application/json, said so in "
+                          "Content-Type");
+    }
     b.values =
         apr_pcalloc(pool, sizeof(char *) * ((apr_size_t)params->nelts + 1));
     b.given = apr_pcalloc(pool, (apr_size_t)params->nelts + 1);

@@ -146,6 +146,10 @@ static const char *segment_mistake(const apr_array_header_t *names,
     if (memchr(segment, '%', len)) {
         return "has a '%'; write the character itself";
     }
+    if (memchr(segment, '?', len) || memchr(segment, '#', len)) {
+        return "has a '?' or '#', which ends a path; parameters of the query "
+               "are declared with DsapiParam";
+    }
     if ((len == 1 && *segment == '.') ||
         (len == 2 && segment[0] == '.' && segment[1] == '.')) {
         return "has \".\" or \"..\" as a segment";

@@ -39,7 +39,7 @@ dsapi_trie_t *dsapi_route_trie_make(apr_pool_t *pool);
  * @return APR_SUCCESS; DSAPI_ESYNTAX: no leading '/', an empty, "." or ".."
  *         segment, a parameter that is not a whole segment or whose name is
  *         not [A-Za-z_][A-Za-z0-9_]*, one name twice, too many parameters,
- *         or a percent sign
+ *         or one of '%', '?' and '#'
  */
 apr_status_t dsapi_route_template_names(apr_array_header_t **pnames,
                                         dsapi_err_t **perr, const char *path,

@@ -350,6 +350,32 @@ static apr_status_t settle_body(dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
+/* Case does not count in a header's name. */
+static apr_status_t settle_headers(dsapi_err_t **perr,
+                                   const apr_array_header_t *params,
+                                   apr_pool_t *pool)
+{
+    for (int i = 0; i < params->nelts; i++) {
+        const dsapi_param_t *param =
+            APR_ARRAY_IDX(params, i, const dsapi_param_t *);
+
+        for (int j = 0; j < i && param->in == DSAPI_IN_HEADER; j++) {
+            const dsapi_param_t *other =
+                APR_ARRAY_IDX(params, j, const dsapi_param_t *);
+
+            if (other->in == DSAPI_IN_HEADER &&
+                strcasecmp(other->name, param->name) == 0) {
+                return wrong(perr, pool, param,
+                             apr_psprintf(pool,
+                                          "is the same header as '%s'; take "
+                                          "one away",
+                                          other->name));
+            }
+        }
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t dsapi_route_params_settle(dsapi_err_t **perr,
                                        const apr_array_header_t *params,
                                        const apr_array_header_t *path_names,
@@ -383,6 +409,9 @@ apr_status_t dsapi_route_params_settle(dsapi_err_t **perr,
         if (rv != APR_SUCCESS) {
             return rv;
         }
+    }
+    if (settle_headers(perr, params, pool) != APR_SUCCESS) {
+        return DSAPI_ESYNTAX;
     }
     return settle_body(perr, params, pool);
 }

@@ -73,9 +73,9 @@ apr_status_t dsapi_route_param_parse(dsapi_param_t **pparam, dsapi_err_t **perr,
 /**
  * Settle a route's parameters: where each is (in the template: path,
  * required; else query, or body where body_default says so), that every name
- * of the template is declared, no parameter twice, that what min and max name
- * exists and is of the same type, and that a parameter with body=whole is the
- * only one in the body. Call once.
+ * of the template is declared, no parameter and no header twice, that what min
+ * and max name exists and is of the same type, and that a parameter with
+ * body=whole is the only one in the body. Call once.
  * @param params        of dsapi_param_t *
  * @param path_names    of const char *
  * @param body_default  1 for POST, PUT and PATCH
@@ -92,8 +92,9 @@ const char *dsapi_route_in_name(dsapi_in_e in);
 /** @return the index of a parameter; -1: there is none of that name */
 int dsapi_route_param_index(const apr_array_header_t *params, const char *name);
 
-/** @return where a parameter is, as errors call it ("query"), static */
-const char *dsapi_route_in_name(dsapi_in_e in);
+/** @return the header that a parameter is in, if_match: if-match (a name has no
+ *          hyphen); in pool */
+const char *dsapi_route_header_name(const char *name, apr_pool_t *pool);
 
 /**
  * Check one value against everything but bounds that name a parameter.
@@ -113,7 +114,8 @@ apr_status_t dsapi_route_param_check(const char **pvalue, const char **pwhy,
  * @param perr     out: all mistakes, in pool; NULL on success
  * @param params   of dsapi_param_t *, settled
  * @return APR_SUCCESS; DSAPI_EPARAM: a value is missing, wrong, given twice,
- *         or of a name that is not declared
+ *         or of a name that is not declared; DSAPI_EMEDIA: a form, where the
+ *         whole body is one parameter
  */
 apr_status_t dsapi_route_bind(const char ***pvalues, dsapi_err_t **perr,
                               const apr_array_header_t *params,

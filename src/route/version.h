@@ -18,7 +18,7 @@
 typedef struct dsapi_versions_t dsapi_versions_t;
 
 /** For how long a check counts: what was the newest version is taken to be it
- *  still. Twice as long as the watcher takes between two of them. */
+ *  still. Half a second longer than the watcher takes between two of them. */
 #define DSAPI_VERSION_TRUST apr_time_from_sec(2)
 
 /** What an answer depends on, at one moment. */

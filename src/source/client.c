@@ -1,4 +1,5 @@
 /* The only file that knows libcurl. */
+#include <apr_date.h>
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -10,6 +11,7 @@
 #include "source/client.h"
 
 #define REDIRECTS_MAX        5
+#define HEADERS_MAX          100 /* of one name; more are not read */
 #define IDLE_CONNECTIONS_MAX 16L
 
 typedef enum state_e {
@@ -41,7 +43,8 @@ struct dsapi_transfer_t {
     struct curl_slist *headers;
     dsapi_fetch_t fetch;
     dsapi_buf_t *body;
-    const char *origin;        /* of the present URL: "https://host:443" */
+    const char *url;           /* the present one */
+    const char *origin;        /* its "https://host:443" */
     int anywhere;              /* its host may have any address */
     int blocked;               /* an address of it was refused */
     int tried;                 /* another one was not */
@@ -449,10 +452,27 @@ static const char *header_value(const dsapi_transfer_t *t, const char *name)
                : NULL;
 }
 
+/** @return the values of a header that may come several times, joined by
+ *  commas; NULL: none. Each look-up goes through all headers there are. */
+static const char *header_list(const dsapi_transfer_t *t, const char *name)
+{
+    struct curl_header *header;
+    apr_array_header_t *list = apr_array_make(t->pool, 1, sizeof(char *));
+
+    while (list->nelts < HEADERS_MAX &&
+           curl_easy_header(t->easy, name, (size_t)list->nelts, CURLH_HEADER,
+                            -1, &header) == CURLHE_OK) {
+        APR_ARRAY_PUSH(list, const char *) =
+            apr_pstrdup(t->pool, header->value);
+    }
+    return list->nelts > 0 ? apr_array_pstrcat(t->pool, list, ',') : NULL;
+}
+
 /** Make the response and move a transfer to those that have ended. */
 static void finish(dsapi_transfer_t *t, const char *transport)
 {
     dsapi_client_t *client = t->client;
+    const char *date = header_value(t, "Date");
     long status = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -462,6 +482,12 @@ static void finish(dsapi_transfer_t *t, const char *transport)
     t->resp.retry_after = header_value(t, "Retry-After");
     t->resp.etag = header_value(t, "ETag");
     t->resp.last_modified = header_value(t, "Last-Modified");
+    t->resp.link = header_list(t, "Link");
+    t->resp.answered = date ? apr_date_parse_http(date) : APR_DATE_BAD;
+    if (t->resp.answered == APR_DATE_BAD) {
+        t->resp.answered = apr_time_now();
+    }
+    t->resp.url = t->url;
     t->resp.body = dsapi_buf_str(t->body);
     t->resp.body_bytes = t->body->len_bytes;
     transfer_detach(t);
@@ -482,6 +508,7 @@ apr_status_t dsapi_client_start(dsapi_transfer_t **ptransfer,
     t->fetch = *fetch;
     t->body = dsapi_buf_make(0, pool);
     t->easy = curl_easy_init();
+    t->url = fetch->url;
     why = take_url(t, fetch->url);
     if (!t->easy || !setup(t) ||
         (!why && curl_multi_add_handle(client->multi, t->easy) != CURLM_OK)) {
@@ -577,6 +604,7 @@ static const char *turn_to(dsapi_transfer_t *t, const char *url, long status)
     if (!same) {
         curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
     }
+    t->url = url;
     return curl_easy_setopt(t->easy, CURLOPT_URL, url) == CURLE_OK ? NULL
                                                                    : malformed;
 }

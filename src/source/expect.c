@@ -66,8 +66,8 @@ static int is_type(const char *word)
     return slash && slash > word && slash[1] && !strchr(slash + 1, '/');
 }
 
-/* RFC 6901: empty, or '/' first; '~' only before 0 and 1 */
-static int is_pointer(const char *text)
+/* Empty, or '/' first; '~' only before 0 and 1 */
+int dsapi_expect_pointer(const char *text)
 {
     for (const char *p = text; (p = strchr(p, '~')); p++) {
         if (p[1] != '0' && p[1] != '1') {
@@ -135,7 +135,7 @@ apr_status_t dsapi_expect_add(dsapi_expect_t *expect, dsapi_err_t **perr,
     }
     else if (key && strcmp(key, "pointer") == 0) {
         right = "a JSON pointer such as /body, or \"\" for the whole document";
-        good = is_pointer(value);
+        good = dsapi_expect_pointer(value);
         APR_ARRAY_PUSH(expect->pointers, const char *) =
             apr_pstrdup(pool, value);
     }

@@ -39,6 +39,9 @@ apr_status_t dsapi_expect_add(dsapi_expect_t *expect, dsapi_err_t **perr,
                               const char *key, const char *value,
                               apr_pool_t *pool);
 
+/** @return 1: the text is a JSON pointer (RFC 6901) */
+int dsapi_expect_pointer(const char *text);
+
 /** @return 1: the status is a good one */
 int dsapi_expect_status(const dsapi_expect_t *expect, int status);
 

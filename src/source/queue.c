@@ -82,7 +82,8 @@ void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
     dsapi_queue_call(
         pcall, pool,
         "SELECT j.id, j.lease_token AS token, j.source, j.params, j.attempts, "
-        "j.max_attempts, j.trace, v.definition, v.etag, v.last_modified "
+        "j.max_attempts, j.trace, v.definition, v.etag, v.last_modified, "
+        "j.pages, j.next_page "
         "FROM dsapi.claim($1::text[], $2::interval[], $3::integer[], "
         "$4::integer, $5::interval) AS j "
         /* one look-up a job: a plain join might read the whole table */
@@ -148,6 +149,38 @@ void dsapi_queue_hold(dsapi_call_t *pcall, const char *id, const char *token,
 {
     dsapi_queue_call(pcall, pool, "SELECT dsapi.hold($1::bigint, $2::uuid)", 2,
                      id, token);
+}
+
+void dsapi_queue_hold_page(dsapi_call_t *pcall, const char *id,
+                           const char *token, int pages, apr_pool_t *pool)
+{
+    dsapi_queue_call(pcall, pool,
+                     "SELECT dsapi.hold_page($1::bigint, $2::uuid, "
+                     "$3::integer)",
+                     3, id, token, apr_itoa(pool, pages));
+}
+
+void dsapi_queue_add_page(dsapi_call_t *pcall, const char *id,
+                          const char *token, const char *url, const char *next,
+                          const char *result, apr_pool_t *pool)
+{
+    dsapi_queue_call(pcall, pool,
+                     next ? "SELECT dsapi.add_page($1::bigint, $2::uuid, "
+                            "$3::text, $4::text, $5::json)"
+                          : "SELECT dsapi.finish($1::bigint, $2::uuid, "
+                            "dsapi.add_page($1::bigint, $2::uuid, $3::text, "
+                            "$4::text, $5::json))",
+                     5, id, token, url, next, result);
+}
+
+void dsapi_queue_take_slot(dsapi_call_t *pcall, const dsapi_source_t *source,
+                           apr_pool_t *pool)
+{
+    dsapi_queue_call(pcall, pool,
+                     "SELECT take_slot FROM dsapi.take_slot($1::text, "
+                     "$2::interval)",
+                     2, source->name,
+                     dsapi_queue_interval(source->every, pool));
 }
 
 void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,

@@ -13,6 +13,9 @@
 /** The SQLSTATE of hold and finish where the lease is lost. */
 #define DSAPI_QUEUE_LEASE_LOST "DS001"
 
+/** The SQLSTATE of hold_page where that page is stored already. */
+#define DSAPI_QUEUE_PAGE_STORED "DS003"
+
 /** The SQLSTATE of dsapi.enqueue_all where the queue of a source is full. */
 #define DSAPI_QUEUE_FULL "DS002"
 
@@ -32,7 +35,8 @@ void dsapi_queue_listen(dsapi_call_t *pcall, apr_pool_t *pool);
 
 /** Claim jobs: columns id, token, source, params, attempts, max_attempts,
  *  trace; and of what was stored last of the same source and parameters
- *  definition, etag, last_modified (see dsapi_queue_remember).
+ *  definition, etag, last_modified (see dsapi_queue_remember); and pages,
+ *  next_page (see dsapi_queue_add_page).
  *  @param sources  of const dsapi_source_t *: whose, within their limits */
 void dsapi_queue_claim(dsapi_call_t *pcall, const apr_array_header_t *sources,
                        int limit, apr_interval_time_t lease, apr_pool_t *pool);
@@ -61,6 +65,25 @@ void dsapi_queue_limit(dsapi_call_t *pcall, apr_interval_time_t timeout,
 /** Lock a job's row for the transaction, if the lease is still ours. */
 void dsapi_queue_hold(dsapi_call_t *pcall, const char *id, const char *token,
                       apr_pool_t *pool);
+
+/** The same, for a job's next page.
+ *  @param pages  how many are stored, as the caller knows */
+void dsapi_queue_hold_page(dsapi_call_t *pcall, const char *id,
+                           const char *token, int pages, apr_pool_t *pool);
+
+/** In the transaction that stores a page: note that it is, and what comes
+ *  after it; nothing, and the job is ended as by dsapi_queue_finish.
+ *  @param url     of the page
+ *  @param next    of the next; NULL: there is none
+ *  @param result  JSON object; NULL: none */
+void dsapi_queue_add_page(dsapi_call_t *pcall, const char *id,
+                          const char *token, const char *url, const char *next,
+                          const char *result, apr_pool_t *pool);
+
+/** Take the next request's place at an upstream with a rate: column
+ *  take_slot, microseconds until it comes. */
+void dsapi_queue_take_slot(dsapi_call_t *pcall, const dsapi_source_t *source,
+                           apr_pool_t *pool);
 
 /** End a held job. @param result  JSON; NULL: none */
 void dsapi_queue_finish(dsapi_call_t *pcall, const char *id, const char *token,

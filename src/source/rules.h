@@ -26,6 +26,9 @@ typedef struct dsapi_response_t {
     const char *retry_after;   /* the header's value; NULL: none */
     const char *etag;          /* the same */
     const char *last_modified; /* the same */
+    const char *link;          /* the same; several joined by commas */
+    apr_time_t answered;       /* Date; ours, where there is none */
+    const char *url;           /* that it came from, after redirects */
     const char *body;          /* may be NULL where body_bytes is 0 */
     apr_size_t body_bytes;
     const char *transport; /* why no whole answer came; NULL: one came */
@@ -50,7 +53,7 @@ apr_interval_time_t dsapi_source_backoff(const dsapi_retry_t *retry,
  * Parse Retry-After (RFC 9110, 10.2.3): seconds or an HTTP date. More than
  * a day is a day.
  * @param value  NULL: none
- * @param now    the present, for a date
+ * @param now    the present, by the clock that a date is of
  * @return microseconds from now; 0: none, in the past, or unreadable
  */
 apr_interval_time_t dsapi_source_retry_after(const char *value, apr_time_t now);

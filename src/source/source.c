@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json/writer.h"
+#include "route/result.h"
 
 static apr_status_t bind_json(const char ***pvalues, dsapi_err_t **perr,
                               const dsapi_source_t *source,
@@ -105,9 +106,55 @@ apr_status_t dsapi_source_values(const char ***pvalues, apr_table_t **pvars,
                            url_text(param, values[i], pool));
         }
     }
-    *pvalues = apr_pcalloc(pool, sizeof(char *) * ((apr_size_t)n + 1));
+    *pvalues = apr_pcalloc(
+        pool, sizeof(char *) * ((apr_size_t)dsapi_source_count(source) + 1));
     memcpy(*pvalues, values, sizeof(char *) * (apr_size_t)n);
     return APR_SUCCESS;
+}
+
+int dsapi_source_count(const dsapi_source_t *source)
+{
+    return source->params->nelts +
+           (source->columns ? source->columns->nelts : 0);
+}
+
+unsigned dsapi_source_type(const dsapi_source_t *source, int index)
+{
+    return index < source->params->nelts
+               ? dsapi_base_type_oid(
+                     APR_ARRAY_IDX(source->params, index, const dsapi_param_t *)
+                         ->type)
+               : DSAPI_OID_JSON;
+}
+
+/* @return the index of a column's name; -1: it is not there */
+static int column_index(const apr_array_header_t *columns, const char *name)
+{
+    for (int i = 0; columns && i < columns->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(columns, i, const char *), name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void dsapi_source_add_column(apr_array_header_t *columns,
+                             const apr_array_header_t *params, const char *name)
+{
+    if (dsapi_route_param_index(params, name) < 0 &&
+        column_index(columns, name) < 0 &&
+        strcmp(name, DSAPI_SOURCE_BODY) != 0) {
+        APR_ARRAY_PUSH(columns, const char *) = name;
+    }
+}
+
+/* @return the index of the value that a name stands for */
+static int value_index(const dsapi_source_t *source, const char *name)
+{
+    int i = dsapi_route_param_index(source->params, name);
+
+    return i >= 0 ? i
+                  : source->params->nelts + column_index(source->columns, name);
 }
 
 /* Behind the string whose quote is here, in a checked text. */
@@ -153,6 +200,7 @@ static const char *variable_name(const char *p, const char *end,
 
 apr_status_t dsapi_source_body_check(dsapi_err_t **perr, const char *body,
                                      const apr_array_header_t *params,
+                                     apr_array_header_t *columns,
                                      apr_pool_t *pool)
 {
     dsapi_json_slice_t slice;
@@ -163,7 +211,11 @@ apr_status_t dsapi_source_body_check(dsapi_err_t **perr, const char *body,
     while (rv == APR_SUCCESS && (p = next_variable(&end, end))) {
         const char *name = variable_name(p, end, pool);
 
-        if (dsapi_route_param_index(params, name) < 0) {
+        if (columns) {
+            dsapi_source_add_column(columns, params, name);
+        }
+        if (dsapi_route_param_index(params, name) < 0 &&
+            column_index(columns, name) < 0) {
             rv = dsapi_fail(perr, pool, DSAPI_ESYNTAX, "body",
                             ":%s is not declared; add \"DsapiParam %s text\" "
                             "(or another type)",
@@ -174,8 +226,8 @@ apr_status_t dsapi_source_body_check(dsapi_err_t **perr, const char *body,
 }
 
 const char *dsapi_source_body(const dsapi_source_t *source,
-                              const char *const *values, const char *json,
-                              apr_pool_t *pool)
+                              const char *const *values, const unsigned *types,
+                              const char *json, apr_pool_t *pool)
 {
     dsapi_buf_t *buf;
     const char *from = source->body;
@@ -187,13 +239,11 @@ const char *dsapi_source_body(const dsapi_source_t *source,
     }
     buf = dsapi_buf_make(0, pool);
     while ((p = next_variable(&end, from))) {
-        int i = dsapi_route_param_index(source->params,
-                                        variable_name(p, end, pool));
+        int i = value_index(source, variable_name(p, end, pool));
 
         dsapi_buf_put(buf, from, (apr_size_t)(p - from));
-        dsapi_route_value_json(
-            buf, APR_ARRAY_IDX(source->params, i, dsapi_param_t *)->type,
-            values[i]);
+        dsapi_route_write_value(buf, types[i], values[i],
+                                values[i] ? strlen(values[i]) : 0);
         from = end;
     }
     dsapi_buf_put(buf, from, strlen(from));

@@ -11,6 +11,7 @@
 #include "route/statement.h"
 #include "source/address.h"
 #include "source/expect.h"
+#include "source/follow.h"
 #include "source/rules.h"
 #include "source/template.h"
 
@@ -18,8 +19,12 @@
 #define DSAPI_SOURCE_BODY "body"
 
 typedef struct dsapi_source_t {
-    const char *name;                 /* "service/source" */
-    const apr_array_header_t *params; /* of dsapi_param_t *, in=body */
+    const char *name;                  /* "service/source" */
+    const apr_array_header_t *params;  /* of dsapi_param_t *, in=body */
+    const apr_array_header_t *resolve; /* of one dsapi_statement_t over
+                                        * params; NULL: none */
+    const apr_array_header_t *columns; /* of const char *: those of its columns
+                                        * that are used; NULL: none */
     const dsapi_template_t *url;
     int post;         /* 1: the method is POST; 0: GET */
     const char *body; /* of a POST: see dsapi_source_body; NULL: all the
@@ -32,8 +37,9 @@ typedef struct dsapi_source_t {
     const char *ca;                    /* PEM; NULL: the system's */
     dsapi_expect_t expect;
     const apr_array_header_t *store; /* of dsapi_statement_t; its
-                                             parameters are params and, last,
-                                             the document */
+                                             parameters are params, columns
+                                             and, last, the document */
+    dsapi_follow_t follow;           /* max 0: there are no pages */
     dsapi_retry_t retry;
     apr_interval_time_t timeout;         /* of a whole transfer */
     apr_interval_time_t connect_timeout; /* of connecting */
@@ -67,7 +73,7 @@ apr_status_t dsapi_source_params(const char **pjson, dsapi_err_t **perr,
 /**
  * Read a job's parameters, as dsapi_source_params wrote them.
  * @param pvalues  out: one a parameter of the source, NULL where absent, and
- *                 room for the document behind them; in pool
+ *                 room for the columns and the document behind them; in pool
  * @param pvars    out: the same by name, for the URL template; items of an
  *                 array joined by commas, absent ones left out
  * @return APR_SUCCESS; DSAPI_EPARAM, DSAPI_ESYNTAX: no JSON (perr in pool)
@@ -77,27 +83,44 @@ apr_status_t dsapi_source_values(const char ***pvalues, apr_table_t **pvars,
                                  const dsapi_source_t *source, const char *json,
                                  apr_pool_t *pool);
 
+/** @return how many values a job has before the document */
+int dsapi_source_count(const dsapi_source_t *source);
+
+/** @return the type of a value that a parameter has, or the document */
+unsigned dsapi_source_type(const dsapi_source_t *source, int index);
+
 /**
  * Check the body that a source is to POST: JSON, in which each string ":name"
  * that is a value stands for a parameter.
  * @param perr    out: what is wrong, in pool; NULL on success
- * @param params  of dsapi_param_t *, complete
+ * @param params   of dsapi_param_t *, complete
+ * @param columns  of const char *: names that are not declared are added; NULL:
+ *                 they are a mistake
  * @return APR_SUCCESS; DSAPI_ESYNTAX: no JSON, or a parameter that is not
  *         declared
  */
 apr_status_t dsapi_source_body_check(dsapi_err_t **perr, const char *body,
                                      const apr_array_header_t *params,
+                                     apr_array_header_t *columns,
                                      apr_pool_t *pool);
+
+/** Add a name to those of columns, unless it is a parameter, the document, or
+ *  there already.
+ *  @param name  as long-lived as columns */
+void dsapi_source_add_column(apr_array_header_t *columns,
+                             const apr_array_header_t *params,
+                             const char *name);
 
 /**
  * The body to POST: the source's, with the values of parameters in it, each
  * as JSON of its type (null where it is absent).
- * @param values  as dsapi_source_values gives them
+ * @param values  as dsapi_source_values gives them, columns included
+ * @param types   one a value: its OID
  * @param json    the job's parameters, the body of a source that has none
  * @return JSON, in pool or json itself
  */
 const char *dsapi_source_body(const dsapi_source_t *source,
-                              const char *const *values, const char *json,
-                              apr_pool_t *pool);
+                              const char *const *values, const unsigned *types,
+                              const char *json, apr_pool_t *pool);
 
 #endif

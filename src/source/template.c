@@ -106,6 +106,15 @@ static const char *parse_origin(const char **porigin, const char **phost,
     return end;
 }
 
+const char *dsapi_source_origin(const char *url, apr_pool_t *pool)
+{
+    const char *origin;
+    const char *host;
+    const char *why;
+
+    return parse_origin(&origin, &host, &why, url, pool) ? origin : NULL;
+}
+
 /* Keep what a URL may hold, percent-encode all else (RFC 6570, 3.1).
  * @return the result; NULL: a '%' begins no escape */
 static const char *encode_literal(const char *s, apr_size_t len,

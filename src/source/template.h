@@ -44,6 +44,14 @@ apr_status_t dsapi_source_template(dsapi_template_t **ptmpl, dsapi_err_t **perr,
                                    apr_pool_t *scratch_pool);
 
 /**
+ * The origin of a URL, as a template has it.
+ * @param url  of bytes from '!' to '~'
+ * @return in pool; NULL: it is not http(s), holds user information, or a host
+ *         or port that a URL cannot have
+ */
+const char *dsapi_source_origin(const char *url, apr_pool_t *pool);
+
+/**
  * Expand a URL template (RFC 6570 level 1: {name}, percent-encoded UTF-8).
  * @param purl  out: the URL, in result_pool; NULL on error
  * @param perr  out: what to tell the client, in result_pool; NULL on success

@@ -11,7 +11,7 @@
 
 /* How long between two questions where nothing was announced, and where
  * much is. */
-#define READ_EVERY apr_time_from_sec(1)
+#define READ_EVERY apr_time_from_msec(1500)
 #define READ_GAP   apr_time_from_msec(100)
 
 /* How long it rests after its SQL has failed. */

@@ -4,8 +4,8 @@
  * notifications, and the worker's may store for half a minute.
  *
  * It LISTENs, and asks for what has changed when something was announced, and
- * without that once a second: notifications only save time. One thread drives
- * it by turns.
+ * without that every one and a half: notifications only save time. One thread
+ * drives it by turns.
  */
 #ifndef DSAPI_SOURCE_WATCH_H
 #define DSAPI_SOURCE_WATCH_H

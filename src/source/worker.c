@@ -10,14 +10,16 @@
 #include "source/keeper.h"
 #include "source/link.h"
 #include "source/queue.h"
+#include "source/resolve.h"
 #include "source/spare.h"
 
 /* statement_timeout of the queue's own statements, so that a lock on its
  * tables leaves no trail of waiting backends. */
 #define QUERY_LIMIT apr_time_from_sec(5)
 
-/* How often the leases of lost workers are looked for; besides, when the next
- * one runs out, but no sooner than in so long. */
+/* How often the leases of lost workers are looked for, and jobs that nobody has
+ * announced; besides, when the next lease runs out, but no sooner than in so
+ * long. */
 #define REAP_EVERY apr_time_from_sec(5)
 #define REAP_AGAIN apr_time_from_msec(500)
 
@@ -25,10 +27,6 @@
  * cannot wait so long. */
 #define QUEUE_PAUSE apr_time_from_sec(2)
 #define BEAT_PAUSE  apr_time_from_sec(1)
-
-/* How often one answer is stored anew after a deadlock or a broken
- * connection, before the attempt counts as failed. */
-#define STORES_MAX 3
 
 /* One descriptor can be waited for: how long the first connection may have to
  * wait while the second has something under way. */
@@ -44,9 +42,11 @@ typedef enum op_e {
     OP_CLAIM,
     OP_HEARTBEAT,
     OP_REAP,
-    OP_KEEP,   /* the keeper's */
-    OP_STORE,  /* BEGIN to the last statement of the store */
-    OP_FINISH, /* the same transaction's end */
+    OP_KEEP,    /* the keeper's */
+    OP_RESOLVE, /* DsapiResolve */
+    OP_SLOT,    /* the rate's, for a next page */
+    OP_STORE,   /* BEGIN to the last statement of the store */
+    OP_FINISH,  /* the same transaction's end */
     OP_ROLLBACK,
     OP_FAIL,
     OP_RELEASE
@@ -127,6 +127,9 @@ static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
     if (w->storing == job) {
         w->storing = NULL;
     }
+    if (w->op_job == job) {
+        w->op_job = NULL; /* its batch ends for nobody */
+    }
     if (job && job->source->concurrency > 0) {
         w->notified = 1; /* another may start in its place */
     }
@@ -134,33 +137,33 @@ static void drop_job(dsapi_worker_t *w, dsapi_job_t *job)
     w->njobs--;
 }
 
+/* Ask the upstream, if that is what the job waits for. */
+static void fetch(dsapi_worker_t *w, dsapi_job_t *job)
+{
+    if (job && job->phase == DSAPI_PHASE_FETCH && !w->stopping) {
+        dsapi_job_fetch(job, w->client);
+    }
+}
+
 /* One claimed row becomes a job. */
 static void take_job(dsapi_worker_t *w, const dsapi_rows_t *rows, int row)
 {
-    const char *name = dsapi_rows_value(NULL, rows, row, 2);
-    const dsapi_source_t *source = NULL;
-    dsapi_job_t *job;
+    dsapi_job_t *job =
+        dsapi_job_claimed(w->config->sources, rows, row, w->pool);
 
-    for (int i = 0; i < w->config->sources->nelts; i++) {
-        const dsapi_source_t *one =
-            APR_ARRAY_IDX(w->config->sources, i, const dsapi_source_t *);
-
-        if (strcmp(one->name, name) == 0) {
-            source = one;
-        }
-    }
-    if (!source) {
+    if (!job) {
         return; /* the claim asks for ours only */
     }
-    job = dsapi_job_make(source, rows, row, w->pool);
     dsapi_job_append(&w->jobs, job);
     w->njobs++;
-    if (source->every > 0) {
-        expect_job(w, source->every > SLOT_MIN ? source->every : SLOT_MIN);
+    if (job->source->every > 0) {
+        expect_job(w, job->source->every > SLOT_MIN ? job->source->every
+                                                    : SLOT_MIN);
     }
     if (!w->stopping) { /* or else it is given back at once */
         tell(w, DSAPI_EVENT_CLAIMED, job, NULL);
-        dsapi_job_fetch(job, w->client);
+        dsapi_job_start(job);
+        fetch(w, job);
     }
 }
 
@@ -258,24 +261,15 @@ static void send_for_all(dsapi_worker_t *w, op_e op)
     send_batch(w, op, NULL, QUERY_LIMIT);
 }
 
-static void send_store(dsapi_worker_t *w, dsapi_job_t *job)
+/* SQL of a job's own, or about its next page. */
+static void send_sql(dsapi_worker_t *w, op_e op, dsapi_job_t *job)
 {
-    const apr_array_header_t *store = job->store;
-    /* of each statement, of hold, and of finish */
-    apr_interval_time_t limit = job->source->store_timeout * (store->nelts + 2);
-
-    job->stores++;
     begin_batch(w);
-    dsapi_queue_begin(push_call(w), w->op_pool);
-    dsapi_queue_limit(push_call(w), job->source->store_timeout, w->op_pool);
-    dsapi_spare_watch(push_call(w), w->op_pool);
-    dsapi_queue_hold(push_call(w), job->id, job->token, w->op_pool);
-    for (int i = 0; i < store->nelts; i++) {
-        dsapi_route_call(push_call(w),
-                         &APR_ARRAY_IDX(store, i, dsapi_statement_t),
-                         job->values, w->op_pool);
-    }
-    send_batch(w, OP_STORE, job, limit);
+    send_batch(w, op, job,
+               op == OP_STORE ? dsapi_job_put_store(w->link, job, w->op_pool)
+               : op == OP_RESOLVE
+                   ? dsapi_resolve_put(w->link, job, w->op_pool)
+                   : dsapi_job_put_slot(w->link, job, w->op_pool));
 }
 
 static void send_finish(dsapi_worker_t *w)
@@ -365,7 +359,13 @@ static int send_next(dsapi_worker_t *w)
         send_for_all(w, OP_HEARTBEAT);
     }
     else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_STORE))) {
-        send_store(w, job);
+        send_sql(w, OP_STORE, job);
+    }
+    else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_SLOT))) {
+        send_sql(w, OP_SLOT, job);
+    }
+    else if ((job = dsapi_job_in(w->jobs, DSAPI_PHASE_RESOLVE))) {
+        send_sql(w, OP_RESOLVE, job);
     }
     else if (!w->stopping && now >= w->reap_at) {
         begin_query(w);
@@ -408,22 +408,25 @@ static void drop_gone(dsapi_worker_t *w, const apr_array_header_t *gone)
 static void end_store(dsapi_worker_t *w, dsapi_job_t *job,
                       const dsapi_rows_t *rows)
 {
-    dsapi_err_t *err = NULL;
+    const char *mistake = dsapi_job_take_result(job, rows);
 
-    job->result = NULL;
-    if (dsapi_rows_columns(rows) > 0 && dsapi_rows_count(rows) > 0) {
-        dsapi_buf_t *buf = dsapi_buf_make(256, job->pool);
-
-        if (dsapi_route_write(buf, &err, rows, DSAPI_SHAPE_ROW, 0, job->pool) ==
-            APR_SUCCESS) {
-            job->result = dsapi_buf_str(buf);
-        }
-        else {
-            tell(w, DSAPI_EVENT_QUEUE, job,
-                 err->internal ? err->internal : err->detail);
-        }
+    if (mistake) {
+        tell(w, DSAPI_EVENT_QUEUE, job, mistake);
     }
     w->storing = job;
+}
+
+/* What was stored is committed. */
+static void end_finish(dsapi_worker_t *w, dsapi_job_t *job)
+{
+    if (job->next_page) {
+        w->storing = NULL;
+        dsapi_job_turn_page(job);
+        fetch(w, job);
+        return;
+    }
+    tell(w, DSAPI_EVENT_SUCCEEDED, job, job->result);
+    drop_job(w, job);
 }
 
 static void end_fail(dsapi_worker_t *w, dsapi_job_t *job,
@@ -517,8 +520,14 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
         end_store(w, job, rows);
         break;
     case OP_FINISH:
-        tell(w, DSAPI_EVENT_SUCCEEDED, job, job->result);
-        drop_job(w, job);
+        end_finish(w, job);
+        break;
+    case OP_RESOLVE:
+        dsapi_resolve_take(job, rows);
+        fetch(w, job);
+        break;
+    case OP_SLOT:
+        dsapi_job_take_slot(job, rows);
         break;
     case OP_FAIL:
         end_fail(w, job, rows);
@@ -532,40 +541,37 @@ static void end_op(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
     }
 }
 
-/* Storing or finishing has failed; the transaction will be rolled back. */
-static void end_store_badly(dsapi_worker_t *w, dsapi_job_t *job,
-                            const dsapi_err_t *err)
+/* Storing, finishing or resolving has failed; all of it is rolled back. */
+static void end_sql_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
+                          const dsapi_err_t *err)
 {
     w->storing = NULL;
+    if (!job) {
+        return; /* it was ours no more */
+    }
     if (strcmp(err->sqlstate, DSAPI_QUEUE_LEASE_LOST) == 0) {
         tell(w, DSAPI_EVENT_LOST, job, NULL);
         drop_job(w, job);
         return;
     }
-    if ((err->rv == DSAPI_EBUSY || dsapi_db_stale(err)) &&
-        job->stores < STORES_MAX) {
-        return; /* a deadlock, or a table that was altered: once more */
+    if (strcmp(err->sqlstate, DSAPI_QUEUE_PAGE_STORED) == 0) {
+        end_finish(w, job); /* the connection broke behind its commit */
+        return;
     }
-    if (err->rv == DSAPI_EINTERNAL) {
+    if (!dsapi_job_fail_sql(job,
+                            op == OP_RESOLVE ? "DsapiResolve failed"
+                                             : "the answer could not be stored",
+                            err) &&
+        err->rv == DSAPI_EINTERNAL) {
         tell(w, DSAPI_EVENT_QUEUE, job, err->internal);
     }
-    dsapi_job_fail(job,
-                   strcmp(err->code, "refused") == 0
-                       ? err->detail
-                       : apr_psprintf(w->op_pool,
-                                      "the answer could not be stored: %s "
-                                      "(SQLSTATE %s)",
-                                      err->detail, err->sqlstate),
-                   err->rv == DSAPI_EBUSY || err->rv == DSAPI_ETIMEOUT ||
-                       err->rv == DSAPI_EDBDOWN,
-                   0);
 }
 
 static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
                          const dsapi_err_t *err)
 {
-    if (op == OP_STORE || op == OP_FINISH) {
-        end_store_badly(w, job, err);
+    if (op == OP_STORE || op == OP_FINISH || op == OP_RESOLVE) {
+        end_sql_badly(w, op, job, err);
         return;
     }
     if (op == OP_KEEP && !dsapi_keeper_fail(w->keeper, err)) {
@@ -587,7 +593,7 @@ static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
     w->notified = 0;
     w->claim_at = w->reap_at = w->listen_at = dsapi_link_clock() + QUEUE_PAUSE;
     w->beat_at = dsapi_link_clock() + BEAT_PAUSE;
-    if (op == OP_FAIL) {
+    if (op == OP_FAIL || op == OP_SLOT) {
         drop_job(w, job); /* the lease will run out */
     }
     else if (op == OP_RELEASE) {
@@ -598,15 +604,19 @@ static void end_op_badly(dsapi_worker_t *w, op_e op, dsapi_job_t *job,
     }
 }
 
-/* The job whose store broke with its connection. */
-static void count_broken_store(dsapi_worker_t *w)
+/* A job's row is locked by the open transaction, or will be. */
+static int is_storing(const dsapi_worker_t *w)
 {
-    dsapi_job_t *job = w->op_job;
+    return w->op == OP_STORE || w->op == OP_FINISH || w->storing != NULL;
+}
 
-    if ((w->op == OP_STORE || w->op == OP_FINISH) &&
-        job->stores >= STORES_MAX) {
-        dsapi_job_fail(job, "the database was lost while the answer was stored",
-                       1, 0);
+/* The job whose SQL broke with its connection. */
+static void count_broken(dsapi_worker_t *w)
+{
+    if (w->op_job && (w->op == OP_RESOLVE || is_storing(w))) {
+        dsapi_job_lose_sql(w->op_job, w->op == OP_RESOLVE ? "DsapiResolve ran"
+                                                          : "the answer was "
+                                                            "stored");
     }
 }
 
@@ -624,7 +634,7 @@ static int poll_op(dsapi_worker_t *w)
         return 0;
     }
     if (why) {
-        count_broken_store(w);
+        count_broken(w);
         lost_db(w, why);
         return 1;
     }
@@ -664,16 +674,10 @@ static int step_db(dsapi_worker_t *w)
     return send_next(w);
 }
 
-/* A job's row is locked by the open transaction, or will be. */
-static int is_storing(const dsapi_worker_t *w)
-{
-    return w->op == OP_STORE || w->op == OP_FINISH || w->storing != NULL;
-}
-
-/* An open transaction may take longer than a heartbeat can wait. */
+/* What is under way may take longer than a heartbeat can wait. */
 static int is_long(const dsapi_worker_t *w)
 {
-    return is_storing(w) || dsapi_keeper_busy(w->keeper);
+    return is_storing(w) || w->op == OP_RESOLVE || dsapi_keeper_busy(w->keeper);
 }
 
 /* When the second connection has to speak: others wait while one is stored,
@@ -699,7 +703,9 @@ static int step_spare(dsapi_worker_t *w)
 {
     const apr_array_header_t *gone;
     apr_time_t now = dsapi_link_clock();
-    dsapi_job_t *but = w->op == OP_NONE ? w->storing : w->op_job;
+    dsapi_job_t *but = w->op == OP_NONE ? w->storing
+                       : is_storing(w)  ? w->op_job
+                                        : NULL;
     dsapi_spare_need_t need = {now, spare_due(w),     w->jobs,
                                but, w->config->lease, w->stopping};
 
@@ -723,13 +729,13 @@ static int step_spare(dsapi_worker_t *w)
 static apr_time_t next_due(const dsapi_worker_t *w)
 {
     apr_time_t due = dsapi_spare_next(w->spare, spare_due(w));
+    apr_time_t at = w->stopping ? APR_INT64_MAX : dsapi_job_due(w->jobs);
 
     if (!dsapi_link_connected(w->link) || w->op != OP_NONE) {
-        apr_time_t at = dsapi_link_due(w->link);
-
+        at = earlier(at, dsapi_link_due(w->link));
         return due > 0 ? earlier(due, at) : at;
     }
-    due = earlier(w->reap_at, dsapi_keeper_due(w->keeper));
+    due = earlier(earlier(at, w->reap_at), dsapi_keeper_due(w->keeper));
     if (w->njobs < w->config->concurrency) {
         due = earlier(due, w->claim_at);
     }
@@ -764,6 +770,7 @@ void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
 
         busy += step_spare(worker);
         busy += end_transfers(worker);
+        busy += dsapi_job_fetch_due(worker->jobs, worker->client);
         if (!busy) {
             wait_for_more(worker, until);
         }

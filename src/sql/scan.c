@@ -443,18 +443,34 @@ const char *dsapi_sql_token(const char **pend, const char *p)
     return p;
 }
 
-int dsapi_sql_may_commit(const dsapi_sql_t *sql)
+static int is_word(const char *word, const char *end, const char *want)
 {
-    static const char *const words[] = {"COMMIT", "END", "PREPARE", "CALL",
-                                        "DO"};
-    const char *end;
-    const char *word = dsapi_sql_token(&end, sql->text);
     apr_size_t len = (apr_size_t)(end - word);
 
+    return strlen(want) == len && strncasecmp(word, want, len) == 0;
+}
+
+dsapi_sql_kind_e dsapi_sql_kind(const dsapi_sql_t *sql)
+{
+    static const char *const words[] = {"BEGIN",     "START",    "COMMIT",
+                                        "END",       "ROLLBACK", "ABORT",
+                                        "SAVEPOINT", "RELEASE"};
+    const char *end;
+    const char *word = dsapi_sql_token(&end, sql->text);
+
     for (apr_size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strlen(words[i]) == len && strncasecmp(word, words[i], len) == 0) {
-            return 1;
+        if (is_word(word, end, words[i])) {
+            return DSAPI_SQL_TRANSACTION;
         }
     }
-    return 0;
+    if (is_word(word, end, "CALL") || is_word(word, end, "DO")) {
+        return DSAPI_SQL_PROCEDURE;
+    }
+    if (is_word(word, end, "PREPARE")) { /* or a statement's name follows */
+        word = dsapi_sql_token(&end, end);
+        if (is_word(word, end, "TRANSACTION")) {
+            return DSAPI_SQL_TRANSACTION;
+        }
+    }
+    return DSAPI_SQL_PLAIN;
 }

@@ -60,11 +60,16 @@ dsapi_sql_t *dsapi_sql_literal(const char *text, int nparams, apr_pool_t *pool);
  */
 const char *dsapi_sql_token(const char **pend, const char *p);
 
-/**
- * Can a statement end the transaction it runs in, and keep what was done?
- * @return 1: COMMIT, END, PREPARE TRANSACTION; CALL and DO, since a procedure
- *         may commit
- */
-int dsapi_sql_may_commit(const dsapi_sql_t *sql);
+/** What a statement does to the transaction that it runs in. */
+typedef enum dsapi_sql_kind_e {
+    DSAPI_SQL_PLAIN,       /* nothing */
+    DSAPI_SQL_TRANSACTION, /* begins, ends or marks it: BEGIN, START, COMMIT,
+                              END, ROLLBACK, ABORT, SAVEPOINT, RELEASE, PREPARE
+                              TRANSACTION */
+    DSAPI_SQL_PROCEDURE    /* CALL, DO: may end it, and keep what was done */
+} dsapi_sql_kind_e;
+
+/** @return what a statement is by its first words; any thread */
+dsapi_sql_kind_e dsapi_sql_kind(const dsapi_sql_t *sql);
 
 #endif

@@ -361,8 +361,10 @@ const dsapi_zone_name_t *dsapi_time_zones_local(const dsapi_zones_t *zones,
     char *name = NULL;
     apr_size_t len;
 
-    if (tz) {
-        tz += *tz == ':';
+    if (tz && *tz == ':') {
+        tz++;
+    }
+    if (tz && strcmp(tz, local) != 0) {
         return *tz == '/' ? find_path(zones, tz, scratch_pool)
                           : dsapi_time_zones_find(zones, *tz ? tz : "UTC",
                                                   scratch_pool);

@@ -55,7 +55,7 @@ const char *dsapi_time_zones_nearest(const dsapi_zones_t *zones,
 
 /**
  * The zone of this machine, as the C library finds it.
- * @param tz   the environment's TZ; NULL: not set
+ * @param tz   the environment's TZ; NULL, or "/etc/localtime": as if not set
  * @param etc  the folder ("/etc") of localtime, a link into the database or
  *             a copy of one of its files, and timezone, a file with a name,
  *             which tells files with the same content apart, and counts where

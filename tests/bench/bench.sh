@@ -32,10 +32,10 @@ STRICT=${STRICT:-}
 # unit in its place it is ours, and less is better. A line without floor is
 # there to be seen.
 #
-# To come with what they measure: time (beside http bare-doc); CSV import beside psql \copy; a million
-# rows streamed beside COPY … TO STDOUT, and the memory that takes.
+# To come with what they measure: CSV import beside psql \copy.
 lines() {
     cat <<'END'
+time   | time, no database             | http time        | http bare-time      | 0.9  | 0.95
 key    | key lookup, uncached          | http doc         | http static-doc     | 0.5  | 0.65
 key    | key lookup, uncached          | http doc         | http bare-doc       |      |
 key    | key lookup, uncached          | http doc         | pgbench -c4 doc     | 0.3  | 0.45
@@ -60,6 +60,13 @@ series | 100 x the rows                | http rows-100    | http rows-1         
 insert | insert, 201                   | http insert      | pgbench -c4 insert  | 0.5  | 0.65
 insert | insert, 201                   | http insert      | pgbench -c16 insert |      |
 bulk   | bulk store, 100000 rows       | bulk job         | bulk sql            | 0.8  | 0.95
+stream | 1000000 rows as CSV           | stream           | copy out            | 0.6  | 0.8
+stream | growth of a child meanwhile   | grown            | MB                  | 4    | 2
+wait   | enqueue to running, p50       | wait             | ms                  | 150  | 30
+wait   | enqueue to running, p99       | wait_p99         | ms                  | 1000 | 100
+wait   | queries of an idle child      | idle             | per_second          | 1    | 1
+queue  | claim, 1.1 million jobs       | claim 1000000 100000 | claim 0 0       | 0.5  | 0.9
+queue  | claims for 1000 pages touched | claims_by_page 1000000 100000 | claims_by_page 0 0 | 0.5 | 0.6
 memory | 2 children, no series         | memory           | MB                  | 40   | 30
 failed | reads, backends killed        | failed_kill      | failed              | 0    | 0
 failed | reads, restart while idle     | failed_idle      | failed              | 0    | 0

@@ -34,7 +34,7 @@ start_servers() {
         echo "Include $(srv_quote "$SRV_TOP/tests/bench/series.conf")"
     } >"$bench/extra.conf"
     srv_httpd_conf "$bench/httpd" port="$port" conninfo="$conninfo" \
-        upstream="$url" services=none extra="$bench/extra.conf" || return 1
+        upstream="$url" services=time extra="$bench/extra.conf" || return 1
     srv_httpd_test "$bench/httpd" >"$bench/test.log" || {
         cat "$bench/test.log" >&2
         return 1
@@ -48,7 +48,7 @@ stop_servers() {
     [[ -n $bench ]] || return 0
     srv_httpd_stop "$bench/httpd"
     srv_pg_stop "$bench/pg" QUIT
-    cp "$bench/httpd/error.log" "$out/error.log" 2>/dev/null
+    cp "$bench/httpd/error.log" "$bench"/queue-*.txt "$out/" 2>/dev/null
     rm -rf "$bench"
 }
 
@@ -75,12 +75,15 @@ make_files() {
         'day', date '2022-01-01' + n % 400, 'people', n * 7 % 100000,
         'prevalence', (n % 1000) / 1000.0))
         FROM generate_series(1, 100000) AS n" >"$htdocs/bulk.json"
+    echo >"$htdocs/time.json" # until there is one: fetch_files
     cd "$bench/lists" || return 1
     seq -f 'GET /bench/docs/%.0f' 1 10000 >doc
     seq -f 'GET /bench/kept/%.0f' 1 1000 >kept-docs
     head -n 1 kept-docs >kept-doc
     echo 'GET /doc.json' >static-doc
     echo 'GET /bare/doc.json' >bare-doc
+    echo 'GET /time/v1/time' >./time
+    echo 'GET /bare/time.json' >bare-time
     echo 'GET /a.json' >static-a
     echo 'GET /b.json' >static-b
     echo "GET /bench/metric-a/COL/kept?$range" >kept-a
@@ -115,15 +118,18 @@ make_scripts() {
     done
 }
 
-# The bytes of an answer, as a file
+# The bytes of an answer, as a file; the minimal handler reads it at the start
 fetch_files() {
     local metric answer
 
+    curl -fsS --noproxy '*' -o "$bench/httpd/htdocs/time.json" \
+        "$url/time/v1/time" || return 1
     for metric in a b; do
         answer=$(cut -d ' ' -f 2 "$bench/lists/kept-$metric")
         curl -fsS --noproxy '*' -o "$bench/httpd/htdocs/$metric.json" \
             "$url$answer" || return 1
     done
+    srv_httpd_stop "$bench/httpd" && srv_httpd_start "$bench/httpd" "$url/"
 }
 
 # ---- measurements ----
@@ -137,8 +143,9 @@ warm_up() {
 
 # run_wrk LIST SECONDS: wrk.lua's line: rate, p99 in µs, failed
 run_wrk() {
-    wrk -t 2 -c "$CLIENTS" -d "${2}s" -s "$SRV_TOP/tests/bench/wrk.lua" \
-        "$url" -- "$bench/lists/$1" >"$bench/wrk.log" 2>&1 &&
+    wrk -t 2 -c "$CLIENTS" -d "${2}s" --timeout 12s \
+        -s "$SRV_TOP/tests/bench/wrk.lua" "$url" -- "$bench/lists/$1" \
+        >"$bench/wrk.log" 2>&1 &&
         sed -n 's/^bench //p' "$bench/wrk.log" | tee "$bench/wrk.$1"
 }
 
@@ -178,7 +185,9 @@ measure_pgbench() {
 measure_bulk() {
     local begin us
 
-    psql_bench -c 'TRUNCATE bench.bulk' || return 1
+    # or else the second answer is 304
+    psql_bench -c 'TRUNCATE bench.bulk' -c 'TRUNCATE dsapi.validator' ||
+        return 1
     if [[ $1 == sql ]]; then
         begin=${EPOCHREALTIME/[.,]/}
         psql_super -c "INSERT INTO bench.bulk SELECT * FROM json_to_recordset(
@@ -188,16 +197,156 @@ measure_bulk() {
     else
         begin=${EPOCHREALTIME/[.,]/}
         curl -fsS --noproxy '*' -o "$bench/job.json" -X POST "$url/bench/bulk"
-        srv_until 60 bulk_done || return 1
+        await_jobs || return 1
     fi
     us=$((${EPOCHREALTIME/[.,]/} - begin))
     [[ $(psql_bench -c 'SELECT count(*) FROM bench.bulk') == 100000 ]] &&
         awk -v us="$us" 'BEGIN { print 1e11 / us }'
 }
 
-bulk_done() {
-    [[ -z $(psql_bench -c "SELECT 1 FROM dsapi.job
-        WHERE state IN ('queued', 'running') LIMIT 1") ]]
+# Until no job is left; asks every 2 ms, for 60 s at most.
+await_jobs() {
+    psql_bench -c "DO \$\$
+        BEGIN
+            FOR i IN 1 .. 30000 LOOP
+                EXIT WHEN NOT EXISTS (SELECT FROM dsapi.job
+                    WHERE state IN ('queued', 'running'));
+                PERFORM pg_sleep(0.002);
+            END LOOP;
+        END \$\$"
+}
+
+# rows_a_second COMMAND...: it prints a line for each of a million, and a title
+rows_a_second() {
+    local begin=${EPOCHREALTIME/[.,]/} n us
+
+    n=$("$@" | wc -l)
+    us=$((${EPOCHREALTIME/[.,]/} - begin))
+    [[ $n == 1000001 ]] && awk -v us="$us" 'BEGIN { print 1e12 / us }'
+}
+
+# measure_stream: rows a second, of a million
+measure_stream() {
+    rows_a_second curl -fsS --noproxy '*' -H 'Accept: text/csv' \
+        "$url/bench/rows/1000000"
+}
+
+# measure_copy out: the same rows by COPY … TO STDOUT
+measure_copy() {
+    rows_a_second psql_bench -c "COPY (SELECT i AS id, 'name ' || i AS name,
+        i * 0.5 AS half FROM generate_series(1, 1000000) AS i)
+        TO STDOUT CSV HEADER"
+}
+
+# peaks [new]: the most kB that each child has held, of late: since "peaks new"
+peaks() {
+    local pid
+
+    for pid in $(ps -o pid= --ppid "$(srv_pid "$bench/httpd")"); do
+        [[ $# == 0 ]] || echo 5 >"/proc/$pid/clear_refs" || return 1
+        awk '$1 == "VmHWM:" { print $2 }' "/proc/$pid/status"
+    done
+}
+
+# measure_grown: MB that a child of httpd grows by, at any time, while a
+# million rows are streamed; each has streamed before
+measure_grown() {
+    local before i
+
+    for ((i = 0; i < 8; i++)); do
+        curl -fsS --noproxy '*' -o "$bench/rows.json" \
+            "$url/bench/rows/50000" || return 1
+    done
+    before=$(peaks new) && measure_stream >/dev/null || return 1
+    paste <(echo "$before") <(peaks) | awk '
+        { kb = $2 - $1; if (kb > most) most = kb }
+        END { print most / 1024 }'
+}
+
+# measure_wait: milliseconds from being enqueued over HTTP to running, the
+# median; one job after another, at random times, each over before the next
+measure_wait() {
+    local i
+
+    psql_bench -c 'TRUNCATE dsapi.job' || return 1
+    for ((i = 0; i < DURATION * 35; i++)); do
+        curl -fsS --noproxy '*' -o "$bench/job.json" -X POST \
+            "$url/bench/small/$i" && await_jobs || return 1
+        sleep "0.0$((RANDOM % 90 + 10))"
+    done
+    waited 0.5
+}
+
+# measure_wait_p99: of the last measure_wait
+measure_wait_p99() {
+    waited 0.99
+}
+
+# waited SHARE: so many have waited for no longer than so many milliseconds
+waited() {
+    psql_bench -c "SELECT percentile_cont($1) WITHIN GROUP (ORDER BY
+        extract(epoch FROM started_at - queued_at) * 1000) FROM dsapi.job"
+}
+
+# measure_idle: queries a second of each of two idle children, as PostgreSQL
+# logs them; the timeout that is set in front of each is not counted
+measure_idle() {
+    local seconds=$((DURATION * 4)) begin end
+
+    log_statements all || return 1
+    begin=$(wc -l <"$bench/pg/log")
+    sleep "$seconds"
+    end=$(wc -l <"$bench/pg/log")
+    log_statements none || return 1
+    sed -n "$((begin + 1)),${end}p" "$bench/pg/log" | awk -v s="$seconds" '
+        / dsapi@dsapi LOG:  (statement|execute)/ && !/set_config/ { n++ }
+        END { print n / s / 2 }'
+}
+
+# log_statements all|none: in PostgreSQL's log
+log_statements() {
+    psql_super -c "ALTER SYSTEM SET log_statement = '$1'" \
+        -c 'SELECT pg_reload_conf()' >/dev/null && sleep 0.5
+}
+
+# queue FINISHED WAITING: print the file with the costs of the queue's
+# statements among so many rows; measured once, in a PostgreSQL of its own
+queue() {
+    local file=$bench/queue-$1-$2.txt
+
+    if [[ ! -e $file ]]; then
+        "$SRV_TOP/tests/bench/queue.sh" "$1" "$2" >"$bench/queue.new" &&
+            mv "$bench/queue.new" "$file" || return 1
+    fi
+    echo "$file"
+}
+
+# measure_claim FINISHED WAITING: claims a second
+measure_claim() {
+    local file
+
+    file=$(queue "$1" "$2") &&
+        sed -n 's/^claims a second: //p' "$file" | grep .
+}
+
+# measure_claims_by_page FINISHED WAITING: claims for each 1000 pages that
+# they touch, by EXPLAIN (ANALYZE, BUFFERS) of one
+measure_claims_by_page() {
+    local file
+
+    file=$(queue "$1" "$2") && awk '
+        /^== / { here = $2 == "claim" }
+        here && /^Function Scan on claim \(actual/ { top = 1 }
+        top && / Buffers: shared/ {
+            gsub(/[a-z]+=/, "& ")
+            for (i = 1; i < NF; i++) {
+                if ($i == "hit=" || $i == "read=") {
+                    pages += $(i + 1)
+                }
+            }
+            print 1000 / pages
+            exit
+        }' "$file" | grep .
 }
 
 # measure_memory: MB of both children, of an httpd that has served for a while

@@ -23,6 +23,30 @@ LoadModule authn_file_module ${MODULES}/mod_authn_file.so
 LoadModule authz_user_module ${MODULES}/mod_authz_user.so
 LoadModule filter_module ${MODULES}/mod_filter.so
 LoadModule deflate_module ${MODULES}/mod_deflate.so
+DsapiDBTimeout 1s
+<DsapiService p "/p">
+    <DsapiRoute GET "/open">
+        DsapiCache 60s
+        DsapiQuery "SELECT (random() * 1e9)::bigint AS made"
+        DsapiResult row
+    </DsapiRoute>
+    <DsapiRoute GET "/slow">
+        DsapiDBTimeout 20s
+        DsapiCache 60s
+        DsapiQuery "SELECT (random() * 1e9)::bigint AS made, pg_sleep(2.5) IS NULL AS slept"
+    </DsapiRoute>
+    <DsapiRoute GET "/moved">
+        DsapiCache 60s
+        DsapiStatus 203
+        DsapiQuery "SELECT (random() * 1e9)::bigint AS made, '/p/open' AS \"@location\""
+        DsapiResult row
+    </DsapiRoute>
+    <DsapiRoute GET "/named/{name}">
+        DsapiParam name text
+        DsapiQuery "SELECT :name AS made, '\"' || :name || '\"' AS \"@etag\""
+        DsapiResult row
+    </DsapiRoute>
+</DsapiService>
 <DsapiService c "/c">
     DsapiSession tenant="%{HTTP:X-Tenant}"
     <DsapiRoute GET "/n/{key}">
@@ -145,6 +169,49 @@ made() {
     [[ $(made) == "$ann" ]]
     req GET /c/all
     expect_problem 401 unauthorized
+}
+
+@test "an answer to somebody's credentials is private, whoever checked them" {
+    local open
+
+    req GET /p/open
+    [[ $(header Cache-Control) == 'public, max-age=60, stale-if-error=3600' ]]
+    open=$(made)
+    req GET /p/open -H 'Authorization: Bearer abc'
+    [[ $(header Cache-Control) == 'private, max-age=60, stale-if-error=3600' ]]
+    req GET /p/open
+    [[ $(made) == "$open" ]]
+}
+
+@test "an answer from the cache has its Location" {
+    local first
+
+    req GET /p/moved
+    [[ $status == 203 && $(header Location) == /p/open ]]
+    first=$(made)
+    req GET /p/moved
+    [[ $status == 203 && $(header Location) == /p/open ]]
+    [[ $(made) == "$first" ]]
+}
+
+@test "@etag without DsapiCache: 304 where the client has it" {
+    req GET /p/named/a
+    expect 200 .made a
+    [[ $(header ETag) == '"a"' ]]
+    req GET /p/named/a -H 'If-None-Match: "b", "a"'
+    [[ $status == 304 && -z $body && $(header ETag) == '"a"' ]]
+    req GET /p/named/b -H 'If-None-Match: "a"'
+    expect 200 .made b
+}
+
+@test "who waits for a slow answer waits as long as its route may take" {
+    local i
+
+    for i in 1 2 3; do
+        curl -s "$BASE/p/slow" -o "$BATS_TEST_TMPDIR/$i" &
+    done
+    wait
+    [[ $(cat "$BATS_TEST_TMPDIR"/[123] | jq -r '.[0].made' | sort -u | wc -l) == 1 ]]
 }
 
 @test "a stampede of equal requests is one query" {

@@ -89,6 +89,10 @@ accepted() {
 1 ~ DsapiService.* and not "/" alone ~ <DsapiService w "/">\n</DsapiService>
 1 ~ DsapiService.* without a '/' at the end ~ <DsapiService w "/w/">\n</DsapiService>
 1 ~ DsapiService.* without parameters ~ <DsapiService w "/w/{x}">\n</DsapiService>
+1 ~ DsapiService.*empty segment; write "/a/b" ~ <DsapiService w "/w//x">\n</DsapiService>
+1 ~ DsapiService.*empty segment ~ <DsapiService w "//w">\n</DsapiService>
+1 ~ DsapiService.*has a '\?' or '#', which ends a path ~ <DsapiService w "/w?x=1">\n</DsapiService>
+1 ~ DsapiService.*has a '\?' or '#', which ends a path ~ <DsapiService w "/w#x">\n</DsapiService>
 1 ~ DsapiService.*'%'; write the character itself ~ <DsapiService w "/w%20">\n</DsapiService>
 1 ~ DsapiService.* "\.\." as a segment ~ <DsapiService w "/w/..">\n</DsapiService>
 1 ~ DsapiService.*name "a b" is not letters ~ <DsapiService "a b" "/w">\n</DsapiService>
@@ -129,16 +133,104 @@ accepted() {
 2 ~ DsapiCache: takes stale= a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60s stale=1\n</DsapiService>
 2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache Off public\n</DsapiService>
 1 ~ DsapiCache: belongs into <DsapiService> or <DsapiRoute> ~ DsapiCache 60s
+1 ~ DsapiCORS: belongs into <DsapiService> ~ DsapiCORS *
+2 ~ DsapiCORS: takes origins .*or \* for all; or Off ~ <DsapiService w "/w">\nDsapiCORS\n</DsapiService>
+2 ~ DsapiCORS: 'null' is what any sandboxed page may be ~ <DsapiService w "/w">\nDsapiCORS null\n</DsapiService>
+2 ~ DsapiCORS: 'https://A.example' must be in lower case ~ <DsapiService w "/w">\nDsapiCORS https://A.example\n</DsapiService>
+2 ~ DsapiCORS: 'https://a.example/' must end behind its host, .*not even a '/' ~ <DsapiService w "/w">\nDsapiCORS https://a.example/\n</DsapiService>
+2 ~ DsapiCORS: 'https://\*.a.example' is no origin: .*without wildcards ~ <DsapiService w "/w">\nDsapiCORS https://*.a.example\n</DsapiService>
+2 ~ DsapiCORS: 'https://b.example:443' must be without the port ~ <DsapiService w "/w">\nDsapiCORS https://a.example https://b.example:443\n</DsapiService>
+2 ~ DsapiCORS: 'a.example' is no origin: scheme://host ~ <DsapiService w "/w">\nDsapiCORS a.example\n</DsapiService>
+2 ~ DsapiCORS: takes either origins, or \* for all ~ <DsapiService w "/w">\nDsapiCORS * https://a.example\n</DsapiService>
+2 ~ DsapiCORS: takes either origins, or \* for all ~ <DsapiService w "/w">\nDsapiCORS headers=X-A\n</DsapiService>
+2 ~ DsapiCORS: 'Off' is no origin|DsapiCORS: 'Off' must be in lower case ~ <DsapiService w "/w">\nDsapiCORS https://a.example Off\n</DsapiService>
+2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=X-A,,X-B\n</DsapiService>
+2 ~ DsapiCORS: takes headers= names with commas ~ <DsapiService w "/w">\nDsapiCORS * headers=*\n</DsapiService>
+2 ~ DsapiCORS: 'credentials=' is not known; headers= is ~ <DsapiService w "/w">\nDsapiCORS * credentials=true\n</DsapiService>
+3 ~ DsapiCORS: stands in line [0-9]+ already ~ <DsapiService w "/w">\nDsapiCORS *\nDsapiCORS Off\n</DsapiService>
+1 ~ DsapiDocs: belongs into <DsapiService> ~ DsapiDocs On
+2 ~ DsapiDocs: is On or Off ~ <DsapiService w "/w">\nDsapiDocs Yes\n</DsapiService>
+1 ~ <DsapiService>: a route has the path /docs, where the documentation is: change it, or write DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/docs">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+1 ~ <DsapiService>: a route has the path /openapi.json, .*DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/openapi.json">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 1 ~ DsapiDependsOn: belongs into <DsapiService>, <DsapiRoute> or <DsapiSeries> ~ DsapiDependsOn a/b
 2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
 2 ~ DsapiDependsOn: '/a' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn x /a\n</DsapiService>
 2 ~ DsapiDependsOn: 'a b' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn "a b"\n</DsapiService>
+3 ~ DsapiCache: public would let a cache on the way give one user's answer to another, .* say private here ~ <DsapiService w "/w">\nDsapiSession a="%{REMOTE_USER}"\nDsapiCache 60s public\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
+2 ~ DsapiCache: public would let ~ <DsapiService w "/w">\nDsapiCache 60s public\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>\n<DsapiService w "/w">\nDsapiSession a="%{REMOTE_USER}"\n</DsapiService>
 3 ~ DsapiDependsOn: there is no <DsapiSource nn> in the service 'w'; .* in full: w/nn ~ <DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiDependsOn nn\nDsapiCache 5s\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 2 ~ DsapiDependsOn: there is no <DsapiSource nn> in the service 'w' ~ <DsapiService w "/w">\nDsapiDependsOn nn\nDsapiCache 5s\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 4 ~ DsapiDependsOn: goes with DsapiCache, which the route has not got ~ <DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\nDsapiDependsOn w/n\n</DsapiRoute>\n</DsapiService>
 END
     [[ $cases -ge 35 ]]
+}
+
+@test "wrong limits" {
+    table '<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ DsapiRateLimit: takes a rate, such as 60/min, then burst= ~ DsapiRateLimit
+1 ~ DsapiRateLimit: '60' is no rate: a number, 1 to 1000000, for each s, min, h or d, such as 60/min ~ DsapiRateLimit 60
+1 ~ DsapiRateLimit: '60/m' is no rate ~ DsapiRateLimit 60/m
+1 ~ DsapiRateLimit: '0/min' is no rate ~ DsapiRateLimit 0/min
+1 ~ DsapiRateLimit: '-5/s' is no rate ~ DsapiRateLimit -5/s
+1 ~ DsapiRateLimit: '1.5/s' is no rate ~ DsapiRateLimit 1.5/s
+1 ~ DsapiRateLimit: '1000001/d' is no rate: a number, 1 to 1000000 ~ DsapiRateLimit 1000001/d
+1 ~ DsapiRateLimit: '60/min' is no rate ~ DsapiRateLimit rate=60/min
+1 ~ DsapiRateLimit: 'Off' is no rate ~ DsapiRateLimit Off
+1 ~ DsapiRateLimit: '100001/s' is more than 100000/s ~ DsapiRateLimit 100001/s
+1 ~ DsapiRateLimit: 'burst=0' is not right: burst= is a number, 1 to 1000000 ~ DsapiRateLimit 60/min burst=0
+1 ~ DsapiRateLimit: 'burst=many' is not right ~ DsapiRateLimit 60/min burst=many
+1 ~ DsapiRateLimit: .* more than 366 days to come back; raise the rate or lower burst= ~ DsapiRateLimit 1/d burst=1000
+1 ~ DsapiRateLimit: 'cost=0' is not right: cost= is a number, 1 to the burst ~ DsapiRateLimit 60/min cost=0
+1 ~ DsapiRateLimit: cost=61 is above the burst \(60\): no request would pass ~ DsapiRateLimit 60/min cost=61
+1 ~ DsapiRateLimit: 'by=ip' is not right: by= is client, user or expr:expression ~ DsapiRateLimit 60/min by=ip
+1 ~ DsapiRateLimit: 'by=key' is not right ~ DsapiRateLimit 60/min by=key
+1 ~ DsapiRateLimit: 'by=expr:' is not right ~ DsapiRateLimit 60/min by=expr:
+1 ~ DsapiRateLimit: '%\{HTTP:X': .* ~ DsapiRateLimit 60/min by="expr:%{HTTP:X"
+1 ~ DsapiRateLimit: '%\{NO_SUCH_THING\}': .*NO_SUCH_THING ~ DsapiRateLimit 60/min by=expr:%{NO_SUCH_THING}
+1 ~ DsapiRateLimit: 'name=a/b' is not right: name= is letters ~ DsapiRateLimit 60/min name=a/b
+1 ~ DsapiRateLimit: 'quiet' is not known: behind the rate stand burst=, by=, cost=, name= and shadow ~ DsapiRateLimit 60/min quiet
+1 ~ DsapiRateLimit: 'burst=9' is one too many ~ DsapiRateLimit 60/min burst=5 burst=9
+1 ~ DsapiRateLimit: 'window=9' is not known ~ DsapiRateLimit 60/min window=9
+2 ~ DsapiRateLimit: the limit in .*extra.conf, line 2 is called "60/min", too, and counts the same requests; give one another name= ~ DsapiRateLimit 60/min\nDsapiRateLimit 60/min burst=5
+3 ~ DsapiRateLimit: the limit in .*extra.conf, line 2 is called "5/s", too ~ DsapiRateLimit 5/s\n<DsapiRoute GET "/r">\nDsapiRateLimit 5/s burst=9\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+6 ~ DsapiRateLimit: the limit in .*extra.conf, line 3 has the same name=x, and so is the same quota; write rate, burst= and by= as there ~ <DsapiRoute GET "/r">\nDsapiRateLimit 5/s name=x\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute POST "/r">\nDsapiRateLimit 5/s name=x by=user\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+9 ~ DsapiRateLimit: a request falls under 8 limits at most ~ DsapiRateLimit 1/s\nDsapiRateLimit 2/s\nDsapiRateLimit 3/s\nDsapiRateLimit 4/s\nDsapiRateLimit 5/s\nDsapiRateLimit 6/s\nDsapiRateLimit 7/s\nDsapiRateLimit 8/s\nDsapiRateLimit 9/s
+1 ~ DsapiRateExempt: takes addresses and networks ~ DsapiRateExempt
+2 ~ DsapiRateExempt: 'localhost' is no address and no network, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32 ~ DsapiRateLimit 1/s\nDsapiRateExempt ::1 localhost
+2 ~ DsapiRateExempt: '10.0.0.0/33' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt 10.0.0.0/33
+2 ~ DsapiRateExempt: '10.0.0.0/' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt 10.0.0.0/
+2 ~ DsapiRateExempt: '/8' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt /8
+2 ~ DsapiRateExempt: '10.0.0.256' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt 10.0.0.256
+2 ~ DsapiRateExempt: '::1' is no address ~ DsapiRateLimit 1/s\nDsapiRateExempt net=::1
+1 ~ DsapiRateExempt: goes with DsapiRateLimit, which neither the service nor a route of it has ~ DsapiRateExempt ::1
+2 ~ DsapiRateExempt: belongs into <DsapiService> ~ <DsapiRoute GET "/r">\nDsapiRateExempt ::1\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ DsapiRateStore: belongs outside <DsapiService> ~ DsapiRateStore shm
+END
+    table '' '' <<'END'
+1 ~ DsapiRateLimit: belongs into <DsapiService> or <DsapiRoute> ~ DsapiRateLimit 60/min
+1 ~ DsapiRateExempt: belongs into <DsapiService> ~ DsapiRateExempt ::1
+1 ~ DsapiRateStore takes one argument ~ DsapiRateStore
+1 ~ DsapiRateStore: takes shm, or shm: and a size, 64K to 1G, such as shm:4M ~ DsapiRateStore shm:
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore shm:63K
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore shm:2G
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore 4M
+1 ~ DsapiRateStore: takes shm, or ~ DsapiRateStore redis://localhost
+2 ~ DsapiRateStore: belongs outside <VirtualHost> ~ <VirtualHost *>\nDsapiRateStore shm:1M\n</VirtualHost>
+END
+    accepted 'DsapiRateStore shm:64K
+<DsapiService w "/w">
+    DsapiRateLimit 100000/s
+    DsapiRateLimit 1/d burst=366 by=user
+    DsapiRateLimit 100/min by="expr:%{HTTP:X-Tenant} %{REMOTE_USER}" shadow
+    DsapiRateLimit 5/s name=x cost=2
+    DsapiRateExempt 127.0.0.1 10.0.0.0/8 10.1 2001:db8::/32 10.0.0.0/255.0.0.0
+    <DsapiRoute GET "/r">
+        DsapiRateLimit 5/s
+        DsapiQuery "SELECT 1"
+    </DsapiRoute>
+</DsapiService>
+DsapiRateStore shm'
 }
 
 @test "wrong directives of a server" {
@@ -170,6 +262,9 @@ END
 2 ~ DsapiStreamTimeout not allowed in <Location> context ~ <Location "/w">\nDsapiStreamTimeout 1s\n</Location>
 1 ~ DsapiWorkerDatabase takes one argument ~ DsapiWorkerDatabase
 1 ~ DsapiWorkerDatabase: is not what libpq takes: "host= ~ DsapiWorkerDatabase "host=x secret of mine"
+1 ~ DsapiReadDatabase takes one argument ~ DsapiReadDatabase
+1 ~ DsapiReadDatabase: is not what libpq takes: "host= ~ DsapiReadDatabase "host=x secret of mine"
+2 ~ DsapiReadDatabase: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiReadDatabase "dbname=x"\n</DsapiService>
 1 ~ DsapiProxy takes one argument ~ DsapiProxy
 1 ~ DsapiProxy: takes http://host:port or https://host:port ~ DsapiProxy proxy:3128
 1 ~ DsapiProxy: takes http://host:port ~ DsapiProxy http://proxy
@@ -207,11 +302,112 @@ END
 4 ~ DsapiRoute.*GET /r is declared already ~ <DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 5 ~ DsapiRoute.*GET /\{b\} is declared already ~ <DsapiRoute GET "/{a}">\nDsapiParam a int\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/{b}">\nDsapiParam b int\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 3 ~ DsapiJob: the route has an action already ~ <DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\nDsapiJob s\n</DsapiRoute>
+1 ~ DsapiRoute.*has a '\?' or '#'.* declared with DsapiParam ~ <DsapiRoute GET "/r?day=1">\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 2 ~ <DsapiRoute> belongs into <DsapiService> ~ <DsapiRoute GET "/r">\n<DsapiRoute GET "/s">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiRoute>
 2 ~ Require: is not known in <DsapiRoute> ~ <DsapiRoute GET "/r">\nRequire valid-user\nDsapiQuery "SELECT 1"\n</DsapiRoute>
 END
+    [[ $cases -ge 18 ]]
     refused 1 '<DsapiRoute> belongs into <DsapiService>' \
         $'<DsapiRoute GET "/r">\nDsapiQuery "SELECT 1"\n</DsapiRoute>'
+}
+
+SHADOW='<DsapiService deep "/x/y">
+</DsapiService>
+<DsapiService x "/x">
+'
+
+@test "routes whose URLs another service has" {
+    table "${SHADOW%$'\n'}" $'DsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>' <<'END'
+1 ~ <DsapiRoute>: GET /y is never reached: /x/y belongs to the service 'deep' \(.*extra.conf, line 1\), whose base /x/y is longer than /x ~ <DsapiRoute GET "/y">
+1 ~ <DsapiRoute>: PUT /y is never reached ~ <DsapiRoute PUT "/y">
+1 ~ <DsapiRoute>: GET /y/z is never reached: /x/y/z belongs to the service 'deep' ~ <DsapiRoute GET "/y/z">
+1 ~ <DsapiRoute>: GET /y/z/w is never reached ~ <DsapiRoute GET "/y/z/w">
+1 ~ <DsapiRoute>: GET /y/\{a\} is never reached ~ <DsapiRoute GET "/y/{a}">\nDsapiParam a int\nDsapiQuery "SELECT :a"
+4 ~ <DsapiRoute>: GET /y/z is never reached ~ <DsapiRoute GET "/z">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiRoute GET "/y/z">
+END
+    accepted "$SHADOW"'<DsapiRoute GET "/yy">
+DsapiQuery "SELECT 1"
+</DsapiRoute>
+<DsapiRoute GET "/{a}/z">
+DsapiParam a int
+DsapiQuery "SELECT :a"
+</DsapiRoute>
+<DsapiRoute GET "/">
+DsapiQuery "SELECT 1"
+</DsapiRoute>
+</DsapiService>'
+    # another virtual host has bases of its own
+    accepted "$SHADOW"'</DsapiService>
+<VirtualHost *>
+<DsapiService x "/x">
+<DsapiRoute GET "/y/z">
+DsapiQuery "SELECT 1"
+</DsapiRoute>
+</DsapiService>
+</VirtualHost>'
+}
+
+@test "parameters that nothing uses" {
+    table $'<DsapiService w "/w">\nDsapiSession t="%{HTTP:X-Tenant}"\n<DsapiSource s>\nDsapiParam a int\nDsapiFetch "http://x/"\nDsapiStore "SELECT :body"\n</DsapiSource>' \
+        $'</DsapiService>' <<'END'
+1 ~ <DsapiRoute>: parameter 'b' is not used: write :b in the SQL, or take its DsapiParam away ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiParam b int\nDsapiQuery "SELECT :a"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used ~ <DsapiRoute GET "/r/{a}">\nDsapiParam a int\nDsapiQuery "SELECT ':a' -- :a"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used ~ <DsapiRoute POST "/r">\nDsapiParam a json in=body body=whole\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used ~ <DsapiRoute GET "/r">\nDsapiParam a int min=:b\nDsapiParam b int\nDsapiQuery "SELECT :b"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'x' is not used ~ <DsapiRoute GET "/r">\nDsapiPage 10\nDsapiParam x int\nDsapiQuery "SELECT 1 LIMIT :limit OFFSET :offset"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'x_tenants' is not used ~ <DsapiRoute GET "/r">\nDsapiParam x_tenants text in=header\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'x_tenant' is not used ~ <DsapiRoute GET "/r">\nDsapiParam x_tenant text\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'z' is not used: write name=:z behind the source, or take ~ <DsapiRoute POST "/r">\nDsapiParam a int\nDsapiParam z int\nDsapiEnqueue s\n</DsapiRoute>
+1 ~ <DsapiRoute>: parameter 'a' is not used: write name=:a ~ <DsapiRoute GET "/r">\nDsapiParam a int\nDsapiParam z int\nDsapiJob s a=:z\n</DsapiRoute>
+END
+    accepted '<DsapiService w "/w">
+DsapiSession t="%{HTTP:X-Tenant}"
+<DsapiSource s>
+DsapiParam a int
+DsapiFetch "http://x/"
+DsapiStore "SELECT :body"
+</DsapiSource>
+<DsapiRoute GET "/r/{a}">
+DsapiParam a int min=:b max=:c
+DsapiParam b int
+DsapiParam c int
+DsapiParam d int
+DsapiParam x_TENANT text in=header required
+DsapiPage 10
+DsapiQuery "SELECT :d"
+DsapiQuery "SELECT :a LIMIT :limit OFFSET :offset"
+</DsapiRoute>
+<DsapiRoute POST "/r">
+DsapiParam all int[] in=body body=whole
+DsapiEnqueue s a=:all
+</DsapiRoute>
+</DsapiService>'
+}
+
+@test "wrong standbys" {
+    local standby='DsapiReadDatabase "host=s dbname=x"'
+    local service=$'<DsapiService w "/w">\n<DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>'
+
+    table "$standby"$'\n<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ DsapiReadFrom: belongs into <DsapiRoute> ~ DsapiReadFrom standby
+2 ~ DsapiReadFrom: is primary or standby ~ <DsapiRoute GET "/r">\nDsapiReadFrom\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: is primary or standby ~ <DsapiRoute GET "/r">\nDsapiReadFrom replica\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with GET and SQL that changes nothing ~ <DsapiRoute POST "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with GET and SQL that changes nothing ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiWrite On\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+3 ~ DsapiReadFrom: goes with GET and SQL ~ <DsapiRoute GET "/r">\nDsapiTime\nDsapiReadFrom standby\n</DsapiRoute>
+3 ~ DsapiReadFrom: stands in line [0-9]+ already ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiReadFrom primary\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+2 ~ DsapiReadFrom: goes with no DsapiDependsOn: .*write DsapiDependsOn Off ~ <DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiCache 5s\nDsapiDependsOn a/b\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+4 ~ DsapiReadFrom: goes with no DsapiDependsOn ~ DsapiDependsOn a/b\nDsapiCache 5s\n<DsapiRoute GET "/r">\nDsapiReadFrom standby\nDsapiQuery "SELECT 1"\n</DsapiRoute>
+END
+    refused 3 'DsapiReadFrom: needs to know the standby: DsapiReadDatabase' \
+        "$service"
+    accepted "$service"$'\n'"$standby"
+    accepted "$standby"$'\nDsapiDBWait 1s\n'"${service/DsapiReadFrom/$'DsapiCache 5s\nDsapiDependsOn Off\nDsapiReadFrom'}"
+    # inherited, with the database or without
+    accepted "$standby"$'\n'"$service"$'\n<VirtualHost *>\n</VirtualHost>'
+    refused 4 'DsapiReadFrom: a virtual host with DBDParams of its own needs a DsapiReadDatabase of its own' \
+        "$standby"$'\n'"$service"$'\n<VirtualHost *>\nDBDParams "host=y dbname=y"\n</VirtualHost>'
+    accepted "$standby"$'\n'"$service"$'\n<VirtualHost *>\nDBDriver pgsql\nDBDParams "host=y dbname=y"\nDsapiReadDatabase "host=z dbname=y"\n</VirtualHost>'
 }
 
 @test "wrong parameters" {
@@ -228,6 +424,7 @@ END
 1 ~ DsapiParam: .*'required' is not known|DsapiParam: .*a ~ DsapiParam a int "required"
 1 ~ DsapiParam: .*in= is path, query, header or body ~ DsapiParam a int in=cookie
 0 ~ DsapiRoute.*'a': is not in the path; write \{a\} there ~ DsapiParam a int in=path
+0 ~ DsapiRoute.*'X_a': is the same header as 'x_A'; take one away ~ DsapiParam x_A int in=header\nDsapiParam X_a int in=header
 1 ~ DsapiParam: .*a default is of no use ~ DsapiParam a int required default=1
 1 ~ DsapiParam: .*default= must be a whole number ~ DsapiParam a int default=x
 1 ~ DsapiParam: .*default= must be a day that exists ~ DsapiParam a date default=2023-02-30
@@ -300,6 +497,10 @@ END
 0 ~ DsapiRoute.*DsapiContentType goes with DsapiResult value ~ DsapiQuery "SELECT 1"\nDsapiContentType text/plain
 2 ~ DsapiContentType: takes a media type, such as "text/plain ~ DsapiQuery "SELECT 1"\nDsapiContentType plain
 2 ~ DsapiStatus: takes a status of success, 200 to 299 ~ DsapiQuery "SELECT 1"\nDsapiStatus 404
+2 ~ DsapiStatus: takes a status of success.* without 206 and 226 ~ DsapiQuery "SELECT 1"\nDsapiStatus 206
+2 ~ DsapiStatus: takes a status of success ~ DsapiQuery "SELECT 1"\nDsapiStatus 226
+2 ~ DsapiStatus: takes a status of success ~ DsapiQuery "SELECT 1"\nDsapiStatus 102
+2 ~ DsapiStatus: takes a status of success ~ DsapiQuery "SELECT 1"\nDsapiStatus 303
 2 ~ DsapiStatus: takes a status ~ DsapiQuery "SELECT 1"\nDsapiStatus created
 2 ~ DsapiWrite: is On or Off ~ DsapiQuery "SELECT 1"\nDsapiWrite Perhaps
 2 ~ DsapiDBTimeout: takes a time ~ DsapiQuery "SELECT 1"\nDsapiDBTimeout 5
@@ -314,10 +515,42 @@ END
 0 ~ DsapiPage goes with SQL that ends in LIMIT :limit OFFSET :offset ~ DsapiQuery "SELECT 1 LIMIT :limit"\nDsapiPage 5
 3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType text/
 3 ~ DsapiContentType: takes a media type ~ DsapiQuery "SELECT 1"\nDsapiResult value\nDsapiContentType "text plain/x"
+1 ~ DsapiQuery: all statements here are one transaction, which begins and ends by itself ~ DsapiQuery "COMMIT"
+1 ~ DsapiQuery: all statements here are one transaction ~ DsapiQuery "SELECT 1; /* x */ commit; INSERT INTO t VALUES (1)"
+2 ~ DsapiQuery: all statements here are one transaction ~ DsapiQuery "SELECT 1"\nDsapiQuery "begin"
+1 ~ DsapiSQL: all statements here are one transaction ~ <DsapiSQL>\nSELECT 1;\nROLLBACK TO a\n</DsapiSQL>
+2 ~ DsapiQuery: all statements here are one transaction ~ DsapiWrite On\nDsapiQuery "END"
+1 ~ DsapiQuery: CALL and DO may commit, and the rest would not be read only: add DsapiWrite On ~ DsapiQuery "CALL p()"
+1 ~ DsapiQuery: CALL and DO may commit ~ DsapiQuery "SELECT 1; DO $$BEGIN COMMIT; END$$"
+2 ~ DsapiQuery: CALL and DO may commit ~ DsapiWrite Off\nDsapiQuery "CALL p()"
 1 ~ DsapiQueryFile: the file holds a NUL byte ~ DsapiQueryFile nul.sql
 1 ~ DsapiQueryFile: the SQL is not UTF-8; save it so ~ DsapiQueryFile latin.sql
 END
     [[ $cases -ge 30 ]]
+}
+
+@test "who may call a procedure, and who has no transaction of its own" {
+    refused 3 'DsapiQuery: CALL and DO may commit' '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "CALL p()"
+DsapiWrite Off
+</DsapiRoute>
+</DsapiService>'
+    refused 3 'DsapiQuery: all statements here are one transaction' \
+        '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "SAVEPOINT a"
+</DsapiRoute>
+</DsapiService>'
+    accepted '<DsapiService w "/w">
+<DsapiRoute POST "/r">
+DsapiQuery "CALL p(); DO $$BEGIN END$$; PREPARE commit AS SELECT 1"
+</DsapiRoute>
+<DsapiRoute GET "/r">
+DsapiQuery "CALL p()"
+DsapiWrite On
+</DsapiRoute>
+</DsapiService>'
 }
 
 @test "wrong sources" {
@@ -344,6 +577,15 @@ END
 0 ~ DsapiFetchBody goes with DsapiFetch POST ~ DsapiFetch "https://x/"\nDsapiFetchBody '{}'
 0 ~ DsapiFetchBody: .*not JSON: line 1, column ~ DsapiFetch POST "https://x/"\nDsapiFetchBody '{:a}'
 0 ~ DsapiFetchBody: :a is not declared; add "DsapiParam a text" ~ DsapiFetch POST "https://x/"\nDsapiFetchBody '{"a":":a"}'
+1 ~ DsapiResolve: put the SQL into double quotes ~ DsapiResolve a=b
+2 ~ DsapiResolve: takes one statement ~ DsapiFetch "https://x/{a}"\nDsapiResolve "SELECT 1 AS a; SELECT 2 AS a"
+2 ~ DsapiResolve: :b is not declared; add "DsapiParam b text" ~ DsapiFetch "https://x/{a}"\nDsapiResolve "SELECT :b AS a"
+0 ~ DsapiFetch: \{body\} is not declared ~ DsapiFetch "https://x/{body}"\nDsapiResolve "SELECT 1 AS body"
+1 ~ DsapiFollow: takes link, or the JSON pointer ~ DsapiFollow next
+1 ~ DsapiFollow: takes link, or the JSON pointer ~ DsapiFollow /a~2
+1 ~ DsapiFollow: after that comes max= ~ DsapiFollow link max=10001
+1 ~ DsapiFollow: after that comes max= ~ DsapiFollow /next 5
+0 ~ DsapiFollow goes with DsapiFetch GET ~ DsapiFetch POST "https://x/"\nDsapiFollow link
 1 ~ DsapiAllowHost: takes host names and addresses ~ DsapiAllowHost
 1 ~ DsapiAllowHost: 'http://x' is neither a host name nor an address ~ DsapiAllowHost y http://x
 1 ~ DsapiAllowHost: 'x:80' is neither ~ DsapiAllowHost x:80
@@ -370,6 +612,7 @@ END
 0 ~ DsapiFetch: \{a\} may be absent; declare it required ~ DsapiParam a text\nDsapiFetch "https://x/{a}"
 0 ~ DsapiSource.*'a': a source's parameters have no in= ~ DsapiParam a text in=query\nDsapiFetch "https://x/"
 0 ~ DsapiSource.*'body'.*upstream's document ~ DsapiParam body json\nDsapiFetch "https://x/"
+2 ~ DsapiStore: all statements here are one transaction ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :body; COMMIT"
 2 ~ DsapiStore: .*:nope is not declared ~ DsapiFetch "https://x/"\nDsapiStore "SELECT :nope"
 1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "no colon"
 1 ~ DsapiHeader: takes "Name: value" ~ DsapiHeader "a b: c"
@@ -401,6 +644,7 @@ END
 1 ~ DsapiSchedule: 'now' is not known; after the rule come tz=, name=value and each= ~ DsapiSchedule "every 1d" now
 1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="SELECT 1; SELECT 2"
 1 ~ DsapiSchedule: each= is one statement without parameters ~ DsapiSchedule "every 1d" each="SELECT :a"
+1 ~ DsapiSchedule: each= is one statement ~ DsapiSchedule "every 1d" each="COMMIT"
 1 ~ DsapiSchedule: each=: line 1: a string begins here and does not end ~ DsapiSchedule "every 1d" each="SELECT '"
 2 ~ DsapiSchedule: 'a' is no parameter of the source ~ DsapiFetch "http://x/"\nDsapiSchedule "every 1d" a=b
 3 ~ DsapiSchedule: 'd' must be a day ~ DsapiFetch "http://x/"\nDsapiParam d date\nDsapiSchedule "every 1d" d=todya
@@ -548,7 +792,7 @@ DsapiMeasure    x
 2 ~ DsapiMetric: group=: 'region' is no dimension ~ DsapiParam k iso3\nDsapiMetric s group=region n=count()
 2 ~ DsapiMetric: range=: the parameter 'from' is not declared ~ DsapiParam k iso3\nDsapiMetric s range=:from,:to n=count()
 2 ~ DsapiMetric: the parameter 'k' is text, the series' is iso3 ~ DsapiParam k text\nDsapiMetric s n=count()
-3 ~ DsapiMetric: neither the series nor the metric uses the parameter 'z' ~ DsapiParam k iso3\nDsapiParam z text\nDsapiMetric s n=count()
+0 ~ <DsapiRoute>: parameter 'z' is not used: write :z in DsapiMetric, or declare it in the series, or take its DsapiParam away ~ DsapiParam k iso3\nDsapiParam z text\nDsapiMetric s n=count()
 3 ~ DsapiDependsOn: belongs into the <DsapiSeries> ~ DsapiParam k iso3\nDsapiMetric s n=count()\nDsapiDependsOn w/n
 3 ~ DsapiMetric: the route has an action already ~ DsapiParam k iso3\nDsapiQuery "SELECT 1"\nDsapiMetric s n=count()
 0 ~ DsapiResult goes with SQL; .* a metric is always rows ~ DsapiParam k iso3\nDsapiMetric s n=count()\nDsapiResult row
@@ -605,6 +849,33 @@ DsapiEnqueue s
 </VirtualHost>'
 }
 
+# vhost NAME [DIRECTIVE [URL]]: it declares the source v/data
+vhost() {
+    cat <<END
+<VirtualHost *>
+ServerName $1
+${2:-}
+<DsapiService v "/v">
+<DsapiSource data>
+DsapiFetch "http://${3:-a.example.org}/data"
+DsapiStore "SELECT :body"
+</DsapiSource>
+</DsapiService>
+</VirtualHost>
+END
+}
+
+@test "a source in two virtual hosts is one source" {
+    local other='it is declared otherwise in .*/extra\.conf, line 15: '
+
+    accepted "$(vhost a)
+$(vhost b)"
+    refused 5 "<DsapiSource>: $other" "$(vhost a)
+$(vhost b '' b.example.org)"
+    refused 5 "DSAPI0085: .*$other" "$(vhost a)
+$(vhost b 'DsapiProxy http://127.0.0.1:3128')"
+}
+
 # changed SED TEXT: configtest with another httpd.conf
 changed() {
     httpd_config configtest "$2"
@@ -629,7 +900,16 @@ changed() {
     [[ $status == 1 && $output == *'DBDParams is not what libpq takes'* && $output != *secret* ]]
     changed 's/^DBDKeep.*/DBDKeep 5/' "$GOOD"
     [[ $status == 1 && $output == *'DBDKeep (5)'*'DBDMax (2)'* ]]
+    changed 's/^DBDKeep.*/DBDKeep 2\nDBDPersist off/' "$GOOD"
+    [[ $status == 1 && $output == *'extra.conf, line 1: <DsapiService>: needs a pool'*'DBDPersist On'* ]]
+    changed 's/^DBDKeep.*/DBDKeep 2\nDBDPersist off/' "<VirtualHost *>
+DBDPersist On
+$GOOD
+</VirtualHost>"
+    [[ $status == 0 ]]
     # without services nobody needs it
+    changed 's/^DBDKeep.*/DBDKeep 2\nDBDPersist off/' ''
+    [[ $status == 0 ]]
     changed '/^LoadModule dbd_module/d; /^DBD/d' ''
     [[ $status == 0 ]]
     # nor for the time; the first service that does is named
@@ -658,6 +938,40 @@ DBDParams \"dbname=x\"
 $GOOD
 </VirtualHost>"
     [[ $status == 1 && $output == *'extra.conf, line 6:'* ]]
+}
+
+@test "DsapiStreams counts for a pool, whose connections two servers may share" {
+    # another TEXT BEFORE: a virtual host with a number of its own
+    another() {
+        changed 's/^DBDMax.*/DBDMax 5/' "${2:-}
+<VirtualHost *>
+DsapiStreams 3
+$1
+$GOOD
+</VirtualHost>"
+    }
+    another ''
+    [[ $status == 1 && $output == *'extra.conf, line 5: <DsapiService>: DsapiStreams counts for a pool'*'shares with the main server'*'DBDParams'* ]]
+    another 'DBDMax 5
+DBDExptime 300'
+    [[ $status == 1 && $output == *'shares with the main server'* ]]
+    another 'DBDMax 4' "<VirtualHost *>
+ServerName a
+DBDMax 4
+$GOOD
+</VirtualHost>"
+    [[ $status == 1 && $output == *'shares with the virtual host in '*'extra.conf, line '* ]]
+    another '' 'DsapiStreams 3'
+    [[ $status == 0 ]]
+    another 'DBDMax 4'
+    [[ $status == 0 ]]
+    another 'DBDParams "dbname=x"'
+    [[ $status == 0 ]]
+    # nobody streams there
+    changed 's/^DBDMax.*/DBDMax 5/' '<VirtualHost *>
+DsapiStreams 3
+</VirtualHost>'
+    [[ $status == 0 ]]
 }
 
 SOURCE='<DsapiService s "/s">

@@ -431,6 +431,24 @@ DsapiDBWait 30s'
     expect 200 tojson '{"a":2,"b":"y"}'
 }
 
+@test "a table that changes, where PostgreSQL speaks German" {
+    sql_super "ALTER SYSTEM SET lc_messages = 'C.UTF-8'"
+    pg_stop
+    LANGUAGE=de pg_start
+    one ''
+    [[ $(sql 'SELECT 1 / 0' 2>&1) == *FEHLER* ]] ||
+        skip 'this PostgreSQL has no German messages'
+    req GET /d/shape
+    expect 200
+    sql 'ALTER TABLE shape ADD german bool'
+    req GET /d/shape
+    expect 200 'has("german")' true
+    sql 'ALTER TABLE shape DROP german'
+    sql_super 'ALTER SYSTEM RESET lc_messages'
+    pg_stop
+    pg_start
+}
+
 @test "a table that changes under load" {
     local i n
 

@@ -51,11 +51,16 @@ setup_file() {
 
 @test "what httpd refuses before it knows the URL carries a request id, too" {
     req GET '/e/cast/%00/x'
-    expect_problem 404 not-found
+    expect_problem 400 bad-request
+    expect 400 .detail 'the path holds a NUL (%00)'
     [[ -n $(header X-Request-Id) ]]
     req GET '/e/cast%2Fx'
     expect_problem 404 not-found
     [[ -n $(header X-Request-Id) ]]
+    req GET '/e/cast%2Fx?%00'
+    expect_problem 404 not-found
+    req GET '/outside%00'
+    [[ $status == 404 ]]
 }
 
 @test "no value of a request is in the error log" {

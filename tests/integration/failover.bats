@@ -6,6 +6,7 @@
 
 load ../lib/testing
 load ../lib/load
+load ../lib/standby
 
 setup_file() {
     # what mod_dbd and the worker say of servers that are away
@@ -14,44 +15,22 @@ setup_file() {
     export DSAPI_SERVICES=none
     dsapi_up
     sql 'CREATE TABLE written (n int); CREATE TABLE stored (k text)'
-    echo 'local replication postgres peer map=owner' \
-        >>"$DSAPI_DIR/pg/data/pg_hba.conf"
-    sql_super 'SELECT pg_reload_conf()'
-    export STANDBY=$DSAPI_DIR/standby
+    standby_allow
 }
 
 setup() {
     dsapi_test_begin
     loads=()
-    standby_start
+    sql 'TRUNCATE written, stored'
+    standby_make
 }
 
 teardown() {
     load_end
     [[ ! -e $DSAPI_DIR/two ]] || httpd_stop two
     dsapi_test_end
-    srv_pg_stop "$STANDBY" QUIT
+    standby_stop QUIT
     rm -rf "$STANDBY"
-}
-
-# A copy of the primary as it is now, which follows it.
-standby_start() {
-    sql 'TRUNCATE written, stored'
-    mkdir -m 711 "$STANDBY"
-    mkdir -m 700 "$STANDBY/data"
-    srv_own "$SRV_PG_USER" "$STANDBY/data"
-    (cd / && srv_as "$SRV_PG_USER" "$SRV_PGBIN/pg_basebackup" -R -N -c fast \
-        -X stream -h "$DSAPI_DIR/pg/sock" -U postgres -D "$STANDBY/data")
-    touch "$STANDBY/made"
-    srv_pg_make "$STANDBY" off
-    echo 'log_statement = all' >>"$STANDBY/data/postgresql.conf"
-    srv_pg_start "$STANDBY"
-    wait_until 30 follows
-}
-
-follows() {
-    [[ $(sql_super "SELECT count(*) FROM pg_stat_replication
-        WHERE state = 'streaming'") == 1 ]]
 }
 
 # two CONNINFO [EXTRA]: an httpd on these; requests go to it
@@ -101,14 +80,6 @@ $2"'
 both() {
     echo "host=$DSAPI_DIR/pg/sock,$STANDBY/sock dbname=dsapi user=dsapi" \
         "connect_timeout=3 target_session_attrs=read-write"
-}
-
-on_standby() {
-    srv_psql "$STANDBY" -c "$1"
-}
-
-promote() {
-    [[ $(srv_psql_super "$STANDBY" -c 'SELECT pg_promote()') == t ]]
 }
 
 job_done() {

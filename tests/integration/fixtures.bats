@@ -12,6 +12,7 @@ UP=/v1/foodsecurity/country/COL/region
 ATTEMPTS=2
 
 setup_file() {
+    export DSAPI_SERVICES=hungermap
     dsapi_up "
         $(service_of patient 'DsapiRetry 100 first=100ms max=300ms')
         $(service_of small 'DsapiMaxBody 1093

@@ -11,6 +11,7 @@ YEAR='from=2022-06-01&to=2023-06-01'
 DATA=$SRV_TOP/tests/data/hungermap
 
 setup_file() {
+    export DSAPI_SERVICES=hungermap
     dsapi_up
     fetch COL "$YEAR"
     fetch BFA "$YEAR"
@@ -287,6 +288,47 @@ jobs() {
                 FROM hungermap.observation WHERE iso3 = 'PER'") == \
         '2023-01-01 1 10 0.1, 2023-01-01 2 25 0.25, '\
 '2023-01-02 1 30 0.3, 2023-01-03 3 5 0.5' ]]
+}
+
+@test "what was taken away is fetched again, also where it has not changed" {
+    local given table
+
+    given=$(records PER 1 2024-01-01 10 0.1)
+    answer PER "$(jq -c '.headers.ETag = "\"v1\""' <<<"$given")"
+    fetch PER 'from=2024-01-01&to=2024-01-01'
+    [[ $(known foodsecurity/region) == 1 ]]
+    sql "DELETE FROM hungermap.observation WHERE day = '2024-01-01'"
+    [[ $(known foodsecurity/region) == 0 ]]
+    answer PER "$given"
+    fetch PER 'from=2024-01-01&to=2024-01-01'
+    expect 200 .result.stored 1
+    [[ $(stub GET /_stub/log |
+        jq '.[-1].headers | has("If-None-Match")') == false ]]
+    for table in observation area country; do
+        [[ $(known_after "TRUNCATE hungermap.$table CASCADE") == 0 ]]
+    done
+    [[ $(known_after "SELECT") == 1 ]]
+    # other functions may store something else
+    [[ $(known_after "\\i $SRV_TOP/conf/hungermap/schema.sql
+    ") == 0 ]]
+}
+
+# known SOURCE: for how many parameters the upstream would be asked for changes
+known() {
+    sql "SELECT count(*) FROM dsapi.validator WHERE source = '$1'"
+}
+
+# known_after SQL: of one, which is not for good
+known_after() {
+    srv_psql "$DSAPI_DIR/pg" <<END | tail -n 1
+BEGIN;
+DELETE FROM dsapi.validator;
+INSERT INTO dsapi.validator (source, params, definition, etag)
+VALUES ('foodsecurity/region', '{}', 'x', 'x');
+$1;
+SELECT count(*) FROM dsapi.validator;
+ROLLBACK;
+END
 }
 
 # ---- metric A and B ----

@@ -11,6 +11,7 @@ JOB="$S/status/COL?$DAYS"
 RECORDS=1023
 
 setup_file() {
+    export DSAPI_SERVICES=hungermap
     dsapi_up
     # Every store of an answer touches its country's row once.
     sql 'CREATE TABLE stores (iso3 text)'

@@ -16,11 +16,13 @@ setup_file() {
     export TOP
     # both examples are parts of one service: the same name and base
     dsapi_up "$(block README.md apache 1)
-$(block conf/README.md apache 1)
-$(block conf/README.md apache 3)
+$(block conf/README.md apache 2)
 $(block conf/README.md apache 4)
+$(block conf/README.md apache 5)
+$(block conf/README.md apache 6)
 <DsapiService rates \"/rates\">
-$(block conf/README.md apache 2 | sed "s|https://rates.example.org|\${UPSTREAM}|")
+$(block conf/README.md apache 3 | sed "s|https://rates.example.org|\${UPSTREAM}|")
+$(block conf/README.md apache 8)
 </DsapiService>"
     sql "$(block conf/README.md sql 1)" >/dev/null
     sql "$(block conf/README.md sql 2)" >/dev/null
@@ -52,6 +54,53 @@ curl_of() {
     diff <(curl_of 2) <(block README.md json 2 | tr -d '\n')
     req GET /parts/v1/areas/x
     expect_problem 400 invalid-parameter id
+}
+
+# What any httpd.conf has; nothing of ours, nor of mod_dbd's.
+any_httpd_conf() {
+    local module
+
+    echo "ServerRoot $(srv_quote "$1")
+ServerName 127.0.0.1
+Listen 127.0.0.1:$2
+PidFile httpd.pid
+DefaultRuntimeDir run
+ErrorLog error.log"
+    for module in mpm_event unixd authz_core; do
+        srv_load "$module"
+    done
+    [[ $EUID != 0 ]] || printf 'User %s\nGroup %s\n' \
+        "$SRV_WEB_USER" "$SRV_WEB_GROUP"
+    echo '<Directory "/">
+    Require all denied
+</Directory>'
+}
+
+# shellcheck disable=SC2154 # body is set by req
+@test "conf/README: the least that httpd needs" {
+    local dir=$DSAPI_DIR/least fragment url
+
+    fragment=$(block conf/README.md apache 1)
+    [[ $fragment == *'"host=/run/postgresql dbname=app '* ]]
+    fragment=$(sed -E "s|^(DBDParams *)\".*|\1@conninfo@|
+        s|modules/mod_dsapi.so|@dsapi@|; s|modules/|$SRV_MODULES/|" \
+        <<<"$fragment")
+    fragment=${fragment/@conninfo@/"$(srv_quote "$CONNINFO")"}
+    fragment=${fragment/@dsapi@/"$(srv_quote "$BUILD/mod_dsapi.so")"}
+    mkdir -p "$dir/run"
+    chmod 711 "$dir"
+    srv_free_port >"$dir/port"
+    {
+        any_httpd_conf "$dir" "$(<"$dir/port")"
+        echo "$fragment"
+    } >"$dir/httpd.conf"
+    # shellcheck disable=SC2016 # the backquotes are text
+    url=$(grep -oE '`GET /hello/[^`]*`' "$TOP/conf/README.md" |
+        tr -d '`' | cut -d ' ' -f 2)
+    srv_httpd_start "$dir" "http://127.0.0.1:$(<"$dir/port")$url"
+    req GET "http://127.0.0.1:$(<"$dir/port")$url"
+    [[ $status == 200 ]]
+    grep -F "\`GET $url\` answers \`$body\`" "$TOP/conf/README.md"
 }
 
 @test "conf/README: an API of one's own" {
@@ -96,6 +145,15 @@ curl_of() {
     wait_until 20 grown
 }
 
+@test "conf/README: rate limits" {
+    req GET /exports/v1/rates
+    expect 200
+    diff <(block conf/README.md http 1) <(
+        echo "RateLimit-Policy: $(header RateLimit-Policy)"
+        echo "RateLimit: $(header RateLimit)"
+    )
+}
+
 # shellcheck disable=SC2154,SC2016 # body is set by req; the backquotes are text
 @test "conf/README: the time" {
     local url n=0
@@ -111,4 +169,32 @@ curl_of() {
     done < <(grep -oE '`GET /(clocks|time)/[^`]*`' "$TOP/conf/README.md" |
         tr -d '\`' | cut -d ' ' -f 2)
     [[ $n == 3 ]]
+}
+
+# shellcheck disable=SC2016 # the backquotes are text
+@test "conf/README: the countries" {
+    local url n=0
+
+    fetched() {
+        req GET /countries/v1/status/cote-d-ivoire
+        [[ $(json .state) == succeeded ]]
+    }
+    req POST /countries/v1/fetch/cote-d-ivoire
+    wait_until 30 fetched
+    await_versions
+    while read -r url; do
+        req GET "$url"
+        case $url in
+        */) expect 200 .stored 1 ;;
+        *\?*)
+            sed -i -E 's/("fetched_at":")[^"]*/\1…/' "$RES/body"
+            grep -F "\`GET $url\` answers \`$(<"$RES/body")\`" \
+                "$TOP/conf/README.md"
+            ;;
+        *) expect 200 .cca3 CIV ;;
+        esac
+        n=$((n + 1))
+    done < <(grep -oE '`GET /countries/[^`]*`' "$TOP/conf/README.md" |
+        tr -d '\`' | cut -d ' ' -f 2)
+    [[ $n == 4 ]]
 }

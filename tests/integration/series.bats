@@ -178,6 +178,13 @@ loads() {
     [[ $status == 200 && $(header Content-Length) == 166 ]]
 }
 
+@test "the documentation knows a metric's answers" {
+    req GET /s/openapi.json
+    expect 200 '.paths["/{shop}/monthly"].get.responses
+        | [(.["200"].content | keys[]), keys[]] | join(" ")' \
+        'application/json application/x-ndjson text/csv 200 304 400 default'
+}
+
 @test "bad input is a problem" {
     req GET '/s/a/monthly?from=2026-02-30'
     expect_problem 400 invalid-parameter from

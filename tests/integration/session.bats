@@ -14,7 +14,16 @@ setup_file() {
          ALTER TABLE note ENABLE ROW LEVEL SECURITY;
          ALTER TABLE note FORCE ROW LEVEL SECURITY;
          CREATE POLICY own ON note USING (owner =
-             nullif(current_setting('dsapi.user', true), ''))" >/dev/null
+             nullif(current_setting('dsapi.user', true), ''));
+         CREATE PROCEDURE halves(INOUT user_before text, INOUT user_after text,
+                                 INOUT limit_before text, INOUT limit_after text)
+         LANGUAGE plpgsql AS 'BEGIN
+             user_before := current_setting(''dsapi.user'', true);
+             limit_before := current_setting(''statement_timeout'');
+             COMMIT;
+             user_after := current_setting(''dsapi.user'', true);
+             limit_after := current_setting(''statement_timeout'');
+         END'" >/dev/null
 }
 
 configuration() {
@@ -32,6 +41,19 @@ LoadModule authz_user_module ${MODULES}/mod_authz_user.so
         DsapiParam body text required
         DsapiQuery "INSERT INTO note VALUES (nullif(current_setting('dsapi.user', true), ''), :body)"
         DsapiResult none
+    </DsapiRoute>
+    <DsapiRoute POST "/halves">
+        DsapiQuery "CALL halves('', '', '', '')"
+        DsapiResult row
+    </DsapiRoute>
+    <DsapiRoute POST "/set/{how}">
+        DsapiParam how text enum=local,session
+        DsapiQuery "SELECT set_config('dsapi_test.left', 'here', :how = 'local')"
+        DsapiResult none
+    </DsapiRoute>
+    <DsapiRoute GET "/left">
+        DsapiQuery "SELECT coalesce(current_setting('dsapi_test.left', true), '')"
+        DsapiResult value
     </DsapiRoute>
     <DsapiRoute GET "/who">
         DsapiQuery "SELECT current_setting('dsapi.user', true) AS user, current_setting('dsapi.tenant', true) AS tenant"
@@ -93,6 +115,28 @@ CONF
     claim_log 'DSAPI0003: internal: DsapiSession tenant: the value is not UTF-8'
     req GET /notes/who -u ann:a -H $'X-Tenant: \xff'
     expect_problem 500 internal
+}
+
+@test "a COMMIT within a procedure ends what was set for the transaction" {
+    req POST /notes/halves -u ann:a
+    expect 200 .user_before ann .limit_before 5s .user_after '' \
+        .limit_after 0
+}
+
+@test "what SQL sets for a session stays on its connection" {
+    seen() {
+        req GET /notes/left -u ann:a
+        [[ $(json .) == here ]]
+    }
+    req POST /notes/set/local -u ann:a
+    [[ $status == 204 ]]
+    for ((i = 0; i < 20; i++)); do
+        req GET /notes/left -u ann:a
+        expect 200 . ''
+    done
+    req POST /notes/set/session -u ann:a
+    [[ $status == 204 ]]
+    wait_until 20 seen
 }
 
 @test "mistakes are found by configtest" {

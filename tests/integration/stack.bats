@@ -75,11 +75,17 @@ began() {
     stack start
     began
     says "curl '$BASE/foodsecurity/v1/countries'"
+    says "curl '$BASE/countries/v1/'"
+    says 'Countries: 250 of 250 are stored'
     says 'make stop ends it'
     req GET "$READS"
     expect 200 length 366
     req GET /foodsecurity/v1/countries
     expect 200 '[.[].iso3] | sort | join(" ")' 'BFA COL'
+    req GET /countries/v1/countries
+    expect 200 length 250
+    req POST /countries/v1/fetch/france%2F..%2Fspain
+    expect_problem 400 invalid-parameter country
     # twice: the same is said, nothing is started
     pid=$(srv_pid "$DSAPI_DIR/httpd")
     stack start
@@ -117,6 +123,7 @@ END
     stack start EXTRA_CONF="$conf"
     began
     says 'COL: 366 days are stored already'
+    says 'Countries: 250 are stored already'
     req GET /mine/n
     expect 200 . 7
     req GET "$READS"
@@ -143,6 +150,7 @@ PORT=70000 make start PORT=8080
 LISTEN=a/b is not an address
 EXTRA_CONF=/nowhere/x.conf is not a file that can be read
 HUNGERMAP_UPSTREAM=127.0.0.1:80 is not http://host:port
+RESTCOUNTRIES_UPSTREAM=ftp://127.0.0.1 is not http://host:port
 DATABASE_URL=mysql://x is not postgresql://
 END
     stack begin
@@ -180,21 +188,34 @@ END
     nothing_runs
 }
 
-@test "HUNGERMAP_UPSTREAM: that one is asked, and no stand-in starts" {
-    local port
+@test "other upstreams: they are asked, and no stand-in starts" {
+    local port country=/countries/v1/fetch/france
 
     port=$(srv_free_port)
     srv_stub_start "$BATS_TEST_TMPDIR/other" "$port"
     # a name that stands for a private address: whoever gives it means it
-    stack start HUNGERMAP_UPSTREAM="http://localhost:$port"
+    stack start HUNGERMAP_UPSTREAM="http://localhost:$port" \
+        RESTCOUNTRIES_UPSTREAM="http://localhost:$port"
     began
     [[ ! -e $DSAPI_DIR/upstream/ident ]]
     req POST '/foodsecurity/v1/fetch/COD?from=2023-05-01&to=2023-05-02'
     expect 202
+    req POST "$country"
+    expect 202
     asked() {
-        curl -sS "http://127.0.0.1:$port/_stub/log" | grep -q country/COD
+        curl -sS "http://127.0.0.1:$port/_stub/log" | grep -q "$1"
     }
-    wait_until 20 asked
+    wait_until 20 asked country/COD
+    wait_until 20 asked v3.1/alpha/FR
+    stack stop
+    # one of them alone: the stand-in is the other
+    stack start RESTCOUNTRIES_UPSTREAM="http://localhost:$port"
+    began
+    srv_alive "$DSAPI_DIR/upstream"
+    curl -sS -X DELETE "http://127.0.0.1:$port/_stub/log"
+    req POST "$country"
+    expect 202
+    wait_until 20 asked v3.1/alpha/FR
     stack stop
     [[ $status == 0 ]]
     srv_alive "$BATS_TEST_TMPDIR/other"     # it is not stop's to end

@@ -130,7 +130,8 @@ by_date() {
 
     req GET /time/v1/zones
     expect 200
-    for epoch in -2208988800 -900000000 1711848600 4102444800; do
+    for epoch in -2208988800 -1693706400 -900000000 300000000 1711848600 \
+        2147483648 4118083200 4133980799; do
         diff <(all_zones "$epoch") <(by_date "$epoch")
         [[ $(all_zones "$epoch" | wc -l) -gt 500 ]]
     done

@@ -7,6 +7,7 @@ TRACE=4bf92f3577b34da6a3ce929d0e0e4736
 SPAN=00f067aa0ba902b7
 
 setup_file() {
+    export DSAPI_SERVICES=hungermap
     # shellcheck disable=SC2016 # httpd expands it
     dsapi_up 'LogFormat "%U %{dsapi-trace-id}n" trace
 CustomLog ${HTTPD_DIR}/trace.log trace'

@@ -261,6 +261,7 @@ CONF
 <DsapiRoute GET "/call">
     DsapiQuery "CALL give(NULL)"
     DsapiResult row
+    DsapiWrite On
 </DsapiRoute>
 <DsapiRoute GET "/changing">
     DsapiQuery "SELECT * FROM changing"

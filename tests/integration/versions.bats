@@ -271,6 +271,7 @@ read_on() {
     local i
 
     claim_log AH10159: # there are few threads
+    claim_log AH00484:
     everywhere '/v/sum?wait=0.5' .sum 0
     sql 'INSERT INTO t VALUES (2)'
     await_versions

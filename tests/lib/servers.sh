@@ -490,7 +490,7 @@ srv_schemas() {
 # srv_stub_start STUB PORT
 srv_stub_start() {
     local stub=$1 port=$2 tool=$BUILD/tools/upstream
-    local data=$SRV_TOP/tests/data/hungermap
+    local data=$SRV_TOP/tests/data
 
     srv_dead "$stub" || return 0
     [[ -x $tool ]] || {
@@ -498,7 +498,8 @@ srv_stub_start() {
         return 1
     }
     mkdir -p "$stub" && chmod 755 "$stub" || return 1
-    if ! srv_as "$SRV_PG_USER" test -x "$tool" -a -x "$data/fixtures"; then
+    if ! srv_as "$SRV_PG_USER" test -x "$tool" -a \
+        -x "$data/hungermap/fixtures"; then
         rm -rf "$stub/tool" "$stub/data"
         cp "$tool" "$stub/tool" && cp -R "$data" "$stub/data" &&
             chmod -R u=rwX,go=rX "$stub/data" && chmod 755 "$stub/tool" ||
@@ -571,7 +572,9 @@ srv_load() {
 }
 
 # srv_httpd_conf HTTPD NAME=VALUE...: make its folder and configuration.
-#   listen=127.0.0.1  port=  conninfo=  upstream=URL
+#   listen=127.0.0.1  port=  conninfo=
+#   upstream=URL      the stand-in, which answers for every upstream but
+#   hungermap=URL     restcountries=URL, where given
 #   services="a b"    folders of conf/ (default: all)
 #   extra=FILE        included last
 #   before=FILE       included before the services
@@ -580,12 +583,13 @@ srv_load() {
 # in the fragment.
 srv_httpd_conf() {
     local httpd=$1 arg listen=127.0.0.1 port='' conninfo='' upstream=''
-    local services=all extra='' before='' threads=32
+    local hungermap='' restcountries='' services=all extra='' before=''
+    local threads=32
 
     for arg in "${@:2}"; do
         case $arg in
-        listen=* | port=* | conninfo=* | upstream=* | services=* | extra=* | \
-            before=* | threads=*)
+        listen=* | port=* | conninfo=* | upstream=* | hungermap=* | \
+            restcountries=* | services=* | extra=* | before=* | threads=*)
             local "${arg?}"
             ;;
         *)
@@ -664,11 +668,21 @@ DBDExptime 300
 END
 }
 
-srv_httpd_conf_services() {
-    local file name host=${upstream#*://}
+# srv_upstream NAME URL: the definitions of a service's upstream
+srv_upstream() {
+    local host=${2#*://}
 
     [[ $host == \[* ]] || host=${host%%:*}
     host=${host%%]*}
+    cat <<END
+Define ${1}_UPSTREAM $(srv_quote "$2")
+Define ${1}_ALLOW $(srv_quote "${host#\[}")
+END
+}
+
+srv_httpd_conf_services() {
+    local file name
+
     cat <<END
 
 Define MODULES $(srv_quote "$SRV_MODULES")
@@ -676,8 +690,8 @@ Define TOP $(srv_quote "$SRV_TOP")
 Define HTTPD_DIR $(srv_quote "$httpd")
 Define CONNINFO $(srv_quote "$conninfo")
 Define UPSTREAM $(srv_quote "$upstream")
-Define HUNGERMAP_UPSTREAM $(srv_quote "$upstream")
-Define HUNGERMAP_ALLOW $(srv_quote "${host#\[}")
+$(srv_upstream HUNGERMAP "${hungermap:-$upstream}")
+$(srv_upstream RESTCOUNTRIES "${restcountries:-$upstream}")
 LoadModule dsapi_module $(srv_quote "$BUILD/mod_dsapi.so")
 LogLevel notice dsapi:info
 END

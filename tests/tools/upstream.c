@@ -3,8 +3,9 @@
  *
  *   upstream --listen 127.0.0.1:PORT --data DIR [--port-file FILE]
  *
- * serves DIR/{ISO3}.json and DIR/real/{iso3}-region-*.json as the HungerMap
- * API would, and under /_stub/ takes orders for awkward answers:
+ * serves DIR/hungermap/{ISO3}.json and DIR/hungermap/real/{iso3}-region-*.json
+ * as the HungerMap API would, DIR/restcountries/countries-v3.1.json as REST
+ * Countries v3.1, and under /_stub/ takes orders for awkward answers:
  *
  *   POST   /_stub/answers  queue one (see queue_asked); DELETE: forget all
  *   POST   /_stub/release  let those requests go on that are held now
@@ -19,9 +20,7 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <glob.h>
 #include <jansson.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -32,12 +31,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/number.h"
 #include "json/buf.h"
+#include "upstream/data.h"
 
 #define LINE_MAX_BYTES 65536
 #define HEADERS_MAX    200
@@ -45,31 +43,14 @@
 #define LOG_MAX        20000
 #define REGION_PREFIX  "/v1/foodsecurity/country/"
 
-typedef struct text_t {
-    const char *p;
-    size_t len;
-} text_t;
-
-/** A record as it stands in its file, and where its date begins. */
-typedef struct record_t {
-    text_t text;
-    const char *day;
-} record_t;
-
-typedef struct country_t {
-    text_t head; /* what stands before the records: "[", or more */
-    text_t separator;
-    text_t tail;
-    apr_array_header_t *records; /* of record_t */
-} country_t;
-
 typedef struct stub_t {
     apr_pool_t *pool;
-    apr_hash_t *countries; /* "COL" -> country_t */
-    json_t *fixtures;      /* read-only, as all above */
-    pthread_mutex_t lock;  /* of both below */
-    json_t *answers;       /* array, in order */
-    json_t *log;           /* array */
+    apr_hash_t *regions;  /* "COL" -> country_t */
+    json_t *countries;    /* array */
+    json_t *fixtures;     /* read-only, as all above */
+    pthread_mutex_t lock; /* of both below */
+    json_t *answers;      /* array, in order */
+    json_t *log;          /* array */
     atomic_uint releases;
     atomic_int held;
 } stub_t;
@@ -94,116 +75,6 @@ typedef struct request_t {
 } request_t;
 
 static const int on = 1;
-
-static void die(const char *what, const char *which)
-{
-    fprintf(stderr, "upstream: %s: %s\n", what, which);
-    exit(EXIT_FAILURE);
-}
-
-/** Does a day of the calendar, YYYY-MM-DD, stand here? */
-static int is_day(const char *s)
-{
-    struct tm tm = {0};
-    int mday;
-
-    if (strspn(s, "0123456789-") != 10 ||
-        strptime(s, "%Y-%m-%d", &tm) != s + 10) {
-        return 0;
-    }
-    mday = tm.tm_mday;
-    timegm(&tm);
-    return tm.tm_mday == mday;
-}
-
-/* --- the data --- */
-
-static text_t read_whole(const char *path, apr_pool_t *pool)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    char *data;
-
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        die("cannot read", path);
-    }
-    data = apr_pcalloc(pool, (apr_size_t)st.st_size + 1);
-    if (read(fd, data, (size_t)st.st_size) != st.st_size) {
-        die("cannot read", path);
-    }
-    close(fd);
-    return (text_t){data, (size_t)st.st_size};
-}
-
-/** Find the records of a file, which is an array or has one in an envelope. */
-static void index_records(country_t *country, const char *path,
-                          apr_pool_t *pool)
-{
-    static const char begins[] = "{\"country\":";
-    text_t file = read_whole(path, pool);
-    const char *end = strrchr(file.p, ']');
-    const char *p = strstr(file.p, begins);
-    const char *next;
-
-    if (!p || !end) {
-        die("no records", path);
-    }
-    country->head = (text_t){file.p, (size_t)(p - file.p)};
-    country->tail = (text_t){end, strcspn(end, "\r\n")};
-    for (; p; p = next) {
-        record_t *r = apr_array_push(country->records);
-        const char *last;
-
-        next = p;
-        do { /* strstr would be slow with a sanitizer */
-            next = memchr(next + 1, '{', (size_t)(end - next - 1));
-        } while (next && strncmp(next, begins, strlen(begins)) != 0);
-        last = next ? next : end;
-        while (last[-1] != '}') {
-            last--;
-        }
-        r->text = (text_t){p, (size_t)(last - p)};
-        r->day = memmem(p, r->text.len, "\"date\"", 6);
-        r->day = r->day ? strpbrk(r->day, "0123456789") : NULL;
-        if (!r->day || r->day >= last || !is_day(r->day)) {
-            die("a record without a date", path);
-        }
-        if (next) {
-            country->separator = (text_t){last, (size_t)(next - last)};
-        }
-    }
-}
-
-static void load_data(stub_t *stub)
-{
-    glob_t found;
-
-    stub->countries = apr_hash_make(stub->pool);
-    glob("[A-Z][A-Z][A-Z].json", 0, NULL, &found);
-    glob("real/[a-z][a-z][a-z]-region-*.json", GLOB_APPEND, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *path = apr_pstrdup(stub->pool, found.gl_pathv[i]);
-        const char *slash = strchr(path, '/');
-        char *iso3 = apr_pstrmemdup(stub->pool, slash ? slash + 1 : path, 3);
-        country_t *country;
-
-        for (char *p = iso3; *p; p++) {
-            *p = (char)(*p & ~0x20);
-        }
-        country = apr_hash_get(stub->countries, iso3, 3);
-        if (!country) {
-            country = apr_pcalloc(stub->pool, sizeof(*country));
-            country->records = apr_array_make(stub->pool, 9, sizeof(record_t));
-            apr_hash_set(stub->countries, iso3, 3, country);
-        }
-        index_records(country, path, stub->pool);
-    }
-    globfree(&found);
-    stub->fixtures = json_load_file("fixtures/fixtures.json", 0, NULL);
-    if (!json_is_array(stub->fixtures)) {
-        die("cannot use", "fixtures/fixtures.json");
-    }
-}
 
 /* --- sending --- */
 
@@ -326,7 +197,16 @@ static const char *query_day(const request_t *req, const char *name)
         return NULL;
     }
     s += strlen(name);
-    return strcspn(s, "&") == 10 && is_day(s) ? s : NULL;
+    return strcspn(s, "&") == 10 && upstream_is_day(s) ? s : NULL;
+}
+
+static int serve_countries(conn_t *conn, request_t *req)
+{
+    int status;
+    const char *body = upstream_country(&status, conn->stub->countries,
+                                        req->path, req->query, req->pool);
+
+    return send_json(conn, req, status, body);
 }
 
 static int serve_real(conn_t *conn, request_t *req)
@@ -339,12 +219,15 @@ static int serve_real(conn_t *conn, request_t *req)
     const country_t *c;
     dsapi_buf_t *out;
 
+    if (strncmp(req->path, "/v3.1/", 6) == 0) {
+        return serve_countries(conn, req);
+    }
     if ((strcmp(req->method, "GET") != 0 && strcmp(req->method, "HEAD") != 0) ||
         strcspn(iso3, "/") != 3 || strcmp(iso3 + 3, "/region") != 0) {
         return send_json(conn, req, 403,
                          "{\"message\":\"Missing Authentication Token\"}");
     }
-    c = apr_hash_get(conn->stub->countries, iso3, 3);
+    c = apr_hash_get(conn->stub->regions, iso3, 3);
     if (!c) {
         return send_json(conn, req, 404, "{\"message\":\"Not Found\"}");
     }
@@ -431,9 +314,10 @@ static text_t answer_body(stub_t *stub, const request_t *req,
         pthread_mutex_unlock(&stub->lock);
         return (text_t){"", 0};
     }
-    return file ? read_whole(apr_pstrcat(req->pool, "fixtures/", file, NULL),
-                             req->pool)
-                : (text_t){"", 0};
+    return file
+               ? upstream_read_whole(
+                     apr_pstrcat(req->pool, "fixtures/", file, NULL), req->pool)
+               : (text_t){"", 0};
 }
 
 /** @return a new answer: that of a fixture (or an empty one); NULL: no such */
@@ -712,7 +596,7 @@ static void conn_start(stub_t *stub, int fd)
     pthread_t thread;
 
     if (!conn) {
-        die("no", "memory");
+        upstream_die("no", "memory");
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     conn->stub = stub;
@@ -736,7 +620,7 @@ static int listen_on(const char *where, const char *port_file, apr_pool_t *pool)
 
     if (strncmp(where, "127.0.0.1:", 10) != 0 ||
         dsapi_base_parse_int(&port, where + 10, 0, 65535) != 0) {
-        die("not 127.0.0.1:PORT", where);
+        upstream_die("not 127.0.0.1:PORT", where);
     }
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     addr.sin_port = htons((apr_uint16_t)port);
@@ -744,13 +628,13 @@ static int listen_on(const char *where, const char *port_file, apr_pool_t *pool)
     if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) != 0 ||
         listen(fd, SOMAXCONN) != 0 ||
         getsockname(fd, (struct sockaddr *)&addr, &len) != 0) {
-        die("cannot listen", where);
+        upstream_die("cannot listen", where);
     }
     file = port_file ? fopen(temp, "w") : NULL;
     if (port_file &&
         (!file || fprintf(file, "%d\n", ntohs(addr.sin_port)) < 0 ||
          fclose(file) != 0 || rename(temp, port_file) != 0)) {
-        die("cannot write", port_file);
+        upstream_die("cannot write", port_file);
     }
     return fd;
 }
@@ -774,7 +658,8 @@ int main(int argc, char **argv)
         given[c] = optarg;
     }
     if (optind < argc || !given[0] || !given[1]) {
-        die("wanted", "--listen HOST:PORT --data DIR [--port-file FILE]");
+        upstream_die("wanted", "--listen HOST:PORT --data DIR [--port-file "
+                               "FILE]");
     }
     apr_initialize();
     apr_pool_create(&stub.pool, NULL);
@@ -783,9 +668,17 @@ int main(int argc, char **argv)
     stub.log = json_array();
     fd = listen_on(given[0], given[2], stub.pool);
     if (chdir(given[1]) != 0) {
-        die("no such folder", given[1]);
+        upstream_die("no such folder", given[1]);
     }
-    load_data(&stub);
+    stub.countries = upstream_countries("restcountries/countries-v3.1.json");
+    if (chdir("hungermap") != 0) {
+        upstream_die("no such folder", "hungermap");
+    }
+    stub.regions = upstream_regions(stub.pool);
+    stub.fixtures = json_load_file("fixtures/fixtures.json", 0, NULL);
+    if (!json_is_array(stub.fixtures)) {
+        upstream_die("cannot use", "fixtures/fixtures.json");
+    }
     for (;;) {
         int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 

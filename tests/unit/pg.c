@@ -254,8 +254,7 @@ int stub_start(void)
 {
     const char *tool =
         apr_pstrcat(g_pool, wanted("DSAPI_TOOLS"), "/upstream", NULL);
-    const char *data =
-        apr_pstrcat(g_pool, wanted("DSAPI_DATA"), "/hungermap", NULL);
+    const char *data = wanted("DSAPI_DATA");
     apr_time_t end = apr_time_now() + PATIENCE;
     pid_t *pid = apr_palloc(g_pool, sizeof(*pid));
     const char *temp;

@@ -143,6 +143,7 @@ START_TEST(status_of_knows_every_status)
         {DSAPI_ESYNTAX, 400, "Bad Request"},
         {DSAPI_EAUTH, 401, "Unauthorized"},
         {DSAPI_EURITOOBIG, 414, "URI Too Long"},
+        {DSAPI_ELIMIT, 429, "Too Many Requests"},
     };
 
     ck_assert_uint_eq(sizeof(rows) / sizeof(rows[0]), DSAPI_STATUS_MAX);

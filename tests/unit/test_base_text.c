@@ -141,18 +141,14 @@ END_TEST
 static const char *form_of(const char *s, size_t len)
 {
     char *copy = exact_copy(s, len);
-    apr_array_header_t *pairs = NULL;
-    dsapi_err_t *err = NULL;
+    const apr_array_header_t *pairs = dsapi_base_form_parse(copy, len, g_pool);
     const char *shown = "";
-    apr_status_t rv =
-        dsapi_base_form_parse(&pairs, &err, "query", copy, len, g_pool);
 
     free(copy);
-    ck_assert_int_eq(rv, APR_SUCCESS);
-    ck_assert_ptr_null(err);
     for (int i = 0; i < pairs->nelts; i++) {
         const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
 
+        ck_assert_ptr_null(pair->why);
         shown =
             apr_pstrcat(g_pool, shown, pair->name, "<", pair->value, ">", NULL);
     }
@@ -172,14 +168,8 @@ END_TEST
 
 START_TEST(form_takes_nothing)
 {
-    apr_array_header_t *pairs = NULL;
-    dsapi_err_t *err = NULL;
-
     ck_assert_str_eq(form(""), "");
-    ck_assert_int_eq(
-        dsapi_base_form_parse(&pairs, &err, "body", NULL, 0, g_pool),
-        APR_SUCCESS);
-    ck_assert_int_eq(pairs->nelts, 0);
+    ck_assert_int_eq(dsapi_base_form_parse(NULL, 0, g_pool)->nelts, 0);
 }
 END_TEST
 
@@ -223,25 +213,26 @@ START_TEST(form_ends_at_its_length)
 }
 END_TEST
 
-/* Refused, with one field of that name; its message. */
+/* What would be right in the first pair that is wrong, of that name. */
 static const char *refused(const char *s, size_t len, const char *name)
 {
     char *copy = exact_copy(s, len);
-    apr_array_header_t *pairs = apr_array_make(g_pool, 1, 1);
-    dsapi_err_t *err = NULL;
-    apr_status_t rv =
-        dsapi_base_form_parse(&pairs, &err, "body", copy, len, g_pool);
-    const dsapi_field_err_t *field;
+    const apr_array_header_t *pairs = dsapi_base_form_parse(copy, len, g_pool);
+    const dsapi_pair_t nothing = {NULL, NULL, NULL};
+    const dsapi_pair_t *wrong = &nothing;
 
     free(copy);
-    ck_assert_msg(rv == DSAPI_EPARAM, "'%s' is taken", s);
-    ck_assert_ptr_null(pairs);
-    ck_assert_int_eq(err->rv, DSAPI_EPARAM);
-    ck_assert_int_eq(err->fields->nelts, 1);
-    field = &APR_ARRAY_IDX(err->fields, 0, dsapi_field_err_t);
-    ck_assert_str_eq(field->in, "body");
-    ck_assert_str_eq(field->name, name);
-    return field->message;
+    for (int i = 0; i < pairs->nelts; i++) {
+        const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
+
+        ck_assert_int_eq(pair->value == NULL, pair->why != NULL);
+        if (pair->why && !wrong->why) {
+            wrong = pair;
+        }
+    }
+    ck_assert_msg(wrong->why != NULL, "'%s' is taken", s);
+    ck_assert_pstr_eq(wrong->name, name);
+    return wrong->why;
 }
 
 START_TEST(form_refuses_a_malformed_escape)
@@ -281,15 +272,39 @@ START_TEST(form_refuses_what_is_not_utf8)
 }
 END_TEST
 
-START_TEST(form_counts_pairs_where_the_name_is_wrong)
+START_TEST(form_has_no_name_where_that_is_wrong)
 {
-    ck_assert_str_eq(refused("%=1", 3, ""), "the name of pair 1 must have two "
-                                            "hexadecimal digits "
-                                            "after each '%'");
-    ck_assert_str_eq(refused("a=1&&%FF=2", 10, ""), "the name of pair 2 must "
-                                                    "be UTF-8");
-    ck_assert_str_eq(refused("a&b&%00", 7, ""), "the name of pair 3 must not "
-                                                "contain a NUL character");
+    ck_assert_str_eq(refused("%=1", 3, NULL), "must have two hexadecimal "
+                                              "digits after each '%'");
+    ck_assert_str_eq(refused("a=1&&%FF=2", 10, NULL), "must be UTF-8");
+    ck_assert_str_eq(refused("a&b&%00", 7, NULL), "must not contain a NUL "
+                                                  "character");
+}
+END_TEST
+
+START_TEST(form_goes_on_behind_what_is_wrong)
+{
+    static const char text[] = "a=%FF&%=1&b=2&c=%&d";
+    static const struct {
+        const char *name;
+        const char *value;
+        int wrong;
+    } rows[] = {{"a", NULL, 1},
+                {NULL, NULL, 1},
+                {"b", "2", 0},
+                {"c", NULL, 1},
+                {"d", "", 0}};
+    const apr_array_header_t *pairs =
+        dsapi_base_form_parse(text, sizeof(text) - 1, g_pool);
+
+    ck_assert_int_eq(pairs->nelts, COUNT(rows));
+    for (int i = 0; i < pairs->nelts; i++) {
+        const dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
+
+        ck_assert_pstr_eq(pair->name, rows[i].name);
+        ck_assert_pstr_eq(pair->value, rows[i].value);
+        ck_assert_int_eq(pair->why != NULL, rows[i].wrong);
+    }
 }
 END_TEST
 
@@ -304,5 +319,5 @@ UNIT_SUITE(base_text, a_character_tells_its_length,
            form_cuts_at_the_first_equals, form_skips_empty_pairs,
            form_keeps_control_characters, form_ends_at_its_length,
            form_refuses_a_malformed_escape, form_refuses_nul,
-           form_refuses_what_is_not_utf8,
-           form_counts_pairs_where_the_name_is_wrong)
+           form_refuses_what_is_not_utf8, form_has_no_name_where_that_is_wrong,
+           form_goes_on_behind_what_is_wrong)

@@ -143,6 +143,26 @@ START_TEST(a_pt_state_names_the_status)
 }
 END_TEST
 
+START_TEST(what_is_raised_has_the_code_of_its_status)
+{
+    static const char *const rows[][2] = {
+        {"P0001", "refused"},   {"PT400", "refused"},  {"PT403", "denied"},
+        {"PT404", "not-found"}, {"PT409", "conflict"}, {"PT418", "refused"},
+        {"PT503", "refused"}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const dsapi_err_t *err = error_of(rows[i][0], "m");
+
+        ck_assert_str_eq(err->code, rows[i][1]);
+        ck_assert_int_eq(dsapi_db_raised(err), 1);
+    }
+    ck_assert_int_eq(dsapi_db_raised(error_of("P0002", "m")), 0);
+    ck_assert_int_eq(dsapi_db_raised(error_of("42501", "m")), 0);
+    ck_assert_int_eq(dsapi_db_raised(error_of("PT200", "m")), 0);
+    ck_assert_int_eq(dsapi_db_raised(error_of(NULL, "m")), 0);
+}
+END_TEST
+
 START_TEST(a_503_says_when_to_try_again)
 {
     static const char *const states[] = {"08006", "28P01", "3D000", "40001",
@@ -202,5 +222,6 @@ UNIT_SUITE(db_sqlstate, a_state_has_a_status, no_state_is_a_lost_connection,
            the_message_goes_to_the_log_alone,
            values_that_class_22_quotes_are_not_even_logged,
            what_is_raised_is_told, a_pt_state_names_the_status,
+           what_is_raised_has_the_code_of_its_status,
            a_503_says_when_to_try_again, a_raised_message_is_bounded,
            a_raised_message_that_cannot_be_told_is_replaced)

@@ -79,15 +79,7 @@ static apr_array_header_t *params_of(const request_t *request,
 
 static apr_array_header_t *pairs_of(const char *text)
 {
-    apr_array_header_t *pairs = NULL;
-    dsapi_err_t *err;
-
-    if (text) {
-        ck_assert_int_eq(dsapi_base_form_parse(&pairs, &err, "query", text,
-                                               strlen(text), g_pool),
-                         APR_SUCCESS);
-    }
-    return pairs;
+    return text ? dsapi_base_form_parse(text, strlen(text), g_pool) : NULL;
 }
 
 static apr_status_t bind_request(const char ***pvalues, dsapi_err_t **perr,
@@ -187,6 +179,27 @@ START_TEST(all_mistakes_are_told_at_once)
                      "body b must be true or false, not a number; "
                      "body y is not known here; known: b; "
                      "query r is required");
+}
+END_TEST
+
+START_TEST(what_cannot_be_decoded_hides_nothing)
+{
+    ck_assert_str_eq(BOUND(.declarations = "q text in=query required\nr int "
+                                           "in=query\ns int in=query\n"
+                                           "t text in=body\nu int in=body",
+                           .query = "q=%FF&%=1&z=%&r=x&s=%00&s=1",
+                           .form = "t=%C3&u=1&%FF", .body_default = 1),
+                     "! query q must be UTF-8; "
+                     "query  the name of pair 2 must have two hexadecimal "
+                     "digits after each "
+                     "'%'; "
+                     "query z is not known here; known: q, r, s; "
+                     "query r must be a whole number from -2147483648 to "
+                     "2147483647; "
+                     "query s must not contain a NUL character; "
+                     "query s is given more than once; "
+                     "body t must be UTF-8; "
+                     "body  the name of pair 3 must be UTF-8");
 }
 END_TEST
 
@@ -405,14 +418,25 @@ END_TEST
 
 START_TEST(a_whole_body_is_no_form)
 {
-    ck_assert_str_eq(
-        BOUND(.declarations = "doc json in=body body=whole", .form = "doc=1"),
-        "! body doc is not known here; known: none");
+    request_t request = {.declarations = "a int[] in=body body=whole\nq int "
+                                         "in=query",
+                         .query = "q=x",
+                         .form = "a=1"};
+    apr_array_header_t *params;
+    const char **values;
+    dsapi_err_t *err;
+
+    ck_assert_int_eq(bind_request(&values, &err, &params, &request),
+                     DSAPI_EMEDIA);
+    ck_assert_ptr_null(values);
+    ck_assert_str_eq(err->code, "unsupported-type");
+    ck_assert_ptr_null(err->fields);
 }
 END_TEST
 
 START_TEST(headers_have_hyphens)
 {
+    ck_assert_str_eq(dsapi_route_header_name("x_Of_", g_pool), "x-Of-");
     ck_assert_str_eq(BOUND(.declarations = "if_none_match text in=header\n"
                                            "x int in=header",
                            .header_name = "if-none-match",
@@ -511,7 +535,7 @@ START_TEST(any_number_of_mistakes_is_bearable)
         dsapi_route_params_settle(&err, params, no_path, 0, g_pool),
         APR_SUCCESS);
     for (int i = 0; i < PAIRS; i++) {
-        dsapi_pair_t pair = {i % 2 ? "parameter_1" : "x", "1"};
+        dsapi_pair_t pair = {i % 2 ? "parameter_1" : "x", "1", NULL};
 
         APR_ARRAY_PUSH(pairs, dsapi_pair_t) = pair;
     }
@@ -523,6 +547,7 @@ END_TEST
 
 UNIT_SUITE(route_bind, values_come_from_everywhere,
            what_is_absent_is_null_or_the_default, all_mistakes_are_told_at_once,
+           what_cannot_be_decoded_hides_nothing,
            a_name_of_another_place_is_not_known, a_value_is_given_once,
            what_is_required_must_be_given, a_list_in_a_url, members_of_a_body,
            a_member_has_the_kind_of_its_type, an_array_in_a_body,

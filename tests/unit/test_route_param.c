@@ -414,6 +414,18 @@ START_TEST(path_and_parameters_must_agree)
 }
 END_TEST
 
+START_TEST(a_header_has_one_parameter)
+{
+    ck_assert_str_eq(
+        settled(LIST("a_b int in=header", "A_B text in=header"), NOTHING, 0),
+        "! parameter 'A_B': is the same header as 'a_b'; take one away");
+    ck_assert_str_eq(
+        settled(LIST("a_b int in=header", "A_B text", "ab int in=header"),
+                NOTHING, 0),
+        "header query header");
+}
+END_TEST
+
 START_TEST(a_bound_names_a_parameter_of_its_type)
 {
     ck_assert_str_eq(settled(LIST("a int min=:b", "b int max=:a"), NOTHING, 0),
@@ -488,5 +500,5 @@ UNIT_SUITE(route_param, a_name_and_a_type_suffice, options_are_read,
            a_value_is_checked_against_its_pattern, a_pattern_ends_in_time,
            a_list_is_checked_item_by_item, a_pattern_is_freed_with_its_pool,
            a_place_is_settled, path_and_parameters_must_agree,
-           a_bound_names_a_parameter_of_its_type, a_whole_body_is_alone,
-           a_parameter_is_found_by_name)
+           a_header_has_one_parameter, a_bound_names_a_parameter_of_its_type,
+           a_whole_body_is_alone, a_parameter_is_found_by_name)

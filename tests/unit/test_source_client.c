@@ -68,8 +68,7 @@ static void stub_start(void)
 {
     const char *tool = apr_pstrcat(
         g_pool, setting("DSAPI_TOOLS", "build/tools"), "/upstream", NULL);
-    const char *data = apr_pstrcat(g_pool, setting("DSAPI_DATA", "tests/data"),
-                                   "/hungermap", NULL);
+    const char *data = setting("DSAPI_DATA", "tests/data");
     pid_t *pid = apr_palloc(g_pool, sizeof(*pid));
     const char *temp;
     const char *port_file;
@@ -328,6 +327,7 @@ START_TEST(follows_a_redirect)
     ck_assert_ptr_null(resp.transport);
     ck_assert_int_eq(resp.status, 200);
     ck_assert_int_eq(resp.body_bytes, SMALL);
+    ck_assert_ptr_nonnull(strstr(resp.url, "/COL/region/"));
     ck_assert_int_eq(stub_requests(), 2);
 }
 END_TEST

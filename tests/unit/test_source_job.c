@@ -74,6 +74,27 @@ START_TEST(retry_after_is_honoured)
 }
 END_TEST
 
+/* whatever the time is here */
+START_TEST(a_date_to_retry_after_is_of_the_upstreams_clock)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = hire(rig);
+
+    stub_answer(rig->stub, "{\"status\":503,\"headers\":{"
+                           "\"Date\":\"Sun, 06 Nov 1994 08:49:37 GMT\","
+                           "\"Retry-After\":\"Sun, 06 Nov 1994 08:50:07 GMT"
+                           "\"}}");
+    answer_always(rig);
+    enqueue(rig, "a", 3);
+    drive_told(rig, hand, DSAPI_EVENT_RETRY, 1);
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT (state = 'queued' AND "
+                                       "run_at - now() BETWEEN '25s' AND "
+                                       "'31s')::text "
+                                       "FROM dsapi.job"),
+                     "true");
+}
+END_TEST
+
 START_TEST(parameters_that_no_longer_fit)
 {
     rig_t *rig = rig_make(0);
@@ -282,6 +303,18 @@ START_TEST(what_is_kept_goes_with_success_and_has_no_secrets)
                                        "'UTF8') FROM "
                                        "dsapi.job"),
                      "you said ******, ******");
+    /* nor the beginning of one, where no more is kept */
+    stub_answer(rig->stub, apr_psprintf(g_pool,
+                                        "{\"status\":500,\"body\":\"%"
+                                        "065533dsesame"
+                                        "\"}",
+                                        1));
+    run_job(rig, "c");
+    ck_assert_str_eq(pg_value(rig->pg, "SELECT convert_from(substr("
+                                       "response_body, 65533), 'UTF8') "
+                                       "FROM dsapi.job WHERE params->>'key' = "
+                                       "'c'"),
+                     "1***");
     /* kept where the SQL refuses it, too; not once it is stored */
     stub_answer(rig->stub, "{\"body\":\"0\"}");
     stub_answer(rig->stub, "{\"body\":\"1\"}");
@@ -322,9 +355,10 @@ END_TEST
 
 UNIT_SUITE(source_job, failing_upstream_is_tried_again,
            permanent_error_ends_at_once, attempts_are_exhausted,
-           retry_after_is_honoured, parameters_that_no_longer_fit,
-           wrong_answers_are_not_stored, error_names_no_host,
-           unchanged_answers_are_not_stored_again,
+           retry_after_is_honoured,
+           a_date_to_retry_after_is_of_the_upstreams_clock,
+           parameters_that_no_longer_fit, wrong_answers_are_not_stored,
+           error_names_no_host, unchanged_answers_are_not_stored_again,
            only_what_was_stored_is_asked_for_by_its_etag,
            unasked_304_is_an_error, a_failed_answer_is_kept,
            what_is_kept_goes_with_success_and_has_no_secrets,

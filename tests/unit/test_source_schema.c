@@ -1,5 +1,8 @@
 /* conf/core/schema.sql: the queue's functions by themselves. */
 #include "source/queue.h"
+
+#include <apr_strings.h>
+
 #include "unit/pg.h"
 #include "unit/unit.h"
 
@@ -309,6 +312,86 @@ START_TEST(changes_are_fenced_by_the_token)
 }
 END_TEST
 
+START_TEST(a_page_is_noted_with_what_comes_next)
+{
+    pg_t *pg = queue_only();
+    const char *token;
+
+    pg_value(pg, "SELECT id FROM dsapi.enqueue('s', '{}', 3)");
+    token = pg_value(pg, "SELECT lease_token FROM dsapi.claim(ARRAY['s'], "
+                         "NULL, NULL, 1, '1h')");
+    pg_value(pg, "UPDATE dsapi.job SET attempts = 3");
+    pg_value(pg, "SELECT dsapi.hold_page(1, '%s', 0)", token);
+    ck_assert_str_eq(pg_value(pg,
+                              "SELECT dsapi.add_page(1, '%s', 'u1', 'u2', "
+                              "'{\"n\":1.5,\"t\":\"a\",\"pages\":9}')",
+                              token),
+                     "{ \"n\" : 1.5, \"t\" : \"a\", \"pages\" : 1 }");
+    ck_assert_str_eq(pg_value(pg, "SELECT concat_ws(' ', state, attempts, "
+                                  "pages, next_page) FROM dsapi.job"),
+                     "running 1 1 u2");
+    ck_assert_str_eq(pg_value(pg,
+                              "SELECT dsapi.add_page(1, '%s', 'u2', 'u3', "
+                              "'{\"n\":2,\"t\":null}')",
+                              token),
+                     "{ \"n\" : 3.5, \"t\" : null, \"pages\" : 2 }");
+    ck_assert_str_eq(
+        pg_value(pg, "SELECT dsapi.add_page(1, '%s', 'u3', NULL, NULL)", token),
+        "{ \"n\" : 3.5, \"t\" : null, \"pages\" : 3 }");
+    ck_assert_ptr_null(pg_value(pg, "SELECT next_page FROM dsapi.job"));
+}
+END_TEST
+
+START_TEST(a_page_is_fenced)
+{
+    pg_t *pg = queue_only();
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+    const char *token;
+
+    pg_value(pg, "SELECT id FROM dsapi.enqueue('s', '{}', 3)");
+    token = pg_value(pg, "SELECT lease_token FROM dsapi.claim(ARRAY['s'], "
+                         "NULL, NULL, 1, '1h')");
+    pg_value(pg, "SELECT dsapi.add_page(1, '%s', 'u1', 'u2', NULL)", token);
+    pg_run(&rows, &err, pg->db,
+           apr_psprintf(g_pool, "SELECT dsapi.hold_page(1, '%s', 0)", token));
+    ck_assert_str_eq(err->sqlstate, "DS003");
+    pg_run(&rows, &err, pg->db,
+           apr_psprintf(g_pool,
+                        "SELECT dsapi.add_page(1, '%s', 'u2', 'u1', "
+                        "NULL)",
+                        token));
+    ck_assert_str_eq(err->code, "refused");
+    pg_run(&rows, &err, pg->db,
+           "SELECT dsapi.hold_page(1, gen_random_uuid(), 1)");
+    ck_assert_str_eq(err->sqlstate, "DS001");
+    pg_run(&rows, &err, pg->db,
+           "SELECT dsapi.add_page(1, gen_random_uuid(), 'u2', 'u3', NULL)");
+    ck_assert_str_eq(err->sqlstate, "DS001");
+    ck_assert_str_eq(pg_value(pg, "SELECT pages FROM dsapi.job"), "1");
+}
+END_TEST
+
+START_TEST(slots_are_one_behind_the_other)
+{
+    pg_t *pg = queue_only();
+
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.take_slot('s', '1h')"), "0");
+    ck_assert_str_eq(pg_value(pg, "SELECT t BETWEEN 3500000000 AND 3600000000 "
+                                  "FROM dsapi.take_slot('s', '1h') AS t"),
+                     "t");
+    ck_assert_str_eq(pg_value(pg, "SELECT t BETWEEN 7100000000 AND 7200000000 "
+                                  "FROM dsapi.take_slot('s', '1h') AS t"),
+                     "t");
+    /* what was not used long ago is not saved up */
+    pg_value(pg, "UPDATE dsapi.upstream SET next_at = 'epoch'");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.take_slot('s', '1h')"), "0");
+    ck_assert_str_eq(pg_value(pg, "SELECT dsapi.take_slot('s', '1h') > "
+                                  "3500000000"),
+                     "t");
+}
+END_TEST
+
 UNIT_SUITE(source_schema, enqueue_answers_the_live_job,
            enqueue_from_two_connections, claim_takes_what_is_due_in_order,
            a_rate_holds_one_source_back_and_no_other,
@@ -316,4 +399,6 @@ UNIT_SUITE(source_schema, enqueue_answers_the_live_job,
            a_limited_source_that_is_busy_is_passed_over,
            purge_leaves_the_newest_of_each_parameters,
            reap_takes_back_expired_leases, release_is_fenced_and_uncounted,
-           changes_are_fenced_by_the_token)
+           changes_are_fenced_by_the_token,
+           a_page_is_noted_with_what_comes_next, a_page_is_fenced,
+           slots_are_one_behind_the_other)

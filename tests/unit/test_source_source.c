@@ -230,19 +230,34 @@ START_TEST(a_body_is_filled_in)
 {
     dsapi_source_t *source =
         SOURCE("n int", "name text", "list text[]", "doc json");
-    const char *const values[] = {"7", "a\"b:\\", NULL, "{\"x\": [1]}"};
+    const char *const values[] = {"7", "a\"b:\\", NULL, "{\"x\": [1]}", "t"};
+    unsigned types[5] = {0, 0, 0, 0, DSAPI_OID_BOOL};
+    apr_array_header_t *columns = apr_array_make(g_pool, 1, sizeof(char *));
 
-    ck_assert_str_eq(dsapi_source_body(source, values, "{\"n\": 7}", g_pool),
-                     "{\"n\": 7}");
+    for (int i = 0; i < 4; i++) {
+        types[i] = dsapi_source_type(source, i);
+    }
+    ck_assert_uint_eq(dsapi_source_type(source, 4), DSAPI_OID_JSON);
+
+    ck_assert_str_eq(
+        dsapi_source_body(source, values, types, "{\"n\": 7}", g_pool), "{\"n\""
+                                                                        ": 7}");
     source->body = "{\":n\" : \":n\", \"b\": [\":name\", \":list\", "
                    "\":doc\"],\"c\":\"n :n :n\",\"d\\\"\": \"\\\":n\", "
                    "\"e\":\":\",\"f\":\"::n\",\"g\":\":n-m\"}";
-    ck_assert_str_eq(dsapi_source_body(source, values, "", g_pool),
+    ck_assert_str_eq(dsapi_source_body(source, values, types, "", g_pool),
                      "{\":n\" : 7, \"b\": [\"a\\\"b:\\\\\", null, "
                      "{\"x\": [1]}],\"c\":\"n :n :n\",\"d\\\"\": \"\\\":n\", "
                      "\"e\":\":\",\"f\":\"::n\",\"g\":\":n-m\"}");
+    source->columns = columns;
+    dsapi_source_add_column(columns, source->params, "open");
+    source->body = "[\":open\", \":n\"]";
+    ck_assert_str_eq(dsapi_source_body(source, values, types, "", g_pool), "[tr"
+                                                                           "ue,"
+                                                                           " 7"
+                                                                           "]");
     source->body = "\":n\"";
-    ck_assert_str_eq(dsapi_source_body(source, values, "", g_pool), "7");
+    ck_assert_str_eq(dsapi_source_body(source, values, types, "", g_pool), "7");
 }
 END_TEST
 
@@ -252,17 +267,39 @@ START_TEST(a_body_is_checked)
     dsapi_err_t *err = NULL;
 
     ck_assert_int_eq(dsapi_source_body_check(&err, "[\":n\", {\":x\": 1}]",
-                                             source->params, g_pool),
+                                             source->params, NULL, g_pool),
                      APR_SUCCESS);
     ck_assert_ptr_null(err);
     ck_assert_int_eq(dsapi_source_body_check(&err, "[\":n\", \":x\"]",
-                                             source->params, g_pool),
+                                             source->params, NULL, g_pool),
                      DSAPI_ESYNTAX);
     ck_assert_ptr_nonnull(strstr(err->detail, ":x is not declared"));
     ck_assert_int_eq(
-        dsapi_source_body_check(&err, "[:n]", source->params, g_pool),
+        dsapi_source_body_check(&err, "[:n]", source->params, NULL, g_pool),
         DSAPI_ESYNTAX);
     ck_assert_ptr_nonnull(strstr(err->detail, "not JSON"));
+}
+END_TEST
+
+START_TEST(names_that_are_not_declared_may_be_columns)
+{
+    dsapi_source_t *source = SOURCE("n int");
+    apr_array_header_t *columns = apr_array_make(g_pool, 1, sizeof(char *));
+    dsapi_err_t *err = NULL;
+
+    ck_assert_int_eq(dsapi_source_count(source), 1);
+    ck_assert_int_eq(dsapi_source_body_check(&err, "[\":n\", \":x\", \":x\"]",
+                                             source->params, columns, g_pool),
+                     APR_SUCCESS);
+    dsapi_source_add_column(columns, source->params, "y");
+    dsapi_source_add_column(columns, source->params, "n");
+    dsapi_source_add_column(columns, source->params, DSAPI_SOURCE_BODY);
+    ck_assert_str_eq(apr_array_pstrcat(g_pool, columns, ' '), "x y");
+    source->columns = columns;
+    ck_assert_int_eq(dsapi_source_count(source), 3);
+    ck_assert_int_eq(dsapi_source_body_check(&err, "\":body\"", source->params,
+                                             columns, g_pool),
+                     DSAPI_ESYNTAX);
 }
 END_TEST
 
@@ -271,4 +308,4 @@ UNIT_SUITE(source_source, parameters_become_canonical,
            values_are_read_back, a_default_that_came_later_counts,
            items_are_joined_by_commas, what_does_not_fit_any_more_is_an_error,
            a_long_list_is_joined_in_time, a_body_is_filled_in,
-           a_body_is_checked)
+           a_body_is_checked, names_that_are_not_declared_may_be_columns)

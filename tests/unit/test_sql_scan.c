@@ -447,29 +447,42 @@ START_TEST(tokens_are_read_one_by_one)
     ck_assert_str_eq(tokens("a /* b"), "a|/* b|");
 }
 
-START_TEST(what_may_commit_is_known)
+START_TEST(what_ends_a_transaction_is_known)
 {
     static const struct {
         const char *text;
-        int commits;
-    } rows[] = {{"COMMIT", 1},
-                {"commit AND CHAIN", 1},
-                {"End", 1},
-                {"PREPARE TRANSACTION 'x'", 1},
-                {"-- a note\n /* /* and */ one */ CALL p(1)", 1},
-                {"DO $$BEGIN END$$", 1},
-                {"DO 'BEGIN END'", 1},
-                {"SELECT 1", 0},
-                {"endings", 0},
-                {"DONE", 0},
-                {"INSERT INTO commit VALUES (1)", 0},
-                {"ROLLBACK", 0},
-                {"WITH call AS (SELECT 1) TABLE call", 0},
-                {"(SELECT 1)", 0}};
+        dsapi_sql_kind_e kind;
+    } rows[] = {
+        {"COMMIT", DSAPI_SQL_TRANSACTION},
+        {"commit AND CHAIN", DSAPI_SQL_TRANSACTION},
+        {"COMMIT PREPARED 'x'", DSAPI_SQL_TRANSACTION},
+        {"End", DSAPI_SQL_TRANSACTION},
+        {"BEGIN ISOLATION LEVEL SERIALIZABLE", DSAPI_SQL_TRANSACTION},
+        {"start transaction", DSAPI_SQL_TRANSACTION},
+        {"ROLLBACK", DSAPI_SQL_TRANSACTION},
+        {"/* x */ROLLBACK/**/TO a", DSAPI_SQL_TRANSACTION},
+        {"ABORT", DSAPI_SQL_TRANSACTION},
+        {"SAVEPOINT a", DSAPI_SQL_TRANSACTION},
+        {"RELEASE a", DSAPI_SQL_TRANSACTION},
+        {"PREPARE TRANSACTION 'x'", DSAPI_SQL_TRANSACTION},
+        {"prepare -- this\n transaction 'x'", DSAPI_SQL_TRANSACTION},
+        {"-- a note\n /* /* and */ one */ CALL p(1)", DSAPI_SQL_PROCEDURE},
+        {"DO $$BEGIN END$$", DSAPI_SQL_PROCEDURE},
+        {"do'BEGIN END'", DSAPI_SQL_PROCEDURE},
+        {"PREPARE p AS SELECT 1", DSAPI_SQL_PLAIN},
+        {"SELECT 1", DSAPI_SQL_PLAIN},
+        {"-- COMMIT\nSELECT 1", DSAPI_SQL_PLAIN},
+        {"endings", DSAPI_SQL_PLAIN},
+        {"DONE", DSAPI_SQL_PLAIN},
+        {"\"commit\"", DSAPI_SQL_PLAIN},
+        {"'COMMIT'", DSAPI_SQL_PLAIN},
+        {"INSERT INTO commit VALUES (1)", DSAPI_SQL_PLAIN},
+        {"WITH call AS (SELECT 1) TABLE call", DSAPI_SQL_PLAIN},
+        {"(SELECT 1)", DSAPI_SQL_PLAIN}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ck_assert_msg(dsapi_sql_may_commit(dsapi_sql_literal(
-                          rows[i].text, 0, g_pool)) == rows[i].commits,
+        ck_assert_msg(dsapi_sql_kind(dsapi_sql_literal(rows[i].text, 0,
+                                                       g_pool)) == rows[i].kind,
                       "%s", rows[i].text);
     }
 }
@@ -493,4 +506,4 @@ UNIT_SUITE(sql_scan, a_name_becomes_a_number, one_name_has_one_number,
            a_number_in_place_of_a_name_is_refused, a_name_has_63_bytes_at_most,
            the_text_is_only_borrowed, the_hash_is_fnv_1a_of_the_text,
            a_literal_is_as_given, tokens_are_read_one_by_one,
-           what_may_commit_is_known)
+           what_ends_a_transaction_is_known)

@@ -252,7 +252,34 @@ START_TEST(the_local_zone_is_the_c_library_s)
 }
 END_TEST
 
+START_TEST(tz_may_name_the_localtime_of_etc)
+{
+    static const char *const commands[][2] = {
+        {"ln -s " FOLDER "/Europe/Madrid localtime", "Europe/Madrid"},
+        {"cp " FOLDER "/Asia/Tokyo localtime && echo Japan >timezone", "Japan"},
+        {"true", "UTC"}};
+    const dsapi_zones_t *zones = load(FOLDER);
+
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        const dsapi_zone_name_t *plain;
+        const dsapi_zone_name_t *colon;
+
+        make_folder(commands[i][0]);
+        plain = dsapi_time_zones_local(
+            zones, apr_pstrcat(g_pool, g_folder, "/localtime", NULL), g_folder,
+            g_pool);
+        colon = dsapi_time_zones_local(
+            zones, apr_pstrcat(g_pool, ":", g_folder, "/localtime", NULL),
+            g_folder, g_pool);
+        drop_folder();
+        ck_assert_ptr_nonnull(plain);
+        ck_assert_str_eq(plain->name, commands[i][1]);
+        ck_assert_ptr_eq(colon, plain);
+    }
+}
+END_TEST
+
 UNIT_SUITE(time_zones, names_are_the_database_s, case_does_not_count,
            what_is_no_name_is_not_found, a_name_that_is_near_is_told,
            a_folder_without_zones_is_an_error, a_folder_may_hold_anything,
-           the_local_zone_is_the_c_library_s)
+           the_local_zone_is_the_c_library_s, tz_may_name_the_localtime_of_etc)
