@@ -27,8 +27,9 @@ APLOG_USE_MODULE(dsapi);
 typedef struct question_t {
     dsapi_cache_ask_t ask;
     dsapi_version_stamp_t stamp;
-    int verified;            /* the versions of its data are the newest */
-    apr_size_t stable_bytes; /* of the key: the same in every process */
+    const char *const *series_key; /* of a metric */
+    int verified;                  /* the versions of its data are the newest */
+    apr_size_t stable_bytes;       /* of the key: the same in every process */
 } question_t;
 
 static dsapi_cache_t *cache; /* a child's; NULL: none could be made */
@@ -80,7 +81,14 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    q->verified = mod_dsapi_versions_read(&q->stamp, r, route);
+    q->series_key = NULL;
+    if (route->series) {
+        rv = mod_dsapi_metric_key(&q->series_key, perr, r, route, values);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    q->verified = mod_dsapi_versions_read(&q->stamp, r, route, q->series_key);
     dsapi_buf_put(key, (const char *)&format, sizeof(format));
     for (int i = 0; i < route->params->nelts; i++) {
         mod_dsapi_key_text(key, values[i]);
@@ -258,9 +266,10 @@ static apr_status_t compute(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                             request_rec *r, const mod_dsapi_route_t *route,
                             const char **values, const question_t *q)
 {
+    const mod_dsapi_metric_of_t of = {cache, q->series_key, &q->stamp};
+
     return route->action == MOD_DSAPI_METRIC
-               ? mod_dsapi_metric(answer, perr, r, route, values, cache,
-                                  &q->stamp)
+               ? mod_dsapi_metric(answer, perr, r, route, values, &of)
                : mod_dsapi_query(answer, perr, r, route, values);
 }
 

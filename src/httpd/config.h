@@ -166,6 +166,7 @@ typedef struct mod_dsapi_series_t {
     mod_dsapi_depends_t depends;
     const int *versions; /* of what it depends on: indexes (versions.h) */
     int nversions;
+    int keyed;                      /* it is its own name: its key counts */
     apr_interval_time_t stale;      /* DsapiStaleFor */
     int waits;                      /* DsapiReload wait */
     apr_interval_time_t db_timeout; /* -1: the route's */

@@ -111,10 +111,10 @@ static apr_status_t load(const char **pimage, apr_size_t *pbytes,
     return APR_SUCCESS;
 }
 
-/* The values of the series' parameters: its key. */
-static apr_status_t key_values(const char ***pvalues, dsapi_err_t **perr,
-                               request_rec *r, const mod_dsapi_route_t *route,
-                               const char *const *given)
+apr_status_t mod_dsapi_metric_key(const char *const **pkey, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  const char *const *given)
 {
     const apr_array_header_t *params = route->series->params;
     const char **values =
@@ -130,7 +130,7 @@ static apr_status_t key_values(const char ***pvalues, dsapi_err_t **perr,
                         ? settings[1 + (-2 - from)]
                         : APR_ARRAY_IDX(params, i, const dsapi_param_t *)->def;
     }
-    *pvalues = values;
+    *pkey = values;
     return rv;
 }
 
@@ -154,14 +154,14 @@ static const dsapi_buf_t *key_of(request_rec *r, const mod_dsapi_route_t *route,
 
 apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                               request_rec *r, const mod_dsapi_route_t *route,
-                              const char **values, dsapi_cache_t *cache,
-                              const dsapi_version_stamp_t *stamp)
+                              const char **values,
+                              const mod_dsapi_metric_of_t *of)
 {
     const dsapi_metric_ask_t metric_ask = {route->metric, values};
-    loading_t loading = {.r = r, .route = route};
+    loading_t loading = {.r = r, .route = route, .values = of->key};
     dsapi_series_ask_t ask = {
-        .changed_at = stamp->changed_at,
-        .before = stamp->before,
+        .changed_at = of->stamp->changed_at,
+        .before = of->stamp->before,
         .waits = route->series->waits,
         .stale = route->series->stale,
         .load = load,
@@ -171,19 +171,13 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     dsapi_cells_t cells;
     apr_interval_time_t wait =
         mod_dsapi_srv_of(r->server)->db_wait + mod_dsapi_timeout_of(r, route);
-    const dsapi_buf_t *key;
-    const char **key_of_series;
-    apr_status_t rv = key_values(&key_of_series, perr, r, route, values);
+    const dsapi_buf_t *key = key_of(r, route, of->key);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    loading.values = key_of_series;
-    key = key_of(r, route, key_of_series);
-    ask.ask =
-        (dsapi_cache_ask_t){key->data, key->len_bytes, r->request_time,
-                            wait,      stamp->stamp,   stamp->verified_at};
-    rv = dsapi_series_get(&got, perr, cache, &ask, r->pool);
+    ask.ask = (dsapi_cache_ask_t){key->data,        key->len_bytes,
+                                  r->request_time,  wait,
+                                  of->stamp->stamp, of->stamp->verified_at};
+    rv = dsapi_series_get(&got, perr, of->cache, &ask, r->pool);
     if (rv == APR_SUCCESS) {
         rv = dsapi_series_compute(&cells, perr, got.columns, &metric_ask,
                                   r->pool);

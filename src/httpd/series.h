@@ -30,18 +30,32 @@ const char *mod_dsapi_metric_settle(mod_dsapi_route_t *route,
  *  parameter of the route */
 int mod_dsapi_metric_uses(const mod_dsapi_route_t *route, int index);
 
+/** The values of the parameters of the series: its key.
+ *  @param pkey   out: in the request's pool
+ *  @param given  the values of the route's
+ *  @return as mod_dsapi_settings */
+apr_status_t mod_dsapi_metric_key(const char *const **pkey, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  const char *const *given);
+
+/** What a metric is computed of. */
+typedef struct mod_dsapi_metric_of_t {
+    dsapi_cache_t *cache;               /* the child's */
+    const char *const *key;             /* as mod_dsapi_metric_key has it */
+    const dsapi_version_stamp_t *stamp; /* of the versions, read before */
+} mod_dsapi_metric_of_t;
+
 /**
  * DsapiMetric: its answer, from the series in memory, which is loaded where it
  * has to be.
  * @param answer  out: in its buf; as_of, stamp, instead say what of
  * @param perr    out: in the request's pool
- * @param cache   of the child
- * @param stamp   of the versions, read before
  * @return APR_SUCCESS, or why not
  */
 apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                               request_rec *r, const mod_dsapi_route_t *route,
-                              const char **values, dsapi_cache_t *cache,
-                              const dsapi_version_stamp_t *stamp);
+                              const char **values,
+                              const mod_dsapi_metric_of_t *of);
 
 #endif

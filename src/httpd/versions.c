@@ -2,11 +2,14 @@
 #include "httpd/versions.h"
 
 #include <apr_strings.h>
+#include <limits.h>
 
 #include "route/etag.h"
 
-/* Of the present configuration. */
+/* Of the present configuration: names, and of each how many parts of its keys
+ * count: as many as do of all series under it (INT_MAX: there is none). */
 static apr_array_header_t *names;
+static apr_array_header_t *depths;
 
 /* The child's; NULL: nothing depends on any. */
 static dsapi_versions_t *known;
@@ -14,6 +17,7 @@ static dsapi_versions_t *known;
 void mod_dsapi_versions_begin(apr_pool_t *pconf)
 {
     names = apr_array_make(pconf, 8, sizeof(const char *));
+    depths = apr_array_make(pconf, 8, sizeof(int));
 }
 
 const apr_array_header_t *mod_dsapi_versions_names(void)
@@ -29,6 +33,7 @@ static int index_of(const char *name)
         }
     }
     APR_ARRAY_PUSH(names, const char *) = name;
+    APR_ARRAY_PUSH(depths, int) = INT_MAX;
     return names->nelts - 1;
 }
 
@@ -141,6 +146,25 @@ static const char *find_names(const int **pindexes,
     return NULL;
 }
 
+/* The first parameters whose values have one text each, which is the one that
+ * dsapi.touch is given. */
+static int exact_params(const apr_array_header_t *params)
+{
+    int n = 0;
+
+    while (n < params->nelts) {
+        dsapi_type_t type =
+            APR_ARRAY_IDX(params, n, const dsapi_param_t *)->type;
+
+        if (type.is_array || type.kind == DSAPI_TYPE_NUMBER ||
+            type.kind == DSAPI_TYPE_TIMESTAMP || type.kind == DSAPI_TYPE_JSON) {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
 const char *mod_dsapi_versions_of_series(const ap_directive_t **pwhere,
                                          mod_dsapi_series_t *series,
                                          apr_pool_t *pool)
@@ -158,6 +182,13 @@ const char *mod_dsapi_versions_of_series(const ap_directive_t **pwhere,
         }
     }
     series->nversions = of->nelts;
+    if (of == own) {
+        int *pdepth = &APR_ARRAY_IDX(depths, index_of(series->full_name), int);
+        int depth = exact_params(series->params);
+
+        series->keyed = 1;
+        *pdepth = depth < *pdepth ? depth : *pdepth;
+    }
     return find_names(&series->versions, series->service, of, pool);
 }
 
@@ -241,14 +272,35 @@ dsapi_versions_t *mod_dsapi_versions_child_init(void)
         /* never destroyed: the watcher may be the last to go */
         apr_pool_create(&pool, NULL);
         apr_pool_tag(pool, "mod_dsapi_versions");
-        known = dsapi_versions_make(names, pool);
+        for (int i = 0; i < depths->nelts; i++) {
+            int *pdepth = &APR_ARRAY_IDX(depths, i, int);
+
+            *pdepth = *pdepth == INT_MAX ? 0 : *pdepth;
+        }
+        known = dsapi_versions_make(names, (const int *)depths->elts, pool);
     }
     return known;
 }
 
-int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
-                            const mod_dsapi_route_t *route)
+/* The slots of the key of a series, and of the keys that it begins with. */
+static void read_slots(dsapi_version_stamp_t *pstamp, const request_rec *r,
+                       int name, const char *const *key, apr_time_t now)
 {
+    int n = dsapi_versions_depth(known, name) + 1;
+    int *slots = apr_palloc(r->pool, sizeof(int) * (apr_size_t)n);
+
+    for (int i = 0; i < n; i++) {
+        slots[i] = dsapi_versions_slot_index(
+            known, name, dsapi_versions_slot(key, i, r->pool));
+    }
+    dsapi_versions_read(pstamp, known, slots, n, now);
+}
+
+int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
+                            const mod_dsapi_route_t *route,
+                            const char *const *key)
+{
+    const mod_dsapi_series_t *series = route->series;
     apr_time_t now = apr_time_now();
 
     *pstamp = (dsapi_version_stamp_t){0};
@@ -256,6 +308,13 @@ int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
         !mod_dsapi_srv_of(r->server)->watched) {
         return 0;
     }
-    dsapi_versions_read(pstamp, known, route->versions, route->nversions, now);
+    if (series && series->keyed &&
+        dsapi_versions_depth(known, series->versions[0]) > 0) {
+        read_slots(pstamp, r, series->versions[0], key, now);
+    }
+    else {
+        dsapi_versions_read(pstamp, known, route->versions, route->nversions,
+                            now);
+    }
     return pstamp->stamp != 0 && pstamp->verified_at == now;
 }

@@ -45,9 +45,12 @@ dsapi_versions_t *mod_dsapi_versions_child_init(void);
 /**
  * Read the versions of what an answer is to be made of, before it is.
  * @param pstamp  out
+ * @param key     of a route with DsapiMetric: the values of its series'
+ *                parameters
  * @return 1: they are the newest ones; 0: who can tell
  */
 int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
-                            const mod_dsapi_route_t *route);
+                            const mod_dsapi_route_t *route,
+                            const char *const *key);
 
 #endif

@@ -206,6 +206,28 @@ loads() {
     wait_until 20 everywhere /s/a/whole . '[]'
 }
 
+@test "a change of one key leaves the other series alone" {
+    local a b n
+
+    everywhere /s/a/whole '.[0].n' 4
+    a=$(header ETag)
+    everywhere /s/b/whole '.[0].n' 1
+    b=$(header ETag)
+    sql "ALTER TABLE sale DISABLE TRIGGER touch;
+        INSERT INTO sale VALUES ('b', '2026-02-02', 'nut', 1, 1);
+        SELECT dsapi.touch('s/sales', 'b');
+        ALTER TABLE sale ENABLE TRIGGER touch" >/dev/null
+    wait_until 20 everywhere /s/b/whole '.[0].n' 2
+    [[ $(header ETag) != "$b" ]]
+    n=$(loads s/sales)
+    everywhere /s/a/whole '.[0].n' 4
+    [[ $(header ETag) == "$a" && $(loads s/sales) == "$n" ]]
+    # what depends on the name as a whole has changed
+    wait_until 20 everywhere /s/brief '.[0].n' 6
+    sql 'DELETE FROM sale' >/dev/null
+    wait_until 20 everywhere /s/a/whole . '[]'
+}
+
 @test "an upload is seen wholly or not at all" {
     local i
 
