@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Series in memory, and metrics over them: what they answer, how soon and how
 # wholly they follow their data, and what is done where that can't be had.
-# shellcheck disable=SC2154 # status and body: set by req
+# shellcheck disable=SC2030,SC2031,SC2154 # status and body: set by req
 
 load ../lib/testing
 
@@ -23,6 +23,14 @@ DsapiCacheSize 64K
 $text"
     SECOND=http://127.0.0.1:$(<"$DSAPI_DIR/second/port")
     export SECOND
+    # of one child, which knows of a change or does not
+    httpd_up alone "DsapiWorker Off
+ServerLimit 1
+StartServers 1
+MaxRequestWorkers 8
+$text"
+    ALONE=http://127.0.0.1:$(<"$DSAPI_DIR/alone/port")
+    export ALONE
 }
 
 setup() {
@@ -71,6 +79,28 @@ LogLevel dsapi:debug
     </DsapiSeries>
     <DsapiRoute GET "/brief">
         DsapiMetric brief n=count()
+    </DsapiRoute>
+    # a load waits while somebody holds the lock
+    <DsapiSeries gated>
+        DsapiQuery      "SELECT day, qty FROM sale, (SELECT pg_advisory_xact_lock_shared(22)) AS gate"
+        DsapiTimeColumn day
+        DsapiMeasure    qty
+        DsapiDependsOn  s/sales
+        DsapiDBTimeout  60s
+    </DsapiSeries>
+    <DsapiRoute GET "/gated">
+        DsapiMetric gated n=count()
+    </DsapiRoute>
+    <DsapiSeries patient>
+        DsapiQuery      "SELECT day, qty FROM sale, (SELECT pg_advisory_xact_lock_shared(22)) AS gate"
+        DsapiTimeColumn day
+        DsapiMeasure    qty
+        DsapiDependsOn  s/sales
+        DsapiDBTimeout  60s
+        DsapiReload     wait
+    </DsapiSeries>
+    <DsapiRoute GET "/patient">
+        DsapiMetric patient n=count()
     </DsapiRoute>
     <DsapiSeries plain>
         DsapiQuery      "SELECT day, n FROM plain"
@@ -264,6 +294,68 @@ loads() {
         echo "$n loads"
         return 1
     }
+}
+
+# clients PATH: four, which ask until the file stop is there, and note what
+# they were told: whether a load was waiting by then, and how many rows
+clients() {
+    local i
+
+    for i in 1 2 3 4; do
+        while [[ ! -e $GATED/stop ]]; do
+            echo "$([[ ! -e $GATED/loading ]] || echo loading) $(curl -sS \
+                --noproxy '*' "$ALONE$1" | jq '.[0].n')"
+        done >"$GATED/$i" 3>&- 7>&- &
+    done
+}
+
+alone() {
+    req GET "$ALONE$1"
+    [[ $status == 200 && $(json '.[0].n') == "$2" ]]
+}
+
+load_waits() {
+    [[ $(sql "SELECT count(*) FROM pg_locks
+        WHERE locktype = 'advisory' AND NOT granted") -gt 0 ]]
+}
+
+# change_gated PATH: change the data while loads are held up, as long as
+# the clients may be served meanwhile
+change_gated() {
+    local n
+
+    GATED=$(mktemp -d "$BATS_TEST_TMPDIR/gated.XXXXXX")
+    n=$(sql 'SELECT count(*) FROM sale')
+    wait_until 20 alone "$1" "$n"
+    mkfifo "$GATED/gate"
+    srv_psql "$DSAPI_DIR/pg" <"$GATED/gate" >"$GATED/locked" 3>&- &
+    exec 7>"$GATED/gate"
+    echo "SELECT 'held' FROM pg_advisory_lock(22);" >&7
+    wait_until 20 grep -q held "$GATED/locked"
+    clients "$1"
+    sql "INSERT INTO sale VALUES ('g', '2026-03-01', 'nut', 1, 1)" >/dev/null
+    wait_until 20 load_waits
+    touch "$GATED/loading"
+    served=
+    ! srv_until 2 grep -qx "loading $n" "$GATED"/[1-4] || served=yes
+    touch "$GATED/stop"
+    exec 7>&-
+    wait
+    wait_until 20 alone "$1" $((n + 1))
+}
+
+@test "while a changed series is loaded, others get it as it was" {
+    # within a second, which a slow machine may miss
+    was_served() {
+        change_gated /s/gated
+        [[ $served ]]
+    }
+    wait_until 60 was_served
+}
+
+@test "DsapiReload wait: while a changed series is loaded, all wait" {
+    change_gated /s/patient
+    [[ ! $served ]]
 }
 
 @test "304 asks nobody, in a child that has not loaded it either" {
