@@ -35,7 +35,7 @@ static void take_block(apr_uint32_t *state, const unsigned char *block)
     apr_uint32_t w[64];
     apr_uint32_t s[8];
 
-    for (int i = 0; i < 16; i++) {
+    for (apr_size_t i = 0; i < 16; i++) {
         const unsigned char *p = block + 4 * i;
 
         w[i] = (apr_uint32_t)p[0] << 24 | (apr_uint32_t)p[1] << 16 |
@@ -93,7 +93,7 @@ void dsapi_base_sha256(unsigned char *digest, const void *data,
     for (apr_size_t i = 0; i < end_bytes; i += BLOCK_BYTES) {
         take_block(state, end + i);
     }
-    for (int i = 0; i < 8; i++) {
+    for (apr_size_t i = 0; i < 8; i++) {
         put_word(digest + 4 * i, state[i]);
     }
 }
