@@ -171,7 +171,7 @@ LANGUAGE sql STABLE AS $$
     SELECT one.name, one.slot, bit_xor(one.version)
       FROM one
      GROUP BY one.name, one.slot
-    HAVING max(one.xid) >= p_since
+    HAVING bool_or(one.xid >= p_since)
 $$;
 
 -- Make one row of several. Their versions stay, and nobody waits.

@@ -145,13 +145,11 @@ static void ask(dsapi_watch_t *w, op_e op)
         values[0] = dsapi_base_array_literal(names, pool);
         values[1] = apr_psprintf(pool, "%" APR_UINT64_T_FMT, w->since);
         list_keyed(&values[2], &values[3], w->config->versions, pool);
-        /* slots before their names, by which they are known */
         fill(call,
              "SELECT seen, name, NULL AS slot, version, surplus "
              "FROM dsapi.versions($1::text[], $2::xid8) "
              "UNION ALL SELECT NULL, name, slot, version, 0 "
-             "FROM dsapi.slot_versions($3::text[], $4::int[], $2::xid8) "
-             "ORDER BY slot",
+             "FROM dsapi.slot_versions($3::text[], $4::int[], $2::xid8)",
              4, values, pool);
     }
     else {
