@@ -325,8 +325,10 @@ BEGIN
 END $$;
 
 -- Take up to p_limit jobs that are due, of sources with these limits. The
--- attempt counts from here on. The source whose job has waited longest comes
--- first.
+-- attempt counts from here on. Sources share what there is room for, the one
+-- with the fewest running jobs first, and of those the one whose job has waited
+-- longest: a source with a long queue holds up no other. (Shares that are not
+-- used are there for the next claim.)
 CREATE OR REPLACE FUNCTION dsapi.claim(p_sources text[], p_every interval[],
                                        p_concurrency integer[],
                                        p_limit integer, p_lease interval)
@@ -340,18 +342,23 @@ DECLARE
     due_at timestamptz := clock_timestamp();
 BEGIN
     FOR one IN
-        SELECT s.source, s.every, s.concurrency
+        SELECT s.source, s.every, s.concurrency,
+               row_number() OVER (ORDER BY busy.jobs DESC, head.run_at DESC,
+                                           head.id DESC) AS sharers
           FROM unnest(p_sources, p_every, p_concurrency)
                AS s (source, every, concurrency)
          CROSS JOIN LATERAL (
                SELECT run_at, id FROM dsapi.job j
                 WHERE j.state = 'queued' AND j.source = s.source
                 ORDER BY run_at, id LIMIT 1) AS head
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS jobs FROM dsapi.job j
+                WHERE j.state = 'running' AND j.source = s.source) AS busy
          WHERE head.run_at <= due_at
-         ORDER BY head.run_at, head.id
+         ORDER BY busy.jobs, head.run_at, head.id
     LOOP
         EXIT WHEN room <= 0;
-        free := least(room, dsapi.upstream_free(one.source, one.every,
+        free := least(ceil(room::numeric / one.sharers), dsapi.upstream_free(one.source, one.every,
                                                 one.concurrency));
         CONTINUE WHEN free <= 0;
         -- as a CTE it runs once: a join could ask a subquery, which locks more

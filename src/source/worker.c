@@ -17,9 +17,8 @@
  * tables leaves no trail of waiting backends. */
 #define QUERY_LIMIT apr_time_from_sec(5)
 
-/* How often the leases of lost workers are looked for, and jobs that nobody has
- * announced; besides, when the next lease runs out, but no sooner than in so
- * long. */
+/* How often lost leases are looked for, and jobs that nobody has announced;
+ * besides, when the next lease runs out, but no sooner than in so long. */
 #define REAP_EVERY apr_time_from_sec(5)
 #define REAP_AGAIN apr_time_from_msec(500)
 

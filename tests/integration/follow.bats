@@ -530,3 +530,21 @@ good() {
     wait_until 30 ended /f/held/b
     expect 200 .state succeeded .attempts 1
 }
+
+@test "DsapiResolve: a child that is killed meanwhile; another resolves anew" {
+    local stores
+
+    good /x/7
+    close_gate 3
+    req POST /f/held/a
+    expect 202
+    wait_until 20 waits
+    stores=$(sql "SELECT array_agg(DISTINCT pid) FROM pg_locks
+                   WHERE NOT granted")
+    kill_children
+    wait_until 20 gone "$stores"
+    open_gate
+    wait_until 60 ended /f/held/a
+    expect 200 .state succeeded .attempts 2
+    [[ $(sql "SELECT count(*) FROM kept WHERE source = 'held'") == 1 ]]
+}

@@ -105,6 +105,11 @@ json_to() {
         "${@:3}"
 }
 
+limited_by_httpd() {
+    json_to /p/limited "$(printf '{"say": "%0200d"}' 1)"
+    [[ $status == 413 && -n $body ]]
+}
+
 @test "HTTP/2: rows, HEAD, OPTIONS, a body, problems" {
     local length
 
@@ -122,7 +127,9 @@ json_to() {
     expect 200 . ü
     json_to /p/said "$(printf '{"say": "%02000d"}' 1)"
     expect_problem 413 body-too-large
-    json_to /p/limited "$(printf '{"say": "%0200d"}' 1)"
+    # httpd resets the stream of a body that it refuses itself, and a client
+    # that is still sending may take that for the answer
+    wait_until 20 limited_by_httpd
     expect_problem 413 body-too-large
     h2 GET /p/nothing -H 'X-Request-Id: h2-1'
     expect_problem 404 not-found

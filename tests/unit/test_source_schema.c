@@ -150,6 +150,34 @@ START_TEST(a_rate_holds_one_source_back_and_no_other)
 }
 END_TEST
 
+/** The sources of what is claimed of s/a, s/b and s/c. */
+static const char *claim_sources(pg_t *pg, const char *limit)
+{
+    return pg_value(pg,
+                    "SELECT string_agg(source, ',' ORDER BY source) "
+                    "FROM dsapi.claim('{s/a,s/b,s/c}', %s, '1h')",
+                    limit);
+}
+
+START_TEST(a_long_queue_holds_up_no_other_source)
+{
+    pg_t *pg = queue_only();
+
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts, run_at) "
+                 "SELECT 's/a', to_jsonb(i), 3, now() - '1h'::interval "
+                 "FROM generate_series(1, 20) i");
+    pg_value(pg, "INSERT INTO dsapi.job (source, params, max_attempts, run_at) "
+                 "SELECT source, to_jsonb(i), 3, now() - '1s'::interval "
+                 "FROM generate_series(1, 2) i, unnest('{s/b,s/c}'::text[]) "
+                 "AS u (source)");
+    ck_assert_str_eq(claim_sources(pg, "4"), "s/a,s/a,s/b,s/c");
+    /* room for one: whose jobs are the fewest */
+    ck_assert_str_eq(claim_sources(pg, "1"), "s/b");
+    ck_assert_str_eq(claim_sources(pg, "1"), "s/c");
+    ck_assert_str_eq(claim_sources(pg, "2"), "s/a,s/a");
+}
+END_TEST
+
 START_TEST(concurrency_counts_running_jobs)
 {
     pg_t *pg = two_sources();
@@ -395,6 +423,7 @@ END_TEST
 UNIT_SUITE(source_schema, enqueue_answers_the_live_job,
            enqueue_from_two_connections, claim_takes_what_is_due_in_order,
            a_rate_holds_one_source_back_and_no_other,
+           a_long_queue_holds_up_no_other_source,
            concurrency_counts_running_jobs,
            a_limited_source_that_is_busy_is_passed_over,
            purge_leaves_the_newest_of_each_parameters,
