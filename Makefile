@@ -1,7 +1,7 @@
 # mod_dsapi: build, run, test. `make help` lists the targets.
 #
-# Variables: BUILD (where things are built), CC, SAN=1 (ASan and UBSan), and
-# those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM,
+# Variables: BUILD (where things are built), CC, SAN=1 (ASan and UBSan), TSAN=1
+# (ThreadSanitizer), and those of `make run` (PORT, LISTEN, HUNGERMAP_UPSTREAM,
 # RESTCOUNTRIES_UPSTREAM, DATABASE_URL, EXTRA_CONF), which are handed on in the
 # environment.
 
@@ -23,7 +23,12 @@ flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined $(warnings)
 endif
 
-core_dirs = base json csv sql db route resource source time limit docs
+ifdef TSAN
+flags = -std=c11 -g -O1 -fPIC -fno-omit-frame-pointer -D_GNU_SOURCE \
+	-fsanitize=thread $(warnings)
+endif
+
+core_dirs = base json csv sql db route resource series source time limit docs
 core_src := $(foreach d,$(core_dirs),$(wildcard src/$(d)/*.c))
 glue_src := mod_dsapi.c $(wildcard src/httpd/*.c)
 unit_src := $(wildcard tests/unit/*.c)
@@ -51,7 +56,7 @@ modules_dir = $(shell $(APXS) -q LIBEXECDIR)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help all build served packages-run packages-check packages-bench run start \
-	stop check check-asan unit integration guards lint bench soak install \
+	stop check check-asan check-tsan unit integration guards lint bench soak install \
 	uninstall clean format
 
 help:
@@ -88,6 +93,10 @@ check: packages-check
 check-asan: packages-check
 	@$(MAKE) --no-print-directory -s build SAN=1 BUILD=$(BUILD)/asan
 	@BUILD=$(BUILD)/asan SAN=1 tests/lib/check.sh asan
+
+## make check-tsan  what threads share, under ThreadSanitizer
+check-tsan: packages-check
+	@tests/lib/check.sh tsan
 
 ## make unit|integration|guards|lint   one part of it
 unit: packages-check

@@ -150,6 +150,30 @@ LANGUAGE sql STABLE AS $$
             GROUP BY v.name) AS c ON true
 $$;
 
+-- The versions of keys that have changed, as dsapi.versions, of names whose
+-- keys count as far as the first p_depths parts. Keys share 1024 slots by a
+-- hash, which the module computes, too (route/version.c).
+CREATE OR REPLACE FUNCTION dsapi.slot_versions(p_names text[],
+                                               p_depths int[], p_since xid8)
+RETURNS TABLE (name text, slot int, version bigint)
+LANGUAGE sql STABLE AS $$
+    WITH one AS MATERIALIZED (
+        SELECT v.name, v.xid, v.version,
+               (get_byte(h.hash, 0) * 256 + get_byte(h.hash, 1)) % 1024 AS slot
+          FROM unnest(p_names, p_depths) AS n (name, depth)
+          JOIN dsapi.series_version v ON v.name = n.name
+         CROSS JOIN LATERAL sha256(convert_to(
+               array_to_string(v.key[1:n.depth], E'\x1f', E'\x1e'), 'UTF8'))
+               AS h (hash)
+         WHERE v.name IN (SELECT c.name FROM dsapi.series_version c
+                           WHERE c.xid >= p_since
+                             AND c.name = ANY (p_names)))
+    SELECT one.name, one.slot, bit_xor(one.version)
+      FROM one
+     GROUP BY one.name, one.slot
+    HAVING bool_or(one.xid >= p_since)
+$$;
+
 -- Make one row of several. Their versions stay, and nobody waits.
 CREATE OR REPLACE FUNCTION dsapi.fold_versions(p_name text)
 RETURNS void LANGUAGE sql AS $$

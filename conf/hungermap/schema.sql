@@ -420,17 +420,54 @@ BEGIN
 END
 $$;
 
--- Cached answers are made of these tables and of this file.
+-- Cached answers are made of these tables and of this file, and the series of
+-- area and observation: of these, each country is announced for itself.
+CREATE OR REPLACE FUNCTION hungermap.touch_countries()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM dsapi.touch('foodsecurity/foodsecurity', c.iso3)
+           FROM (SELECT DISTINCT iso3 FROM new_rows) AS c;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM dsapi.touch('foodsecurity/foodsecurity', c.iso3)
+           FROM (SELECT DISTINCT iso3 FROM old_rows) AS c;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 CREATE OR REPLACE TRIGGER touch
     AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.country
     FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
-CREATE OR REPLACE TRIGGER touch
-    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.area
-    FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
-CREATE OR REPLACE TRIGGER touch
-    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON hungermap.observation
-    FOR EACH STATEMENT EXECUTE FUNCTION dsapi.touch_name('foodsecurity/region');
-DO $$ BEGIN PERFORM dsapi.touch('foodsecurity/region'); END $$;
+CREATE OR REPLACE TRIGGER touch AFTER TRUNCATE ON hungermap.area
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION dsapi.touch_name('foodsecurity/foodsecurity');
+CREATE OR REPLACE TRIGGER touch_insert AFTER INSERT ON hungermap.area
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION hungermap.touch_countries();
+CREATE OR REPLACE TRIGGER touch_update AFTER UPDATE ON hungermap.area
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION hungermap.touch_countries();
+CREATE OR REPLACE TRIGGER touch_delete AFTER DELETE ON hungermap.area
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION hungermap.touch_countries();
+CREATE OR REPLACE TRIGGER touch AFTER TRUNCATE ON hungermap.observation
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION dsapi.touch_name('foodsecurity/foodsecurity');
+CREATE OR REPLACE TRIGGER touch_insert AFTER INSERT ON hungermap.observation
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION hungermap.touch_countries();
+CREATE OR REPLACE TRIGGER touch_update AFTER UPDATE ON hungermap.observation
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION hungermap.touch_countries();
+CREATE OR REPLACE TRIGGER touch_delete AFTER DELETE ON hungermap.observation
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION hungermap.touch_countries();
+DO $$ BEGIN
+    PERFORM dsapi.touch('foodsecurity/region');
+    PERFORM dsapi.touch('foodsecurity/foodsecurity');
+END $$;
 
 -- What is deleted, or would be stored otherwise by this file, is fetched again
 -- though it may not have changed at the upstream.

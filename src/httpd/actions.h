@@ -1,6 +1,6 @@
 /*
- * What a route does once its parameters are bound: run SQL, put a job into
- * the queue, show one, tell the time.
+ * What a route does once its parameters are bound: run SQL, compute over a
+ * series, put a job into the queue, show one, tell the time.
  */
 #ifndef DSAPI_HTTPD_ACTIONS_H
 #define DSAPI_HTTPD_ACTIONS_H
@@ -36,6 +36,10 @@ typedef struct mod_dsapi_answer_t {
     dsapi_cache_lead_t *duty;     /* declined by a stream; NULL: none */
     mod_dsapi_listing_t *listing; /* of a resource; NULL: of a route */
     int sent;                     /* nothing is left to be done */
+    apr_time_t as_of;             /* of a metric: when its series was right for
+                                     certain; 0: now */
+    apr_uint64_t stamp;           /* the series' */
+    int instead;                  /* it is given in another's place */
 } mod_dsapi_answer_t;
 
 /** An array of calls, in pool, whose first is left for the preamble. */
@@ -108,6 +112,16 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
                                     dsapi_err_t **perr, request_rec *r,
                                     const mod_dsapi_route_t *route,
                                     const char **values);
+
+/** DsapiMetric: from the child's cache, or of its series. As
+ *  mod_dsapi_cached_query, with DsapiCache or not. */
+apr_status_t mod_dsapi_show_metric(mod_dsapi_answer_t *answer,
+                                   dsapi_err_t **perr, request_rec *r,
+                                   const mod_dsapi_route_t *route,
+                                   const char **values);
+
+/** Append a text to a key: whether it is there, how long, and itself. */
+void mod_dsapi_key_text(dsapi_buf_t *key, const char *text);
 
 /** What clients may do with an answer of a route with DsapiCache. */
 void mod_dsapi_cache_control(request_rec *r, const mod_dsapi_route_t *route);

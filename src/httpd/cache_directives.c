@@ -80,8 +80,10 @@ static int is_name(const char *name)
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args)
 {
-    mod_dsapi_depends_t *depends =
-        section->route ? &section->route->depends : &section->service->depends;
+    mod_dsapi_depends_t *depends = section->route ? &section->route->depends
+                                   : section->series
+                                       ? &section->series->depends
+                                       : &section->service->depends;
     const char *first = mod_dsapi_word(args, 0);
 
     if (!depends->directive) {

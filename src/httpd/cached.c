@@ -15,17 +15,21 @@
 #include <apr_strings.h>
 #include <http_log.h>
 
+#include "httpd/series.h"
 #include "httpd/versions.h"
 #include "route/cache.h"
 #include "route/etag.h"
+#include "series/store.h"
 
 APLOG_USE_MODULE(dsapi);
 
 /* A request's question to the cache. */
 typedef struct question_t {
     dsapi_cache_ask_t ask;
-    int verified;            /* the versions of its data are the newest */
-    apr_size_t stable_bytes; /* of the key: the same in every process */
+    dsapi_version_stamp_t stamp;
+    const char *const *series_key; /* of a metric */
+    int verified;                  /* the versions of its data are the newest */
+    apr_size_t stable_bytes;       /* of the key: the same in every process */
 } question_t;
 
 static dsapi_cache_t *cache; /* a child's; NULL: none could be made */
@@ -41,8 +45,7 @@ void mod_dsapi_cache_child_init(apr_pool_t *pchild, const server_rec *main)
     }
 }
 
-/* A text in a key: whether it is there, how long, and itself. */
-static void put_text(dsapi_buf_t *key, const char *text)
+void mod_dsapi_key_text(dsapi_buf_t *key, const char *text)
 {
     apr_size_t len = text ? strlen(text) : 0;
 
@@ -72,22 +75,28 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
 {
     dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
     const server_rec *server = r->server;
-    dsapi_version_stamp_t stamp;
     const char **settings;
     apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    q->verified = mod_dsapi_versions_read(&stamp, r, route);
+    q->series_key = NULL;
+    if (route->series) {
+        rv = mod_dsapi_metric_key(&q->series_key, perr, r, route, values);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    q->verified = mod_dsapi_versions_read(&q->stamp, r, route, q->series_key);
     dsapi_buf_put(key, (const char *)&format, sizeof(format));
     for (int i = 0; i < route->params->nelts; i++) {
-        put_text(key, values[i]);
+        mod_dsapi_key_text(key, values[i]);
     }
     for (int i = 0; i < route->service->session->nelts; i++) {
-        put_text(key, settings[i + 1]);
+        mod_dsapi_key_text(key, settings[i + 1]);
     }
-    put_text(key, is_private(r, route) ? r->user : NULL);
+    mod_dsapi_key_text(key, is_private(r, route) ? r->user : NULL);
     q->stable_bytes = key->len_bytes;
     dsapi_buf_put(key, (const char *)&server, sizeof(void *));
     dsapi_buf_put(key, (const char *)&route, sizeof(void *));
@@ -95,28 +104,36 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
     q->ask.key_bytes = key->len_bytes;
     q->ask.now = r->request_time;
     q->ask.wait = mod_dsapi_srv_of(r->server)->db_wait +
-                  mod_dsapi_timeout_of(r, route) * route->statements->nelts;
-    q->ask.stamp = stamp.stamp;
-    q->ask.verified_at = stamp.verified_at;
+                  mod_dsapi_timeout_of(r, route) *
+                      (route->series ? 1 : route->statements->nelts);
+    q->ask.stamp = q->stamp.stamp;
+    q->ask.verified_at = q->stamp.verified_at;
     return APR_SUCCESS;
 }
 
-/* The validator of whatever these versions give; NULL: there may be newer
- * ones. */
-static const char *version_etag(const request_rec *r,
-                                const mod_dsapi_route_t *route,
-                                const question_t *q)
+/* The validator of whatever versions of a stamp give; NULL: there may be newer
+ * ones than those that are known. */
+static const char *stamp_etag(const request_rec *r,
+                              const mod_dsapi_route_t *route,
+                              const question_t *q, apr_uint64_t stamp)
 {
     const char *of;
 
     if (!q->verified) {
         return NULL;
     }
-    of = apr_psprintf(r->pool, "%" APR_UINT64_T_HEX_FMT " %s", q->ask.stamp,
+    of = apr_psprintf(r->pool, "%" APR_UINT64_T_HEX_FMT " %s", stamp,
                       route->signature);
     return apr_pstrcat(
         r->pool, "W/",
         dsapi_route_etag_make(of, q->ask.key, q->stable_bytes, r->pool), NULL);
+}
+
+static const char *version_etag(const request_rec *r,
+                                const mod_dsapi_route_t *route,
+                                const question_t *q)
+{
+    return stamp_etag(r, route, q, q->ask.stamp);
 }
 
 static const char *seconds(const request_rec *r, const char *before,
@@ -136,7 +153,9 @@ void mod_dsapi_cache_control(request_rec *r, const mod_dsapi_route_t *route)
 static void say_caching(request_rec *r, const mod_dsapi_route_t *route,
                         const char *etag)
 {
-    apr_table_setn(r->headers_out, "ETag", etag);
+    if (etag) {
+        apr_table_setn(r->headers_out, "ETag", etag);
+    }
     mod_dsapi_cache_control(r, route);
 }
 
@@ -230,6 +249,51 @@ static int use_stale(mod_dsapi_answer_t *answer, request_rec *r,
     return 1;
 }
 
+static void use_hit(mod_dsapi_answer_t *answer, request_rec *r,
+                    const mod_dsapi_route_t *route,
+                    const dsapi_cache_entry_t *entry, const question_t *q)
+{
+    if (route->nversions > 0 && !q->verified) {
+        use_unverified(answer, r, route, entry, q);
+    }
+    else {
+        use_entry(answer, r, route, entry, q);
+    }
+}
+
+/* The answer itself. */
+static apr_status_t compute(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                            request_rec *r, const mod_dsapi_route_t *route,
+                            const char **values, const question_t *q)
+{
+    const mod_dsapi_metric_of_t of = {cache, q->series_key, &q->stamp};
+
+    return route->action == MOD_DSAPI_METRIC
+               ? mod_dsapi_metric(answer, perr, r, route, values, &of)
+               : mod_dsapi_query(answer, perr, r, route, values);
+}
+
+/* A metric as it was computed: its validator is of its series' versions, and
+ * where those may not be the newest, it says how old it is. */
+static void use_metric(mod_dsapi_answer_t *answer, request_rec *r,
+                       const mod_dsapi_route_t *route, const question_t *q)
+{
+    const char *etag =
+        answer->instead ? NULL : stamp_etag(r, route, q, answer->stamp);
+    apr_interval_time_t age = r->request_time - answer->as_of;
+
+    say_caching(r, route, etag);
+    if (answer->instead || !q->verified) {
+        apr_table_setn(r->headers_out, "Age", seconds(r, "", age));
+        apr_table_setn(
+            r->headers_out, "Cache-Status",
+            seconds(r, "mod_dsapi; hit; ttl=", DSAPI_SERIES_LIFE - age));
+    }
+    if (etag && mod_dsapi_client_has(r, etag)) {
+        answer->status = HTTP_NOT_MODIFIED;
+    }
+}
+
 /* This thread computes the answer, for itself and all who wait. */
 static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                          request_rec *r, const mod_dsapi_route_t *route,
@@ -240,13 +304,18 @@ static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     apr_status_t rv;
 
     answer->duty = duty;
-    rv = mod_dsapi_query(answer, perr, r, route, values);
+    rv = compute(answer, perr, r, route, values, q);
     if (rv != APR_SUCCESS) {
         dsapi_route_cache_abandon(duty, *perr);
         return rv;
     }
     if (answer->sent) {
         return APR_SUCCESS; /* a stream, which has declined */
+    }
+    if (answer->as_of && (answer->instead || answer->stamp != q->ask.stamp)) {
+        dsapi_route_cache_decline(duty); /* it is no answer to this question */
+        use_metric(answer, r, route, q);
+        return APR_SUCCESS;
     }
     made.body = answer->buf->data;
     made.body_bytes = answer->buf->len_bytes;
@@ -256,10 +325,15 @@ static apr_status_t lead(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
         made.etag = version_etag(r, route, q); /* NULL: of the bytes */
     }
     made.headers = kept_headers(r);
-    made.made = r->request_time;
+    made.made = answer->as_of ? answer->as_of : r->request_time;
     made.fresh_until = made.made + route->caching.life;
     made.stale_until = made.fresh_until + route->caching.stale;
-    use_entry(answer, r, route, dsapi_route_cache_put(duty, &made), q);
+    if (answer->as_of) {
+        use_hit(answer, r, route, dsapi_route_cache_put(duty, &made), q);
+    }
+    else {
+        use_entry(answer, r, route, dsapi_route_cache_put(duty, &made), q);
+    }
     return APR_SUCCESS;
 }
 
@@ -278,18 +352,6 @@ static int is_unchanged(mod_dsapi_answer_t *answer, request_rec *r,
     say_caching(r, route, etag);
     answer->status = HTTP_NOT_MODIFIED;
     return 1;
-}
-
-static void use_hit(mod_dsapi_answer_t *answer, request_rec *r,
-                    const mod_dsapi_route_t *route,
-                    const dsapi_cache_entry_t *entry, const question_t *q)
-{
-    if (route->nversions > 0 && !q->verified) {
-        use_unverified(answer, r, route, entry, q);
-    }
-    else {
-        use_entry(answer, r, route, entry, q);
-    }
 }
 
 apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
@@ -321,10 +383,39 @@ apr_status_t mod_dsapi_cached_query(mod_dsapi_answer_t *answer,
         rv = (*perr)->rv;
         break;
     case DSAPI_CACHE_WAITED:
-        rv = mod_dsapi_query(answer, perr, r, route, values);
+        rv = compute(answer, perr, r, route, values, &q);
+        if (rv == APR_SUCCESS && answer->as_of) {
+            use_metric(answer, r, route, &q);
+        }
         break;
     }
     return rv != APR_SUCCESS && use_stale(answer, r, route, &q, rv)
                ? APR_SUCCESS
                : rv;
+}
+
+apr_status_t mod_dsapi_show_metric(mod_dsapi_answer_t *answer,
+                                   dsapi_err_t **perr, request_rec *r,
+                                   const mod_dsapi_route_t *route,
+                                   const char **values)
+{
+    question_t q;
+    apr_status_t rv;
+
+    if (!cache) {
+        return dsapi_fail(perr, r->pool, DSAPI_EBUSY, "no-memory",
+                          "there is no room for series");
+    }
+    if (route->caching.life > 0) {
+        return mod_dsapi_cached_query(answer, perr, r, route, values);
+    }
+    rv = make_question(&q, perr, r, route, values, answer->format);
+    if (rv != APR_SUCCESS || is_unchanged(answer, r, route, &q)) {
+        return rv;
+    }
+    rv = compute(answer, perr, r, route, values, &q);
+    if (rv == APR_SUCCESS) {
+        use_metric(answer, r, route, &q);
+    }
+    return rv;
 }

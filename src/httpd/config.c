@@ -8,6 +8,7 @@
 #include "httpd/actions.h"
 #include "httpd/dbpool.h"
 #include "httpd/limits.h"
+#include "httpd/series.h"
 #include "httpd/versions.h"
 #include "httpd/worker.h"
 
@@ -224,7 +225,7 @@ static void make_preamble(mod_dsapi_route_t *route, apr_pool_t *pool)
 }
 
 /* Ties a route with DsapiEnqueue or DsapiJob to its source, one with DsapiTime
- * to the zones.
+ * to the zones, one with DsapiMetric to its series.
  * @return what is wrong; NULL: nothing */
 static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
@@ -234,6 +235,9 @@ static const char *settle_route(mod_dsapi_route_t *route, apr_pool_t *pool)
 
     if (route->action == MOD_DSAPI_TIME) {
         return mod_dsapi_time_settle(route, pool);
+    }
+    if (route->action == MOD_DSAPI_METRIC) {
+        return mod_dsapi_metric_settle(route, pool);
     }
     if (!route->source_name) {
         return NULL;
@@ -333,6 +337,21 @@ static int session_reads(const mod_dsapi_service_t *service,
     return 0;
 }
 
+/* How a route's action takes a parameter. */
+static const char *use_of(const mod_dsapi_route_t *route, const char *name,
+                          apr_pool_t *pool)
+{
+    if (route->action == MOD_DSAPI_QUERY) {
+        return apr_psprintf(pool, ":%s in the SQL", name);
+    }
+    return route->metric
+               ? apr_psprintf(pool,
+                              ":%s in DsapiMetric, or declare it in the "
+                              "series",
+                              name)
+               : apr_psprintf(pool, "name=:%s behind the source", name);
+}
+
 /* A declared parameter that is taken and goes nowhere; NULL: there is none. */
 static const char *idle_param(const mod_dsapi_route_t *route, apr_pool_t *pool)
 {
@@ -342,21 +361,18 @@ static const char *idle_param(const mod_dsapi_route_t *route, apr_pool_t *pool)
         const dsapi_param_t *param =
             APR_ARRAY_IDX(route->params, i, const dsapi_param_t *);
 
-        if (sql ? mod_dsapi_sql_uses(route, i)
-                : !route->source || source_uses(route, i)) {
+        if (sql             ? mod_dsapi_sql_uses(route, i)
+            : route->metric ? mod_dsapi_metric_uses(route, i)
+                            : !route->source || source_uses(route, i)) {
             continue;
         }
         if (!bounds(route->params, param->name) &&
             !(param->in == DSAPI_IN_HEADER &&
               session_reads(route->service, param, pool))) {
-            return apr_psprintf(
-                pool,
-                "parameter '%s' is not used: write %s, or take its DsapiParam "
-                "away",
-                param->name,
-                sql ? apr_psprintf(pool, ":%s in the SQL", param->name)
-                    : apr_psprintf(pool, "name=:%s behind the source",
-                                   param->name));
+            return apr_psprintf(pool,
+                                "parameter '%s' is not used: write %s, or take "
+                                "its DsapiParam away",
+                                param->name, use_of(route, param->name, pool));
         }
     }
     return NULL;
@@ -408,8 +424,9 @@ static int is_right(const server_rec *s, const ap_directive_t *where,
 {
     if (mistake) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     "DSAPI0001: %s, line %d: %s: %s", where->filename,
-                     where->line_num, where->directive, mistake);
+                     "DSAPI0001: %s, line %d: %s%s: %s", where->filename,
+                     where->line_num, where->directive,
+                     *where->directive == '<' ? ">" : "", mistake);
     }
     return !mistake;
 }
@@ -523,6 +540,14 @@ static int check_services(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
             ok &= check_source(main, s, source);
         }
         ok &= check_resources(pconf, s, service);
+        for (int j = 0; j < service->series->nelts; j++) {
+            const ap_directive_t *where;
+
+            mistake = mod_dsapi_series_settle(
+                &where, APR_ARRAY_IDX(service->series, j, mod_dsapi_series_t *),
+                main, pconf);
+            ok &= is_right(s, where, mistake);
+        }
         ok &= check_routes(pconf, s, srv, service);
         mistake = ok ? mod_dsapi_docs_settle(service, pconf, ptemp) : NULL;
         if (mistake) {

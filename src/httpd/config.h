@@ -18,6 +18,7 @@
 #include "route/param.h"
 #include "route/result.h"
 #include "route/statement.h"
+#include "series/metric.h"
 #include "source/source.h"
 
 /* The one symbol that httpd looks for; everything else is hidden. */
@@ -114,6 +115,7 @@ typedef struct mod_dsapi_service_t {
     dsapi_trie_t *trie;              /* of mod_dsapi_route_t * */
     apr_array_header_t *routes;      /* of mod_dsapi_route_t * */
     apr_array_header_t *sources;     /* of mod_dsapi_source_t * */
+    apr_array_header_t *series;      /* of mod_dsapi_series_t * */
     apr_array_header_t *session;     /* of mod_dsapi_session_t */
     apr_array_header_t *resources;   /* of mod_dsapi_resource_t * */
     apr_array_header_t *specs;       /* of dsapi_res_spec_t *: theirs */
@@ -186,6 +188,24 @@ typedef struct mod_dsapi_resource_t {
     apr_off_t max_body_bytes;       /* -1: the service's */
     ap_directive_t *directive;
 } mod_dsapi_resource_t;
+typedef struct mod_dsapi_series_t {
+    dsapi_series_t core; /* complete once its section is closed */
+    const char *name;    /* within its service */
+    const char *full_name;
+    mod_dsapi_service_t *service;
+    apr_array_header_t *params;     /* of dsapi_param_t *: its key */
+    apr_array_header_t *texts;      /* of mod_dsapi_text_t: its query */
+    apr_array_header_t *statements; /* of dsapi_statement_t: the one */
+    mod_dsapi_depends_t depends;
+    const int *versions; /* of what it depends on: indexes (versions.h) */
+    int nversions;
+    int keyed;                      /* it is its own name: its key counts */
+    apr_interval_time_t stale;      /* DsapiStaleFor */
+    int waits;                      /* DsapiReload wait */
+    apr_interval_time_t db_timeout; /* -1: the route's */
+    _Atomic int told;               /* that it is too large to be kept */
+    ap_directive_t *directive;
+} mod_dsapi_series_t;
 
 typedef enum mod_dsapi_action_e {
     MOD_DSAPI_NO_ACTION,
@@ -193,6 +213,7 @@ typedef enum mod_dsapi_action_e {
     MOD_DSAPI_ENQUEUE,
     MOD_DSAPI_JOB,
     MOD_DSAPI_TIME,
+    MOD_DSAPI_METRIC,
     MOD_DSAPI_DOCS,
     MOD_DSAPI_RESOURCE
 } mod_dsapi_action_e;
@@ -238,10 +259,17 @@ typedef struct mod_dsapi_route_t {
     const char *summary;
     const char *description;
     const char *tag;
-    const char *source_name;              /* of DsapiEnqueue and DsapiJob */
-    apr_array_header_t *mapping;          /* of dsapi_arg_t: name=:param */
-    struct mod_dsapi_time_t *time;        /* of DsapiTime: see time.c */
-    struct mod_dsapi_docs_t *docs;        /* of the documentation: docs.c */
+    const char *source_name;         /* of DsapiEnqueue and DsapiJob */
+    apr_array_header_t *mapping;     /* of dsapi_arg_t: name=:param */
+    struct mod_dsapi_time_t *time;   /* of DsapiTime: see time.c */
+    struct mod_dsapi_docs_t *docs;   /* of the documentation: see docs.c */
+    const char *series_name;         /* of DsapiMetric */
+    apr_array_header_t *metric_args; /* of dsapi_arg_t */
+    mod_dsapi_series_t *series;
+    dsapi_metric_t *metric;
+    const int *series_params; /* one a parameter of the series: the route's
+                                 parameter; -1: its default;
+                                 -2 - n: the session's nth value */
     const mod_dsapi_resource_t *resource; /* of MOD_DSAPI_RESOURCE */
     const mod_dsapi_nested_t *nested;     /* its list below another's row */
     const mod_dsapi_source_t *source;
@@ -261,7 +289,8 @@ typedef enum mod_dsapi_kind_e {
     MOD_DSAPI_IN_SERVICE = 2,
     MOD_DSAPI_IN_ROUTE = 4,
     MOD_DSAPI_IN_SOURCE = 8,
-    MOD_DSAPI_IN_RESOURCE = 16
+    MOD_DSAPI_IN_RESOURCE = 16,
+    MOD_DSAPI_IN_SERIES = 32
 } mod_dsapi_kind_e;
 
 typedef struct mod_dsapi_section_t {
@@ -270,6 +299,7 @@ typedef struct mod_dsapi_section_t {
     mod_dsapi_route_t *route;
     mod_dsapi_source_t *source;
     mod_dsapi_resource_t *resource;
+    mod_dsapi_series_t *series;
 } mod_dsapi_section_t;
 
 /** The directives, for the module record. */
@@ -327,6 +357,8 @@ const char *mod_dsapi_open_service(cmd_parms *cmd, void *mconfig,
 const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
                                  const char *args);
 const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
+                                  const char *args);
+const char *mod_dsapi_open_series(cmd_parms *cmd, void *mconfig,
                                   const char *args);
 const char *mod_dsapi_read_sql(cmd_parms *cmd, void *mconfig, const char *args);
 

@@ -24,25 +24,33 @@ typedef struct inner_t {
     const char *usage;
 } inner_t;
 
-static const char *place_names(int where)
+/* "<DsapiRoute>, <DsapiSource> or <DsapiSeries>" */
+static const char *place_names(int where, apr_pool_t *pool)
 {
-    switch (where & ~REPEATABLE) {
-    case MOD_DSAPI_IN_SERVICE:
-        return "<DsapiService>";
-    case MOD_DSAPI_IN_ROUTE:
-        return "<DsapiRoute>";
-    case MOD_DSAPI_IN_SOURCE:
-        return "<DsapiSource>";
-    case MOD_DSAPI_IN_RESOURCE:
-        return "<DsapiResource>";
-    case MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE:
-        return "<DsapiRoute> or <DsapiSource>";
-    case MOD_DSAPI_IN_SERVICE | MOD_DSAPI_IN_ROUTE:
-        return "<DsapiService> or <DsapiRoute>";
-    default:
-        return "<DsapiService>, <DsapiRoute>, <DsapiSource> or "
-               "<DsapiResource>";
+    static const struct {
+        int kind;
+        const char *name;
+    } places[] = {{MOD_DSAPI_IN_SERVICE, "<DsapiService>"},
+                  {MOD_DSAPI_IN_ROUTE, "<DsapiRoute>"},
+                  {MOD_DSAPI_IN_SOURCE, "<DsapiSource>"},
+                  {MOD_DSAPI_IN_SERIES, "<DsapiSeries>"},
+                  {MOD_DSAPI_IN_RESOURCE, "<DsapiResource>"}};
+    const char *names = NULL;
+    const char *between = " or ";
+
+    for (int i = (int)(sizeof(places) / sizeof(places[0])) - 1; i >= 0; i--) {
+        if (!(where & places[i].kind)) {
+            continue;
+        }
+        if (names) {
+            names = apr_pstrcat(pool, places[i].name, between, names, NULL);
+            between = ", ";
+        }
+        else {
+            names = places[i].name;
+        }
     }
+    return names;
 }
 
 const char *mod_dsapi_fail(const cmd_parms *cmd, const char *text)
@@ -73,9 +81,9 @@ static const char *set_inner(cmd_parms *cmd, void *mconfig, const char *line)
     dsapi_err_t *err;
 
     if (!(section->kind & inner->where)) {
-        return mod_dsapi_fail(cmd,
-                              apr_pstrcat(cmd->temp_pool, "belongs into ",
-                                          place_names(inner->where), NULL));
+        return mod_dsapi_fail(
+            cmd, apr_pstrcat(cmd->temp_pool, "belongs into ",
+                             place_names(inner->where, cmd->temp_pool), NULL));
     }
     if (!(inner->where & REPEATABLE) && earlier_line(cmd) > 0) {
         return mod_dsapi_fail(cmd, apr_psprintf(cmd->temp_pool,
@@ -177,8 +185,9 @@ static const char *set_tag(cmd_parms *cmd, mod_dsapi_section_t *section,
 static const char *add_param(cmd_parms *cmd, mod_dsapi_section_t *section,
                              const apr_array_header_t *args)
 {
-    apr_array_header_t *params =
-        section->route ? section->route->params : section->source->params;
+    apr_array_header_t *params = section->route    ? section->route->params
+                                 : section->series ? section->series->params
+                                                   : section->source->params;
     dsapi_param_t *param;
     dsapi_err_t *err;
 
@@ -205,22 +214,6 @@ const char *mod_dsapi_take_action(const cmd_parms *cmd,
     route->action = action;
     route->action_directive = cmd->directive;
     return NULL;
-}
-
-static const char *set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
-                              const apr_array_header_t *args)
-{
-    static const char *const words[] = {"rows", "row", "value", "none"};
-    const char *value = mod_dsapi_word(args, 0);
-
-    for (int i = 0; value && i < 4; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            section->route->shape = (dsapi_shape_e)i;
-            section->route->shape_set = 1;
-            return NULL;
-        }
-    }
-    return mod_dsapi_fail(cmd, "is rows, row, value or none");
 }
 
 /* Times and sizes */
@@ -346,7 +339,7 @@ static const char *set_interval(cmd_parms *cmd, void *mconfig,
                      cmd, (apr_interval_time_t *)(void *)member_of(cmd), value);
 }
 
-/* DsapiDBTimeout stands in a server, a route or a source. */
+/* DsapiDBTimeout stands in a server, a route, a source or a series. */
 static const char *set_db_timeout(cmd_parms *cmd, void *mconfig,
                                   const char *value)
 {
@@ -359,12 +352,16 @@ static const char *set_db_timeout(cmd_parms *cmd, void *mconfig,
         return take_db_timeout(cmd, &section->source->core.store_timeout,
                                value);
     }
+    if (section->series) {
+        return take_db_timeout(cmd, &section->series->db_timeout, value);
+    }
     if (section->resource) {
         return take_db_timeout(cmd, &section->resource->db_timeout, value);
     }
     if (section->service) {
         return mod_dsapi_fail(cmd, "belongs into <DsapiRoute>, "
-                                   "<DsapiSource> or <DsapiResource>, or "
+                                   "<DsapiSource>, <DsapiSeries> or "
+                                   "<DsapiResource>, or "
                                    "outside <DsapiService>");
     }
     return take_db_timeout(cmd, &mod_dsapi_srv_of(cmd->server)->db_timeout,
@@ -529,6 +526,7 @@ static const char *set_proxy(cmd_parms *cmd, void *mconfig, const char *value)
 #define IN_SERVICE  MOD_DSAPI_IN_SERVICE
 #define IN_ROUTE    MOD_DSAPI_IN_ROUTE
 #define IN_SOURCE   MOD_DSAPI_IN_SOURCE
+#define IN_SERIES   MOD_DSAPI_IN_SERIES
 #define IN_RESOURCE MOD_DSAPI_IN_RESOURCE
 
 const command_rec mod_dsapi_commands[] = {
@@ -538,6 +536,8 @@ const command_rec mod_dsapi_commands[] = {
                      "A route of a service: a method and a path"),
     AP_INIT_RAW_ARGS("<DsapiSource", mod_dsapi_open_source, NULL, RSRC_CONF,
                      "A source of a service: an upstream JSON API"),
+    AP_INIT_RAW_ARGS("<DsapiSeries", mod_dsapi_open_series, NULL, RSRC_CONF,
+                     "A series of a service: rows of a query in memory"),
     AP_INIT_RAW_ARGS("<DsapiResource", mod_dsapi_open_resource, NULL, RSRC_CONF,
                      "A resource of a service: a name and a table or view"),
     AP_INIT_RAW_ARGS("<DsapiSQL", mod_dsapi_read_sql, NULL,
@@ -570,8 +570,8 @@ const command_rec mod_dsapi_commands[] = {
                   "How long a stream's client may stop reading "
                   "(ms|s|min|h|d; default 30s)"),
     AP_INIT_TAKE1("DsapiCacheSize", set_cache_size, NULL, RSRC_CONF,
-                  "Memory for cached answers, per child process (bytes, K, M, "
-                  "G; default 64M)"),
+                  "Memory for cached answers and series, per child process "
+                  "(bytes, K, M, G; default 64M)"),
     AP_INIT_TAKE1("DsapiRateStore", set_rate_store, NULL, RSRC_CONF,
                   "Where rate limits count: shm, or shm:size (bytes, K, M, G; "
                   "64K to 1G; default shm:4M)"),
@@ -607,17 +607,19 @@ const command_rec mod_dsapi_commands[] = {
           "What a route does, in one line"),
     INNER("DsapiTag", IN_ROUTE, 1, 1, set_tag, "takes one text",
           "Group of a route in the documentation"),
-    INNER("DsapiParam", IN_ROUTE | IN_SOURCE | REPEATABLE, 2, 64, add_param,
+    INNER("DsapiParam", IN_ROUTE | IN_SOURCE | IN_SERIES | REPEATABLE, 2, 64,
+          add_param,
           "takes a name and a type: day date [in=...] [required] "
           "[default=...]",
           "A parameter: name, type, constraints"),
-    INNER("DsapiQuery", IN_ROUTE | REPEATABLE, 1, 1, mod_dsapi_add_query,
+    INNER("DsapiQuery", IN_ROUTE | IN_SERIES | REPEATABLE, 1, 1,
+          mod_dsapi_add_query,
           "takes the SQL in double quotes; over many lines write <DsapiSQL>",
-          "SQL that a route runs"),
-    INNER("DsapiQueryFile", IN_ROUTE | REPEATABLE, 1, 1,
+          "SQL that a route runs, or that gives a series' rows"),
+    INNER("DsapiQueryFile", IN_ROUTE | IN_SERIES | REPEATABLE, 1, 1,
           mod_dsapi_add_query_file, "takes the path of a file",
-          "File with the SQL that a route runs"),
-    INNER("DsapiResult", IN_ROUTE, 1, 1, set_result,
+          "File with the SQL of a route or a series"),
+    INNER("DsapiResult", IN_ROUTE, 1, 1, mod_dsapi_set_result,
           "is rows, row, value or none",
           "Shape of the answer (rows|row|value|none; default rows)"),
     INNER("DsapiCache", IN_SERVICE | IN_ROUTE, 1, 3, mod_dsapi_set_cache,
@@ -626,9 +628,11 @@ const command_rec mod_dsapi_commands[] = {
           "private (default: private where the request has a user), and "
           "stale= how much longer for when the database fails (default 1h); "
           "in a service: of its routes"),
-    INNER("DsapiDependsOn", IN_SERVICE | IN_ROUTE, 1, 64, mod_dsapi_set_depends,
+    INNER("DsapiDependsOn", IN_SERVICE | IN_ROUTE | IN_SERIES, 1, 64,
+          mod_dsapi_set_depends,
           "takes names of data, such as a source's; or Off",
-          "What cached answers are made of: they live until it changes"),
+          "What cached answers, or a series, are made of: they live until it "
+          "changes (default of a series: service/series)"),
     INNER("DsapiRateLimit", IN_SERVICE | IN_ROUTE | REPEATABLE, 1, 6,
           mod_dsapi_add_limit,
           "takes a rate, such as 60/min, then burst=, by=, cost=, name= and "
@@ -646,7 +650,7 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiContentType", IN_ROUTE, 1, 1, mod_dsapi_set_content_type,
           "takes a media type in double quotes",
           "Media type of DsapiResult value (default JSON)"),
-    INNER("DsapiStatus", IN_ROUTE, 1, 1, mod_dsapi_take_status,
+    INNER("DsapiStatus", IN_ROUTE, 1, 1, mod_dsapi_set_success,
           "takes a status of success, 200 to 299",
           "Status of success (default 200; 204 for none, 202 for jobs)"),
     INNER("DsapiWrite", IN_ROUTE, 1, 1, set_write, "is On or Off",
@@ -668,6 +672,28 @@ const command_rec mod_dsapi_commands[] = {
     INNER("DsapiTime", IN_ROUTE | REPEATABLE, 0, 2, mod_dsapi_set_time,
           "takes zones, or tz=:param and at=:param",
           "Shows the time in a zone, or the zones (default tz=:tz at=:at)"),
+    INNER("DsapiMetric", IN_ROUTE, 2, 80, mod_dsapi_set_metric,
+          "takes a series, range=:from,:to, group=, nest= and "
+          "name=aggregate(measure)",
+          "Computes aggregates over a series"),
+    INNER("DsapiTimeColumn", IN_SERIES, 1, 1, mod_dsapi_set_time_column,
+          "takes the name of a column of dates", "Column of a series' days"),
+    INNER("DsapiDimension", IN_SERIES | REPEATABLE, 1, 64,
+          mod_dsapi_add_dimension,
+          "takes a name, and member=column ... (default: the column of its "
+          "name)",
+          "What a series' rows are grouped by, with attributes, of which the "
+          "first tells members apart"),
+    INNER("DsapiMeasure", IN_SERIES | REPEATABLE, 1, 64, mod_dsapi_add_measures,
+          "takes names of columns of numbers", "Columns of a series' numbers"),
+    INNER("DsapiStaleFor", IN_SERIES, 1, 1, mod_dsapi_set_stale_for,
+          "takes a time, such as 1h; or Off",
+          "How long a series is still used where the database fails (default "
+          "1h)"),
+    INNER("DsapiReload", IN_SERIES, 1, 1, mod_dsapi_set_reload,
+          "is serve or wait",
+          "While a changed series is loaded: serve what there was, for a "
+          "second at most, or wait (default serve)"),
     INNER("DsapiRole", IN_SERVICE, 1, 1, mod_dsapi_set_role,
           "takes the name of a role of PostgreSQL's",
           "Role that the SQL of resources runs as (default: who connects)"),

@@ -65,6 +65,34 @@ const char *mod_dsapi_parse_texts(cmd_parms *cmd,
                                   const apr_array_header_t *params,
                                   int read_only);
 
+/* answer_directives.c: of what a route's answer looks like. */
+const char *mod_dsapi_set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+const char *mod_dsapi_set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
+                               const apr_array_header_t *args);
+const char *mod_dsapi_set_content_type(cmd_parms *cmd,
+                                       mod_dsapi_section_t *section,
+                                       const apr_array_header_t *args);
+const char *mod_dsapi_set_success(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                  const apr_array_header_t *args);
+
+/* series_directives.c: of a section <DsapiSeries>, and DsapiMetric. */
+const char *mod_dsapi_set_time_column(cmd_parms *cmd,
+                                      mod_dsapi_section_t *section,
+                                      const apr_array_header_t *args);
+const char *mod_dsapi_add_dimension(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_add_measures(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                   const apr_array_header_t *args);
+const char *mod_dsapi_set_stale_for(cmd_parms *cmd,
+                                    mod_dsapi_section_t *section,
+                                    const apr_array_header_t *args);
+const char *mod_dsapi_set_reload(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+const char *mod_dsapi_set_metric(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
+
 /* sql_directives.c: SQL of a route or a source. */
 const char *mod_dsapi_add_query(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
@@ -81,15 +109,6 @@ const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,
 const char *mod_dsapi_set_cache(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args);
 const char *mod_dsapi_set_depends(cmd_parms *cmd, mod_dsapi_section_t *section,
-                                  const apr_array_header_t *args);
-
-/* result_directives.c: of what a route answers. */
-const char *mod_dsapi_set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
-                               const apr_array_header_t *args);
-const char *mod_dsapi_set_content_type(cmd_parms *cmd,
-                                       mod_dsapi_section_t *section,
-                                       const apr_array_header_t *args);
-const char *mod_dsapi_take_status(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args);
 
 /* resource_directives.c: of a section <DsapiResource>. */

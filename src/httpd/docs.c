@@ -40,6 +40,8 @@ static dsapi_docs_answer_e answer_of(const mod_dsapi_route_t *route)
     case MOD_DSAPI_TIME:
         return mod_dsapi_time_is_list(route) ? DSAPI_DOCS_NAMES
                                              : DSAPI_DOCS_OBJECT;
+    case MOD_DSAPI_METRIC:
+        return DSAPI_DOCS_ROWS;
     case MOD_DSAPI_RESOURCE:
         return route->read_only ? shapes[route->shape] : DSAPI_DOCS_NONE;
     case MOD_DSAPI_QUERY:
@@ -77,7 +79,8 @@ static dsapi_docs_route_t describe(const mod_dsapi_route_t *route)
                                .answer = answer_of(route),
                                .content_type = route->content_type,
                                .status = status_of(route),
-                               .cached = route->caching.life > 0};
+                               .cached = route->caching.life > 0 ||
+                                         route->action == MOD_DSAPI_METRIC};
 
     docs.fresh = docs.answer == DSAPI_DOCS_QUEUED && !route->takes_body &&
                  route->source->core.fresh_for > 0;

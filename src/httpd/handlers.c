@@ -84,6 +84,32 @@ static int is_unchanged(const request_rec *r, const mod_dsapi_answer_t *answer)
            mod_dsapi_client_has(r, etag);
 }
 
+/* What the route's action does. */
+static apr_status_t act(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
+                        request_rec *r, const mod_dsapi_route_t *route,
+                        const char **values)
+{
+    switch (route->action) {
+    case MOD_DSAPI_ENQUEUE:
+        return mod_dsapi_enqueue(answer, perr, r, route, values);
+    case MOD_DSAPI_JOB:
+        return mod_dsapi_show_job(answer, perr, r, route, values);
+    case MOD_DSAPI_METRIC:
+        return mod_dsapi_show_metric(answer, perr, r, route, values);
+    case MOD_DSAPI_TIME:
+        return mod_dsapi_show_time(answer, perr, r, route, values);
+    case MOD_DSAPI_DOCS:
+        return mod_dsapi_show_docs(answer, r, route);
+    case MOD_DSAPI_QUERY:
+    case MOD_DSAPI_RESOURCE:
+    case MOD_DSAPI_NO_ACTION:
+        break;
+    }
+    return route->caching.life > 0
+               ? mod_dsapi_cached_query(answer, perr, r, route, values)
+               : mod_dsapi_query(answer, perr, r, route, values);
+}
+
 static int run_route(request_rec *r, const mod_dsapi_route_t *route,
                      const dsapi_match_t *match)
 {
@@ -95,32 +121,13 @@ static int run_route(request_rec *r, const mod_dsapi_route_t *route,
     dsapi_err_t *err;
     apr_status_t rv = bind_request(&values, &err, r, route, match);
 
-    if (rv == APR_SUCCESS && route->action == MOD_DSAPI_QUERY &&
-        route->shape == DSAPI_SHAPE_ROWS) {
+    if (rv == APR_SUCCESS && (route->action == MOD_DSAPI_METRIC ||
+                              (route->action == MOD_DSAPI_QUERY &&
+                               route->shape == DSAPI_SHAPE_ROWS))) {
         rv = mod_dsapi_choose_format(&answer, &err, r);
     }
     if (rv == APR_SUCCESS) {
-        switch (route->action) {
-        case MOD_DSAPI_ENQUEUE:
-            rv = mod_dsapi_enqueue(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_JOB:
-            rv = mod_dsapi_show_job(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_TIME:
-            rv = mod_dsapi_show_time(&answer, &err, r, route, values);
-            break;
-        case MOD_DSAPI_DOCS:
-            rv = mod_dsapi_show_docs(&answer, r, route);
-            break;
-        case MOD_DSAPI_QUERY:
-        case MOD_DSAPI_RESOURCE:
-        case MOD_DSAPI_NO_ACTION:
-            rv = route->caching.life > 0
-                     ? mod_dsapi_cached_query(&answer, &err, r, route, values)
-                     : mod_dsapi_query(&answer, &err, r, route, values);
-            break;
-        }
+        rv = act(&answer, &err, r, route, values);
     }
     if (rv != APR_SUCCESS) {
         return mod_dsapi_send_problem(r, err);

@@ -1,6 +1,7 @@
 /*
  * The containers <DsapiService> and <DsapiRoute>, and what they share with
- * the others: <DsapiSource> (source_section.c), <DsapiSQL> (sql_directives.c).
+ * the others: <DsapiSource> (source_section.c), <DsapiSeries>
+ * (series_directives.c), <DsapiSQL> (sql_directives.c).
  * A section's directives are read into its struct; what can be checked
  * within it is checked at its end.
  */
@@ -146,6 +147,7 @@ static mod_dsapi_service_t *make_service(const cmd_parms *cmd, const char *name,
     s->trie = dsapi_route_trie_make(cmd->pool);
     s->routes = apr_array_make(cmd->pool, 8, sizeof(mod_dsapi_route_t *));
     s->sources = apr_array_make(cmd->pool, 4, sizeof(void *));
+    s->series = apr_array_make(cmd->pool, 2, sizeof(void *));
     s->session = apr_array_make(cmd->pool, 2, sizeof(mod_dsapi_session_t));
     s->resources = apr_array_make(cmd->pool, 4, sizeof(void *));
     s->specs = apr_array_make(cmd->pool, 4, sizeof(void *));
@@ -309,11 +311,12 @@ static const char *contradiction(const mod_dsapi_route_t *route,
     }
     if (route->action == MOD_DSAPI_NO_ACTION) {
         return "<DsapiRoute> has no action: add DsapiQuery, <DsapiSQL>, "
-               "DsapiQueryFile, DsapiEnqueue, DsapiJob or DsapiTime";
+               "DsapiQueryFile, DsapiEnqueue, DsapiJob, DsapiMetric or "
+               "DsapiTime";
     }
     if (route->shape_set && route->action != MOD_DSAPI_QUERY) {
         return "<DsapiRoute>: DsapiResult goes with SQL; a job is always one "
-               "object, and so is a time";
+               "object, and so is a time; a metric is always rows";
     }
     if (route->content_type && route->shape != DSAPI_SHAPE_VALUE) {
         return "<DsapiRoute>: DsapiContentType goes with DsapiResult value";
@@ -372,9 +375,11 @@ static const char *close_route(cmd_parms *cmd, mod_dsapi_route_t *route,
     dsapi_err_t *err;
 
     if (route->caching.life > 0 && !mod_dsapi_cacheable(route)) {
-        return "DsapiCache goes with GET and SQL that changes nothing";
+        return "DsapiCache goes with GET, and SQL that changes nothing or "
+               "DsapiMetric";
     }
-    if (route->standby && !mod_dsapi_cacheable(route)) {
+    if (route->standby &&
+        (route->action != MOD_DSAPI_QUERY || !mod_dsapi_cacheable(route))) {
         return mod_dsapi_mistake_at(cmd, route->standby,
                                     "goes with GET and SQL that changes "
                                     "nothing");

@@ -24,7 +24,9 @@ static const char *add_sql(const cmd_parms *cmd, mod_dsapi_section_t *section,
         APR_ARRAY_PUSH(section->route->texts, mod_dsapi_text_t) = text;
         return NULL;
     }
-    APR_ARRAY_PUSH(section->source->texts, mod_dsapi_text_t) = text;
+    APR_ARRAY_PUSH(section->series ? section->series->texts
+                                   : section->source->texts,
+                   mod_dsapi_text_t) = text;
     return NULL;
 }
 
@@ -57,8 +59,10 @@ const char *mod_dsapi_add_verbatim(cmd_parms *cmd, void *mconfig,
 {
     mod_dsapi_section_t *section = mconfig;
 
-    if (!(section->kind & (MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE))) {
-        return "<DsapiSQL> belongs into <DsapiRoute> or <DsapiSource>";
+    if (!(section->kind &
+          (MOD_DSAPI_IN_ROUTE | MOD_DSAPI_IN_SOURCE | MOD_DSAPI_IN_SERIES))) {
+        return "<DsapiSQL> belongs into <DsapiRoute>, <DsapiSource> or "
+               "<DsapiSeries>";
     }
     return add_sql(cmd, section, text);
 }

@@ -2,11 +2,14 @@
 #include "httpd/versions.h"
 
 #include <apr_strings.h>
+#include <limits.h>
 
 #include "route/etag.h"
 
-/* Of the present configuration. */
+/* Of the present configuration: names, and of each how many parts of its keys
+ * count: as many as do of all series under it (INT_MAX: there is none). */
 static apr_array_header_t *names;
+static apr_array_header_t *depths;
 
 /* The child's; NULL: nothing depends on any. */
 static dsapi_versions_t *known;
@@ -14,6 +17,7 @@ static dsapi_versions_t *known;
 void mod_dsapi_versions_begin(apr_pool_t *pconf)
 {
     names = apr_array_make(pconf, 8, sizeof(const char *));
+    depths = apr_array_make(pconf, 8, sizeof(int));
 }
 
 const apr_array_header_t *mod_dsapi_versions_names(void)
@@ -29,13 +33,42 @@ static int index_of(const char *name)
         }
     }
     APR_ARRAY_PUSH(names, const char *) = name;
+    APR_ARRAY_PUSH(depths, int) = INT_MAX;
     return names->nelts - 1;
 }
 
 int mod_dsapi_cacheable(const mod_dsapi_route_t *route)
 {
     return strcmp(route->method, "GET") == 0 &&
-           route->action == MOD_DSAPI_QUERY && route->write != 1;
+           (route->action == MOD_DSAPI_METRIC ||
+            (route->action == MOD_DSAPI_QUERY && route->write != 1));
+}
+
+/* Texts of SQL, each with a line of its own behind it. */
+static const char *texts_of(const apr_array_header_t *texts, apr_pool_t *pool)
+{
+    const char *text = "";
+
+    for (int i = 0; i < texts->nelts; i++) {
+        text = apr_pstrcat(pool, text,
+                           APR_ARRAY_IDX(texts, i, mod_dsapi_text_t).sql, ";\n",
+                           NULL);
+    }
+    return text;
+}
+
+/* What a metric is of: its directive and its series' section, as they are
+ * written. */
+static const char *metric_text(const mod_dsapi_route_t *route, apr_pool_t *pool)
+{
+    const char *text = apr_pstrcat(pool, route->action_directive->args, "\n",
+                                   texts_of(route->series->texts, pool), NULL);
+
+    for (const ap_directive_t *d = route->series->directive->first_child; d;
+         d = d->next) {
+        text = apr_pstrcat(pool, text, d->directive, " ", d->args, "\n", NULL);
+    }
+    return text;
 }
 
 /* What a validator is of besides values and versions: all that makes another
@@ -61,11 +94,8 @@ static const char *signature_of(const mod_dsapi_route_t *route,
                            APR_ARRAY_IDX(session, i, mod_dsapi_session_t).name,
                            "\n", NULL);
     }
-    for (int i = 0; i < route->texts->nelts; i++) {
-        text = apr_pstrcat(pool, text,
-                           APR_ARRAY_IDX(route->texts, i, mod_dsapi_text_t).sql,
-                           ";\n", NULL);
-    }
+    text = apr_pstrcat(pool, text, texts_of(route->texts, pool),
+                       route->series ? metric_text(route, pool) : "", NULL);
     return dsapi_route_etag_make("", text, strlen(text), pool);
 }
 
@@ -86,6 +116,96 @@ static const char *cache_control(const char *scope,
                               text, stale);
 }
 
+/* The indexes of names, of which those without a slash are sources of the
+ * service. */
+static const char *find_names(const int **pindexes,
+                              const mod_dsapi_service_t *service,
+                              const apr_array_header_t *of, apr_pool_t *pool)
+{
+    int *indexes = apr_palloc(pool, sizeof(int) * ((apr_size_t)of->nelts + 1));
+
+    for (int i = 0; i < of->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(of, i, const char *);
+
+        if (!strchr(name, '/')) {
+            const mod_dsapi_source_t *source =
+                mod_dsapi_find_source(service, name);
+
+            if (!source) {
+                return apr_psprintf(pool,
+                                    "there is no <DsapiSource %s> in the "
+                                    "service '%s'; what SQL announces with "
+                                    "dsapi.touch is named in full: %s/%s",
+                                    name, service->name, service->name, name);
+            }
+            name = source->core.name;
+        }
+        indexes[i] = index_of(name);
+    }
+    *pindexes = indexes;
+    return NULL;
+}
+
+/* The first parameters whose values have one text each, which is the one that
+ * dsapi.touch is given. */
+static int exact_params(const apr_array_header_t *params)
+{
+    int n = 0;
+
+    while (n < params->nelts) {
+        dsapi_type_t type =
+            APR_ARRAY_IDX(params, n, const dsapi_param_t *)->type;
+
+        if (type.is_array || type.kind == DSAPI_TYPE_NUMBER ||
+            type.kind == DSAPI_TYPE_TIMESTAMP || type.kind == DSAPI_TYPE_JSON) {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
+const char *mod_dsapi_versions_of_series(const ap_directive_t **pwhere,
+                                         mod_dsapi_series_t *series,
+                                         apr_pool_t *pool)
+{
+    apr_array_header_t *own = apr_array_make(pool, 1, sizeof(const char *));
+    const apr_array_header_t *of = own;
+
+    APR_ARRAY_PUSH(own, const char *) = series->full_name;
+    if (series->depends.directive) {
+        of = series->depends.names;
+        *pwhere = series->depends.directive;
+        if (of->nelts == 0) {
+            return "Off is for routes; a series depends on its own name, or "
+                   "on those that stand here";
+        }
+    }
+    series->nversions = of->nelts;
+    if (of == own) {
+        int *pdepth = &APR_ARRAY_IDX(depths, index_of(series->full_name), int);
+        int depth = exact_params(series->params);
+
+        series->keyed = 1;
+        *pdepth = depth < *pdepth ? depth : *pdepth;
+    }
+    return find_names(&series->versions, series->service, of, pool);
+}
+
+/* A metric depends on what its series does. */
+static const char *settle_metric(const ap_directive_t **pwhere,
+                                 mod_dsapi_route_t *route)
+{
+    if (route->depends.directive) {
+        *pwhere = route->depends.directive;
+        return "belongs into the <DsapiSeries> that the route's DsapiMetric is "
+               "about";
+    }
+    route->versions = route->series->versions;
+    route->nversions = route->series->nversions;
+    return NULL;
+}
+
 /* The service's DsapiCache. @return 0: it will not do for everybody */
 static int inherit_caching(mod_dsapi_route_t *route)
 {
@@ -101,7 +221,7 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
     const mod_dsapi_service_t *service = route->service;
     const mod_dsapi_depends_t *depends =
         route->depends.directive ? &route->depends : &service->depends;
-    int *indexes;
+    const char *mistake;
 
     if (!route->caching.directive && mod_dsapi_cacheable(route) &&
         !inherit_caching(route)) {
@@ -111,7 +231,7 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
                "here, and public in those routes that answer everybody the "
                "same";
     }
-    if (route->caching.life == 0) {
+    if (route->caching.life == 0 && !route->series) {
         if (route->depends.directive && route->depends.names->nelts > 0) {
             *pwhere = route->depends.directive;
             return "goes with DsapiCache, which the route has not got";
@@ -121,6 +241,9 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
     route->signature = signature_of(route, pool);
     route->cache_control[0] = cache_control("public", &route->caching, pool);
     route->cache_control[1] = cache_control("private", &route->caching, pool);
+    if (route->series) {
+        return settle_metric(pwhere, route);
+    }
     if (!depends->directive) {
         return NULL;
     }
@@ -131,28 +254,11 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
                "as the newest; take one of them away, or write DsapiDependsOn "
                "Off";
     }
-    indexes =
-        apr_palloc(pool, sizeof(int) * ((apr_size_t)depends->names->nelts + 1));
-    for (int i = 0; i < depends->names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(depends->names, i, const char *);
-
-        if (!strchr(name, '/')) {
-            const mod_dsapi_source_t *source =
-                mod_dsapi_find_source(service, name);
-
-            if (!source) {
-                *pwhere = depends->directive;
-                return apr_psprintf(pool,
-                                    "there is no <DsapiSource %s> in the "
-                                    "service '%s'; what SQL announces with "
-                                    "dsapi.touch is named in full: %s/%s",
-                                    name, service->name, service->name, name);
-            }
-            name = source->core.name;
-        }
-        indexes[i] = index_of(name);
+    mistake = find_names(&route->versions, service, depends->names, pool);
+    if (mistake) {
+        *pwhere = depends->directive;
+        return mistake;
     }
-    route->versions = indexes;
     route->nversions = depends->names->nelts;
     return NULL;
 }
@@ -166,14 +272,35 @@ dsapi_versions_t *mod_dsapi_versions_child_init(void)
         /* never destroyed: the watcher may be the last to go */
         apr_pool_create(&pool, NULL);
         apr_pool_tag(pool, "mod_dsapi_versions");
-        known = dsapi_versions_make(names, pool);
+        for (int i = 0; i < depths->nelts; i++) {
+            int *pdepth = &APR_ARRAY_IDX(depths, i, int);
+
+            *pdepth = *pdepth == INT_MAX ? 0 : *pdepth;
+        }
+        known = dsapi_versions_make(names, (const int *)depths->elts, pool);
     }
     return known;
 }
 
-int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
-                            const mod_dsapi_route_t *route)
+/* The slots of the key of a series, and of the keys that it begins with. */
+static void read_slots(dsapi_version_stamp_t *pstamp, const request_rec *r,
+                       int name, const char *const *key, apr_time_t now)
 {
+    int n = dsapi_versions_depth(known, name) + 1;
+    int *slots = apr_palloc(r->pool, sizeof(int) * (apr_size_t)n);
+
+    for (int i = 0; i < n; i++) {
+        slots[i] = dsapi_versions_slot_index(
+            known, name, dsapi_versions_slot(key, i, r->pool));
+    }
+    dsapi_versions_read(pstamp, known, slots, n, now);
+}
+
+int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
+                            const mod_dsapi_route_t *route,
+                            const char *const *key)
+{
+    const mod_dsapi_series_t *series = route->series;
     apr_time_t now = apr_time_now();
 
     *pstamp = (dsapi_version_stamp_t){0};
@@ -181,6 +308,13 @@ int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
         !mod_dsapi_srv_of(r->server)->watched) {
         return 0;
     }
-    dsapi_versions_read(pstamp, known, route->versions, route->nversions, now);
+    if (series && series->keyed &&
+        dsapi_versions_depth(known, series->versions[0]) > 0) {
+        read_slots(pstamp, r, series->versions[0], key, now);
+    }
+    else {
+        dsapi_versions_read(pstamp, known, route->versions, route->nversions,
+                            now);
+    }
     return pstamp->stamp != 0 && pstamp->verified_at == now;
 }

@@ -13,7 +13,8 @@
 /** A configuration is about to be checked: no names yet. */
 void mod_dsapi_versions_begin(apr_pool_t *pconf);
 
-/** @return 1: the route may be cached: GET, and SQL that changes nothing */
+/** @return 1: the route may be cached: GET, and SQL that changes nothing or a
+ *  metric */
 int mod_dsapi_cacheable(const mod_dsapi_route_t *route);
 
 /**
@@ -25,6 +26,15 @@ const char *mod_dsapi_versions_settle(const ap_directive_t **pwhere,
                                       mod_dsapi_route_t *route,
                                       apr_pool_t *pool);
 
+/**
+ * Settle what a series depends on.
+ * @param pwhere  in/out: the directive that a mistake is in
+ * @return what is wrong, in pool; NULL: nothing
+ */
+const char *mod_dsapi_versions_of_series(const ap_directive_t **pwhere,
+                                         mod_dsapi_series_t *series,
+                                         apr_pool_t *pool);
+
 /** @return of const char *: the names of all routes; empty: none depends */
 const apr_array_header_t *mod_dsapi_versions_names(void);
 
@@ -35,9 +45,12 @@ dsapi_versions_t *mod_dsapi_versions_child_init(void);
 /**
  * Read the versions of what an answer is to be made of, before it is.
  * @param pstamp  out
+ * @param key     of a route with DsapiMetric: the values of its series'
+ *                parameters
  * @return 1: they are the newest ones; 0: who can tell
  */
 int mod_dsapi_versions_read(dsapi_version_stamp_t *pstamp, const request_rec *r,
-                            const mod_dsapi_route_t *route);
+                            const mod_dsapi_route_t *route,
+                            const char *const *key);
 
 #endif

@@ -286,15 +286,17 @@ int mod_dsapi_worker_check(apr_pool_t *ptemp, server_rec *main)
     }
     if (!APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main,
-                     "DSAPI0014: <DsapiSource> and DsapiDependsOn need "
-                     "mod_watchdog: load it, or set DsapiWorker Off and take "
-                     "DsapiDependsOn away");
+                     "DSAPI0014: <DsapiSource>, <DsapiSeries> and "
+                     "DsapiDependsOn "
+                     "need mod_watchdog: load it, or set DsapiWorker Off and "
+                     "take <DsapiSeries> and DsapiDependsOn away");
         return 0;
     }
     if (!conninfo_of(ptemp, main)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main,
-                     "DSAPI0015: <DsapiSource> and DsapiDependsOn need a "
-                     "database: set DBDParams outside <VirtualHost>, or "
+                     "DSAPI0015: <DsapiSource>, <DsapiSeries> and "
+                     "DsapiDependsOn "
+                     "need a database: set DBDParams outside <VirtualHost>, or "
                      "DsapiWorkerDatabase");
         return 0;
     }

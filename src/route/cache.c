@@ -33,7 +33,8 @@
 #define MALLOC_OVERHEAD 16
 #define WAIT_MAX        apr_time_from_sec(3600)
 
-/* An entry; its body and texts follow it in the same allocation. */
+/* An entry; its body, where doubles may be, and its texts follow it in the same
+ * allocation. */
 typedef struct entry_t {
     dsapi_cache_entry_t pub;
     atomic_uint refs; /* of readers, and one of the table */
@@ -152,14 +153,15 @@ static entry_t *entry_make(const dsapi_cache_answer_t *answer,
     entry->pub.made = answer->made;
     entry->pub.fresh_until = answer->fresh_until;
     entry->pub.stamp = stamp;
-    entry->pub.content_type = put_text(&to, answer->content_type);
-    entry->pub.etag = put_text(&to, etag);
-    entry->pub.headers = put_text(&to, answer->headers);
     entry->pub.body = to;
     entry->pub.body_bytes = answer->body_bytes;
     if (answer->body_bytes) {
         memcpy(to, answer->body, answer->body_bytes);
+        to += answer->body_bytes;
     }
+    entry->pub.content_type = put_text(&to, answer->content_type);
+    entry->pub.etag = put_text(&to, etag);
+    entry->pub.headers = put_text(&to, answer->headers);
     return entry;
 }
 

@@ -42,7 +42,7 @@ typedef struct dsapi_cache_lead_t dsapi_cache_lead_t;
 
 /** A rendered response. Read-only, shared by threads. */
 typedef struct dsapi_cache_entry_t {
-    const char *body; /* need not end in NUL */
+    const char *body; /* need not end in NUL; aligned as doubles have to be */
     apr_size_t body_bytes;
     const char *content_type;
     const char *etag;       /* quoted; strong unless the caller gave another */

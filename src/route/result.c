@@ -492,8 +492,8 @@ void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,
                   plan->lens_bytes[plan->nvalues]);
 }
 
-static const char *rows_cell(apr_size_t *plen, const void *baton, int row,
-                             int column)
+const char *dsapi_route_rows_cell(apr_size_t *plen, const void *baton, int row,
+                                  int column)
 {
     return dsapi_rows_value(plen, baton, row, column);
 }
@@ -501,7 +501,7 @@ static const char *rows_cell(apr_size_t *plen, const void *baton, int row,
 void dsapi_route_write_nth(dsapi_buf_t *buf, const dsapi_plan_t *plan,
                            const dsapi_rows_t *rows, int row)
 {
-    dsapi_route_write_row(buf, plan, rows_cell, rows, row);
+    dsapi_route_write_row(buf, plan, dsapi_route_rows_cell, rows, row);
 }
 
 apr_status_t dsapi_route_plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,

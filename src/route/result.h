@@ -23,6 +23,11 @@ typedef struct dsapi_plan_t dsapi_plan_t;
 typedef const char *(*dsapi_cell_fn)(apr_size_t *plen, const void *baton,
                                      int row, int column);
 
+/** A dsapi_cell_fn of the rows of a statement.
+ *  @param baton  the dsapi_rows_t */
+const char *dsapi_route_rows_cell(apr_size_t *plen, const void *baton, int row,
+                                  int column);
+
 /**
  * Plan the shape of a row. Columns named "@..." are left out of it.
  * @param pplan  out: the plan, in pool; NULL on error

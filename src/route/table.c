@@ -9,13 +9,12 @@
 struct dsapi_table_t {
     dsapi_format_e format;
     dsapi_buf_t *buf;
-    dsapi_buf_t *cell;  /* CSV: one value as JSON */
     dsapi_plan_t *plan; /* JSON and NDJSON; NULL before the first rows */
     int flat;
     int begun;
     int filled; /* a row has been written */
     apr_pool_t *pool;
-    apr_pool_t *scratch; /* CSV: one value */
+    dsapi_cell_space_t space; /* CSV: one value */
 };
 
 dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
@@ -27,9 +26,7 @@ dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
     table->buf = buf;
     table->pool = pool;
     if (format == DSAPI_FORMAT_CSV) {
-        table->cell = dsapi_buf_make(0, pool);
-        apr_pool_create(&table->scratch, pool);
-        apr_pool_tag(table->scratch, "dsapi_route_table");
+        dsapi_route_cell_space(&table->space, pool);
     }
     return table;
 }
@@ -64,35 +61,40 @@ static void put_names(dsapi_table_t *table, const dsapi_rows_t *rows)
     dsapi_csv_end_record(table->buf);
 }
 
-/* A value as CSV shows it: what JSON shows, without the quotes of a string.
- * Of those only a timestamp's, and one that PostgreSQL made, differ from the
- * text that PostgreSQL printed. */
-static void put_cell(dsapi_table_t *table, unsigned type, const char *text,
-                     apr_size_t len)
+void dsapi_route_put_cell(dsapi_buf_t *buf, dsapi_cell_space_t *space,
+                          unsigned type, const char *text, apr_size_t len_bytes)
 {
-    dsapi_buf_t *cell = table->cell;
+    dsapi_buf_t *cell = space->json;
 
     if (!text) {
         return;
     }
     if (type == DSAPI_OID_MADE) {
-        apr_pool_clear(table->scratch);
-        text = dsapi_route_made_text(&len, text, len, table->scratch);
-        dsapi_csv_put_field(table->buf, text, len);
+        apr_pool_clear(space->scratch);
+        text =
+            dsapi_route_made_text(&len_bytes, text, len_bytes, space->scratch);
+        dsapi_csv_put_field(buf, text, len_bytes);
         return;
     }
     cell->len_bytes = 0;
-    dsapi_route_write_value(cell, type, text, len);
+    dsapi_route_write_value(cell, type, text, len_bytes);
     if (type == DSAPI_OID_JSON || type == DSAPI_OID_JSONB ||
         cell->data[0] != '"') {
-        dsapi_csv_put_field(table->buf, cell->data, cell->len_bytes);
+        dsapi_csv_put_field(buf, cell->data, cell->len_bytes);
     }
     else if (type == DSAPI_OID_TIMESTAMP || type == DSAPI_OID_TIMESTAMPTZ) {
-        dsapi_csv_put_field(table->buf, cell->data + 1, cell->len_bytes - 2);
+        dsapi_csv_put_field(buf, cell->data + 1, cell->len_bytes - 2);
     }
     else {
-        dsapi_csv_put_field(table->buf, text, len);
+        dsapi_csv_put_field(buf, text, len_bytes);
     }
+}
+
+void dsapi_route_cell_space(dsapi_cell_space_t *space, apr_pool_t *pool)
+{
+    space->json = dsapi_buf_make(0, pool);
+    apr_pool_create(&space->scratch, pool);
+    apr_pool_tag(space->scratch, "dsapi_route_cell");
 }
 
 static void put_record(dsapi_table_t *table, const dsapi_rows_t *rows, int row)
@@ -111,7 +113,8 @@ static void put_record(dsapi_table_t *table, const dsapi_rows_t *rows, int row)
         }
         first = 0;
         text = dsapi_rows_value(&len, rows, row, i);
-        put_cell(table, dsapi_rows_type(rows, i), text, len);
+        dsapi_route_put_cell(table->buf, &table->space,
+                             dsapi_rows_type(rows, i), text, len);
     }
     dsapi_csv_end_record(table->buf);
 }

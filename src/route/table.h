@@ -41,6 +41,26 @@ apr_status_t dsapi_route_table_rows(dsapi_table_t *table, dsapi_err_t **perr,
 /** End the table. dsapi_route_table_rows was called once at least. */
 void dsapi_route_table_end(dsapi_table_t *table);
 
+/** What writing a cell needs for a moment. */
+typedef struct dsapi_cell_space_t {
+    dsapi_buf_t *json;
+    apr_pool_t *scratch;
+} dsapi_cell_space_t;
+
+/** Make it, in pool. */
+void dsapi_route_cell_space(dsapi_cell_space_t *space, apr_pool_t *pool);
+
+/**
+ * Append a value as CSV shows it: what JSON shows, without the quotes of a
+ * string. Of those only a timestamp's, and one that PostgreSQL made, differ
+ * from the text that PostgreSQL printed.
+ * @param type  OID, or DSAPI_OID_MADE
+ * @param text  as PostgreSQL printed it; NULL: SQL NULL
+ */
+void dsapi_route_put_cell(dsapi_buf_t *buf, dsapi_cell_space_t *space,
+                          unsigned type, const char *text,
+                          apr_size_t len_bytes);
+
 /** @return the media type of a format, static */
 const char *dsapi_route_table_type(dsapi_format_e format);
 

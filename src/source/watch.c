@@ -107,11 +107,32 @@ static void fill(dsapi_call_t *pcall, const char *text, int nvalues,
     pcall->values = values;
 }
 
+/* The names whose keys count, and as far as they do, as arrays. */
+static void list_keyed(const char **pnames, const char **pdepths,
+                       const dsapi_versions_t *versions, apr_pool_t *pool)
+{
+    const apr_array_header_t *names = dsapi_versions_names(versions);
+    apr_array_header_t *keyed = apr_array_make(pool, 4, sizeof(char *));
+    apr_array_header_t *depths = apr_array_make(pool, 4, sizeof(char *));
+
+    for (int i = 0; i < names->nelts; i++) {
+        int depth = dsapi_versions_depth(versions, i);
+
+        if (depth > 0) {
+            APR_ARRAY_PUSH(keyed, const char *) =
+                APR_ARRAY_IDX(names, i, const char *);
+            APR_ARRAY_PUSH(depths, const char *) = apr_itoa(pool, depth);
+        }
+    }
+    *pnames = dsapi_base_array_literal(keyed, pool);
+    *pdepths = dsapi_base_array_literal(depths, pool);
+}
+
 static void ask(dsapi_watch_t *w, op_e op)
 {
     const apr_array_header_t *names = dsapi_versions_names(w->config->versions);
     apr_pool_t *pool = dsapi_link_begin(w->link);
-    const char **values = apr_palloc(pool, sizeof(char *) * 2);
+    const char **values = apr_palloc(pool, sizeof(char *) * 4);
     dsapi_call_t *call;
     const char *why;
 
@@ -123,10 +144,13 @@ static void ask(dsapi_watch_t *w, op_e op)
     else if (op == OP_READ) {
         values[0] = dsapi_base_array_literal(names, pool);
         values[1] = apr_psprintf(pool, "%" APR_UINT64_T_FMT, w->since);
+        list_keyed(&values[2], &values[3], w->config->versions, pool);
         fill(call,
-             "SELECT seen, name, version, surplus "
-             "FROM dsapi.versions($1::text[], $2::xid8)",
-             2, values, pool);
+             "SELECT seen, name, NULL AS slot, version, surplus "
+             "FROM dsapi.versions($1::text[], $2::xid8) "
+             "UNION ALL SELECT NULL, name, slot, version, 0 "
+             "FROM dsapi.slot_versions($3::text[], $4::int[], $2::xid8)",
+             4, values, pool);
     }
     else {
         values[0] = APR_ARRAY_IDX(names, w->fold, const char *);
@@ -141,40 +165,70 @@ static void ask(dsapi_watch_t *w, op_e op)
 
 /* Answers */
 
-static void end_read(dsapi_watch_t *w, const dsapi_rows_t *rows)
+/* Takes one row. @return the index that it is of; -1: of none */
+static int take_version(dsapi_watch_t *w, const dsapi_rows_t *rows, int row)
 {
     dsapi_versions_t *versions = w->config->versions;
-    const char *seen = dsapi_rows_get(rows, "seen");
-    apr_uint64_t xid = seen ? (apr_uint64_t)apr_atoi64(seen) : 0;
+    const char *name = dsapi_rows_value(NULL, rows, row, 1);
+    const char *slot = dsapi_rows_value(NULL, rows, row, 2);
+    int index = name ? dsapi_versions_index(versions, name) : -1;
 
+    if (index < 0) {
+        return -1;
+    }
+    if (slot) {
+        index =
+            dsapi_versions_slot_index(versions, index, (int)apr_atoi64(slot));
+    }
+    else if (apr_atoi64(dsapi_rows_value(NULL, rows, row, 4)) > SURPLUS_MAX) {
+        w->fold = index;
+    }
+    dsapi_versions_set(
+        versions, index,
+        (apr_uint64_t)apr_atoi64(dsapi_rows_value(NULL, rows, row, 3)),
+        w->asked_at);
+    return index;
+}
+
+/* Takes an answer; where it is of all that there is, what it has not got is
+ * gone. */
+static void take_versions(dsapi_watch_t *w, const dsapi_rows_t *rows)
+{
+    dsapi_versions_t *versions = w->config->versions;
+    int n = dsapi_versions_count(versions);
+    char *found;
+
+    apr_pool_clear(w->pool);
+    found = apr_pcalloc(w->pool, (apr_size_t)n);
+    for (int row = 0; row < dsapi_rows_count(rows); row++) {
+        int index = take_version(w, rows, row);
+
+        if (index >= 0) {
+            found[index] = 1;
+        }
+    }
+    for (int i = 0; i < n && w->since == 0; i++) {
+        if (!found[i]) {
+            dsapi_versions_set(versions, i, 0, w->asked_at);
+        }
+    }
+}
+
+static void end_read(dsapi_watch_t *w, const dsapi_rows_t *rows)
+{
+    const char *seen = NULL;
+    apr_uint64_t xid;
+
+    for (int row = 0; row < dsapi_rows_count(rows) && !seen; row++) {
+        seen = dsapi_rows_value(NULL, rows, row, 0);
+    }
+    xid = seen ? (apr_uint64_t)apr_atoi64(seen) : 0;
     if (xid < w->since) { /* behind a pooler, it is another server now */
         w->since = 0;
         return;
     }
-    for (int i = 0; i < dsapi_versions_names(versions)->nelts; i++) {
-        const char *name =
-            APR_ARRAY_IDX(dsapi_versions_names(versions), i, const char *);
-        apr_uint64_t version = 0;
-        int found = 0;
-
-        for (int row = 0; row < dsapi_rows_count(rows) && !found; row++) {
-            const char *changed = dsapi_rows_value(NULL, rows, row, 1);
-
-            if (changed && strcmp(changed, name) == 0) {
-                found = 1;
-                version = (apr_uint64_t)apr_atoi64(
-                    dsapi_rows_value(NULL, rows, row, 2));
-                if (apr_atoi64(dsapi_rows_value(NULL, rows, row, 3)) >
-                    SURPLUS_MAX) {
-                    w->fold = i;
-                }
-            }
-        }
-        if (found || w->since == 0) {
-            dsapi_versions_set(versions, i, version);
-        }
-    }
-    dsapi_versions_checked(versions, w->asked_at);
+    take_versions(w, rows);
+    dsapi_versions_checked(w->config->versions, w->asked_at);
     w->since = xid;
     w->read_at = dsapi_link_clock() + READ_EVERY;
 }

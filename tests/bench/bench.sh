@@ -17,6 +17,8 @@ cd "$(dirname "$0")/../.." || exit 1
 source tests/lib/servers.sh
 # shellcheck source=tests/bench/measures.sh
 source tests/bench/measures.sh
+# shellcheck source=tests/bench/series.sh
+source tests/bench/series.sh
 
 ROUNDS=${ROUNDS:-3}
 DURATION=${DURATION:-3}
@@ -30,8 +32,7 @@ STRICT=${STRICT:-}
 # unit in its place it is ours, and less is better. A line without floor is
 # there to be seen.
 #
-# To come with what they measure: metrics over a loaded series, and memory with
-# none; CSV import beside psql \copy.
+# To come with what they measure: CSV import beside psql \copy.
 lines() {
     cat <<'END'
 time   | time, no database             | http time        | http bare-time      | 0.9  | 0.95
@@ -48,6 +49,14 @@ metric | metric A, raw SQL             | http metric-a    | pgbench -c4 metric-a
 metric | metric B, raw SQL             | http metric-b    | pgbench -c4 metric-b | 0.9 | 0.95
 again  | metric A, same URL again      | http kept-a      | http static-a       | 1.3  | 1.6
 again  | metric B, same URL again      | http kept-b      | http static-b       | 1.3  | 1.6
+series | metric A, series, any range   | http series-a    | http static-a       | 0.4  | 0.7
+series | metric A, series, any range   | http series-a    | http metric-a       | 25   | 40
+series | metric A, series, any range   | http series-a    | http bare-a         |      |
+series | metric B, series, any range   | http series-b    | http static-b       | 0.4  | 0.7
+series | metric B, series, any range   | http series-b    | http metric-b       | 25   | 40
+series | metric B, series, any range   | http series-b    | http bare-b         |      |
+series | 10 x the rows                 | http rows-10     | http rows-1         |      |
+series | 100 x the rows                | http rows-100    | http rows-1         |      |
 insert | insert, 201                   | http insert      | pgbench -c4 insert  | 0.5  | 0.65
 insert | insert, 201                   | http insert      | pgbench -c16 insert |      |
 bulk   | bulk store, 100000 rows       | bulk job         | bulk sql            | 0.8  | 0.95

@@ -17,7 +17,7 @@ start_servers() {
         srv_schemas srv_psql "$bench/pg" || return 1
     psql_bench -q -1 -f "$SRV_TOP/tests/bench/schema.sql" >/dev/null ||
         return 1
-    if groups | grep -qE 'metric|again'; then
+    if groups | grep -qE 'metric|again|series'; then
         psql_bench -q -1 -f "$SRV_TOP/tests/bench/observations.sql" \
             >/dev/null || return 1
     fi
@@ -31,6 +31,7 @@ start_servers() {
         echo "Define BENCH_SQL $(srv_quote "$SRV_TOP/tests/bench")"
         echo "Define SELF $url"
         echo "Include $(srv_quote "$SRV_TOP/tests/bench/bench.conf")"
+        echo "Include $(srv_quote "$SRV_TOP/tests/bench/series.conf")"
     } >"$bench/extra.conf"
     srv_httpd_conf "$bench/httpd" port="$port" conninfo="$conninfo" \
         upstream="$url" services=time extra="$bench/extra.conf" || return 1
@@ -39,7 +40,8 @@ start_servers() {
         return 1
     }
     srv_httpd_start "$bench/httpd" "$url/" || return 1
-    fetch_files
+    fetch_files || return 1
+    ! groups | grep -q series || with_series_files
 }
 
 stop_servers() {
@@ -95,6 +97,7 @@ make_files() {
     done
     seq -f 'POST /bench/notes {"name":"Bolt","amount":%.0f}' 1 1000 >insert
     cd "$SRV_TOP" || return 1
+    make_series_lists
     make_scripts
 }
 

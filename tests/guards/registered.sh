@@ -34,7 +34,7 @@ for file in tests/unit/test_*.c; do
         wrong "$file: $(wc -w <<<"$tests") tests, but $n in UNIT_SUITE"
 done
 
-for dir in base json csv sql db route resource source time limit docs; do
+for dir in base json csv sql db route resource series source time limit docs; do
     for file in "src/$dir"/*.c; do
         [[ -e $file && " ${exceptions[*]} " != *" $file "* ]] || continue
         [[ -e tests/unit/test_${dir}_$(basename "$file") ]] ||

@@ -122,9 +122,9 @@ accepted() {
 2 ~ DsapiMaxBody: takes a size.*above 0 ~ <DsapiService w "/w">\nDsapiMaxBody 0\n</DsapiService>
 2 ~ DsapiMaxBody: takes a size ~ <DsapiService w "/w">\nDsapiMaxBody 99999999999999999999G\n</DsapiService>
 2 ~ DsapiSession: takes name="expression"; .*no digit first ~ <DsapiService w "/w">\nDsapiSession 1x=y\n</DsapiService>
-2 ~ DsapiDBTimeout: belongs into <DsapiRoute>, <DsapiSource> or <DsapiResource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
+2 ~ DsapiDBTimeout: belongs into <DsapiRoute>, <DsapiSource>, <DsapiSeries> or <DsapiResource> ~ <DsapiService w "/w">\nDsapiDBTimeout 1s\n</DsapiService>
 2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiService w "/w">\nDsapiQuery "SELECT 1"\n</DsapiService>
-2 ~ DsapiParam: belongs into <DsapiRoute> or <DsapiSource> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
+2 ~ DsapiParam: belongs into <DsapiRoute>, <DsapiSource> or <DsapiSeries> ~ <DsapiService w "/w">\nDsapiParam a text\n</DsapiService>
 2 ~ DsapiDBWait: belongs outside <DsapiService> ~ <DsapiService w "/w">\nDsapiDBWait 1s\n</DsapiService>
 2 ~ DsapiCache: takes a time with its unit ~ <DsapiService w "/w">\nDsapiCache 60\n</DsapiService>
 2 ~ DsapiCache: takes a second at least ~ <DsapiService w "/w">\nDsapiCache 20ms\n</DsapiService>
@@ -152,7 +152,7 @@ accepted() {
 2 ~ DsapiDocs: is On or Off ~ <DsapiService w "/w">\nDsapiDocs Yes\n</DsapiService>
 1 ~ <DsapiService>: a route has the path /docs, where the documentation is: change it, or write DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/docs">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
 1 ~ <DsapiService>: a route has the path /openapi.json, .*DsapiDocs Off ~ <DsapiService w "/w">\n<DsapiRoute GET "/openapi.json">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n</DsapiService>
-1 ~ DsapiDependsOn: belongs into <DsapiService> or <DsapiRoute> ~ DsapiDependsOn a/b
+1 ~ DsapiDependsOn: belongs into <DsapiService>, <DsapiRoute> or <DsapiSeries> ~ DsapiDependsOn a/b
 2 ~ DsapiDependsOn: takes names of data ~ <DsapiService w "/w">\nDsapiDependsOn\n</DsapiService>
 2 ~ DsapiDependsOn: 'a/b/c' is no name of data: a source of the service, or service/name ~ <DsapiService w "/w">\nDsapiDependsOn a/b/c\n</DsapiService>
 2 ~ DsapiDependsOn: '/a' is no name of data ~ <DsapiService w "/w">\nDsapiDependsOn x /a\n</DsapiService>
@@ -758,6 +758,83 @@ $line
 </DsapiService>"
     done
     refused 1 'DsapiTime: belongs into <DsapiRoute>' DsapiTime
+}
+
+@test "wrong series" {
+    # a series that is right, and what each of these makes of it
+    table '<DsapiService w "/w">' '</DsapiService>' <<'END'
+1 ~ <DsapiSeries> takes a name of letters ~ <DsapiSeries>\n</DsapiSeries>
+1 ~ <DsapiSeries> takes a name of letters ~ <DsapiSeries a b>\n</DsapiSeries>
+1 ~ <DsapiSeries> takes a name of letters ~ <DsapiSeries a/b>\n</DsapiSeries>
+2 ~ <DsapiSeries> belongs into <DsapiService> ~ <DsapiRoute GET "/r">\n<DsapiSeries s>\n</DsapiSeries>\n</DsapiRoute>
+1 ~ <DsapiSeries> lacks DsapiTimeColumn ~ <DsapiSeries s>\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries> lacks DsapiMeasure ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries> takes one query ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\n</DsapiSeries>
+1 ~ <DsapiSeries> takes one query ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1; SELECT 2"\n</DsapiSeries>
+4 ~ DsapiQuery: .*:k is not declared|DsapiQuery: .*'k' ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT :k"\n</DsapiSeries>
+6 ~ <DsapiSeries>: 's' is declared in .*extra.conf, line 2 already ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>\n<DsapiSeries s>\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have no in= ~ <DsapiSeries s>\nDsapiParam k text in=query\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+2 ~ DsapiTimeColumn: takes the name of a column ~ <DsapiSeries s>\nDsapiTimeColumn\n</DsapiSeries>
+2 ~ DsapiTimeColumn: takes the name of a column ~ <DsapiSeries s>\nDsapiTimeColumn a=b\n</DsapiSeries>
+3 ~ DsapiTimeColumn: stands in line 3 already ~ <DsapiSeries s>\nDsapiTimeColumn a\nDsapiTimeColumn b\n</DsapiSeries>
+2 ~ DsapiMeasure: takes names of columns ~ <DsapiSeries s>\nDsapiMeasure a=b\n</DsapiSeries>
+2 ~ DsapiMeasure: takes names of columns, without ~ <DsapiSeries s>\nDsapiMeasure a,b\n</DsapiSeries>
+2 ~ DsapiMeasure: 'a' is declared already ~ <DsapiSeries s>\nDsapiMeasure a a\n</DsapiSeries>
+2 ~ DsapiDimension: takes a name of letters ~ <DsapiSeries s>\nDsapiDimension id=a\n</DsapiSeries>
+2 ~ DsapiDimension: takes a name of letters ~ <DsapiSeries s>\nDsapiDimension a.b\n</DsapiSeries>
+2 ~ DsapiDimension: 'b' is not member=column ~ <DsapiSeries s>\nDsapiDimension a b\n</DsapiSeries>
+2 ~ DsapiDimension: 'id' stands there twice ~ <DsapiSeries s>\nDsapiDimension a id=x id=y\n</DsapiSeries>
+2 ~ DsapiDimension: 'month' is declared already, or one of day ~ <DsapiSeries s>\nDsapiDimension month\n</DsapiSeries>
+3 ~ DsapiDimension: 'a' is declared already ~ <DsapiSeries s>\nDsapiDimension a\nDsapiDimension a\n</DsapiSeries>
+2 ~ DsapiStaleFor: takes a time with its unit ~ <DsapiSeries s>\nDsapiStaleFor 5\n</DsapiSeries>
+2 ~ DsapiReload: is serve or wait ~ <DsapiSeries s>\nDsapiReload later\n</DsapiSeries>
+2 ~ DsapiDependsOn: Off is for routes ~ <DsapiSeries s>\nDsapiDependsOn Off\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+2 ~ DsapiDependsOn: there is no <DsapiSource n> ~ <DsapiSeries s>\nDsapiDependsOn n\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ DsapiTimeColumn: belongs into <DsapiSeries> ~ DsapiTimeColumn d
+1 ~ DsapiMetric: belongs into <DsapiRoute> ~ DsapiMetric s n=count()
+2 ~ <DsapiSeries>: the service has DsapiSession u=.*add "DsapiParam u text" ~ DsapiSession u="x"\n<DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+2 ~ <DsapiSeries>: the service has DsapiSession u=.*add "DsapiParam u text" ~ DsapiSession u="x"\n<DsapiSeries s>\nDsapiParam u int\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+END
+}
+
+@test "wrong metrics" {
+    table '<DsapiService w "/w">
+<DsapiSeries s>
+DsapiParam      k iso3
+DsapiParam      m text default=a
+DsapiQuery      "SELECT 1"
+DsapiTimeColumn day
+DsapiDimension  area id=area
+DsapiMeasure    x
+</DsapiSeries>
+<DsapiRoute GET "/{k}">' '</DsapiRoute>
+</DsapiService>' <<'END'
+2 ~ DsapiMetric: there is no <DsapiSeries t> in the service 'w' ~ DsapiParam k iso3\nDsapiMetric t n=count()
+2 ~ DsapiMetric: takes a series, range= ~ DsapiParam k iso3\nDsapiMetric s
+2 ~ DsapiMetric: takes a series' name first ~ DsapiParam k iso3\nDsapiMetric n=count() m=count()
+2 ~ DsapiMetric: has no aggregate; add one ~ DsapiParam k iso3\nDsapiMetric s group=day
+2 ~ DsapiMetric: n=: the series has no measure 'y'; add it to its DsapiMeasure ~ DsapiParam k iso3\nDsapiMetric s n=sum(y)
+2 ~ DsapiMetric: n=mean\(x\): there are count sum avg ~ DsapiParam k iso3\nDsapiMetric s n=mean(x)
+2 ~ DsapiMetric: group=: 'region' is no dimension ~ DsapiParam k iso3\nDsapiMetric s group=region n=count()
+2 ~ DsapiMetric: range=: the parameter 'from' is not declared ~ DsapiParam k iso3\nDsapiMetric s range=:from,:to n=count()
+2 ~ DsapiMetric: the parameter 'k' is text, the series' is iso3 ~ DsapiParam k text\nDsapiMetric s n=count()
+0 ~ <DsapiRoute>: parameter 'z' is not used: write :z in DsapiMetric, or declare it in the series, or take its DsapiParam away ~ DsapiParam k iso3\nDsapiParam z text\nDsapiMetric s n=count()
+3 ~ DsapiDependsOn: belongs into the <DsapiSeries> ~ DsapiParam k iso3\nDsapiMetric s n=count()\nDsapiDependsOn w/n
+3 ~ DsapiMetric: the route has an action already ~ DsapiParam k iso3\nDsapiQuery "SELECT 1"\nDsapiMetric s n=count()
+0 ~ DsapiResult goes with SQL; .* a metric is always rows ~ DsapiParam k iso3\nDsapiMetric s n=count()\nDsapiResult row
+0 ~ DsapiStatus goes with SQL ~ DsapiParam k iso3\nDsapiMetric s n=count()\nDsapiStatus 201
+0 ~ DsapiPage goes with SQL ~ DsapiParam k iso3\nDsapiMetric s n=count()\nDsapiPage 10
+5 ~ DsapiMetric: the series' parameter 'k' gets no value: add "DsapiParam k iso3" to the route ~ DsapiParam k iso3\nDsapiMetric s n=count()\n</DsapiRoute>\n<DsapiRoute GET "/x">\nDsapiMetric s n=count()
+6 ~ DsapiMetric: goes with GET ~ DsapiParam k iso3\nDsapiMetric s n=count()\n</DsapiRoute>\n<DsapiRoute POST "/x">\nDsapiParam k iso3\nDsapiMetric s n=count()
+END
+    refused 3 'DsapiCacheSize 0 leaves no room' 'DsapiCacheSize 0
+<DsapiService w "/w">
+<DsapiSeries s>
+DsapiQuery      "SELECT 1"
+DsapiTimeColumn day
+DsapiMeasure    x
+</DsapiSeries>
+</DsapiService>'
 }
 
 @test "a mistake in an included file is told with that file's name and line" {

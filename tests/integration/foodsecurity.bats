@@ -520,6 +520,32 @@ allows() {
     }
 }
 
+@test "a country's change leaves the metrics of the others alone" {
+    local col bfa
+
+    req GET "$S/countries/COL/adm1/monthly?$YEAR"
+    col=$(header ETag)
+    req GET "$S/countries/BFA/adm1/monthly?$YEAR"
+    bfa=$(header ETag)
+    [[ $col == W/* && $bfa == W/* ]]
+    sql "BEGIN;
+        UPDATE hungermap.observation SET people = people + 1
+         WHERE iso3 = 'BFA' AND day = '2022-06-01';
+        UPDATE hungermap.observation SET people = people - 1
+         WHERE iso3 = 'BFA' AND day = '2022-06-01';
+        COMMIT" >/dev/null
+    await_versions
+    req GET "$S/countries/BFA/adm1/monthly?$YEAR" -H "If-None-Match: $bfa"
+    expect 200
+    req GET "$S/countries/COL/adm1/monthly?$YEAR" -H "If-None-Match: $col"
+    expect 304
+    # an area's name is part of the answers, too
+    sql "UPDATE hungermap.area SET name = name WHERE iso3 = 'COL'" >/dev/null
+    await_versions
+    req GET "$S/countries/COL/adm1/monthly?$YEAR" -H "If-None-Match: $col"
+    expect 200
+}
+
 @test "bad input is a problem that names the field, and nothing happens" {
     local before path
 

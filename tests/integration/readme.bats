@@ -20,11 +20,13 @@ $(block conf/README.md apache 2)
 $(block conf/README.md apache 4)
 $(block conf/README.md apache 5)
 $(block conf/README.md apache 6)
+$(block conf/README.md apache 7)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 3 | sed "s|https://rates.example.org|\${UPSTREAM}|")
-$(block conf/README.md apache 8)
+$(block conf/README.md apache 9)
 </DsapiService>"
     sql "$(block conf/README.md sql 1)" >/dev/null
+    sql "$(block conf/README.md sql 2)" >/dev/null
     sql 'CREATE TABLE rate (day date, code text, value numeric,
                             PRIMARY KEY (day, code))' >/dev/null
     req POST '/foodsecurity/v1/fetch/COL?from=2022-06-01&to=2022-06-02'
@@ -129,6 +131,19 @@ ErrorLog error.log"
     [[ $status == 202 ]]
     wait_until 20 ended
     [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
+
+# shellcheck disable=SC2154 # body is set by req
+@test "conf/README: a series and a metric in six lines" {
+    req GET /sales/v1/monthly
+    [[ $body == '[{"shop":"Delft"'* ]]
+    grep -F "\`$body\`" "$TOP/conf/README.md"
+    sql "INSERT INTO sale VALUES ('2026-02-02', 'Delft', 3)" >/dev/null
+    grown() {
+        req GET /sales/v1/monthly
+        [[ $(json '.[0].months[0].total') == 7 ]]
+    }
+    wait_until 20 grown
 }
 
 @test "conf/README: a resource, and what is below its rows" {

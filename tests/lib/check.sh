@@ -1,11 +1,12 @@
 #!/bin/bash
 # Run the checks; the last line is their sum: N passed, N failed.
 #
-#   check.sh all|unit|integration|guards|lint|asan
+#   check.sh all|unit|integration|guards|lint|asan|tsan
 #   check.sh cflags core|glue|unit      the compiler's flags, one a line
 #
 # all is guards, lint, unit, integration, asan. asan is unit and integration
-# with everything built by SAN=1. Logs are in $BUILD/check.
+# with everything built by SAN=1; tsan, which is not part of it, the unit tests
+# of what threads share, built by TSAN=1. Logs are in $BUILD/check.
 # Variables: BUILD (build), SAN=1 (BUILD was built so already), and for
 # integration BATS_FILES (default: tests/integration/*.bats).
 set -u
@@ -239,6 +240,18 @@ asan() {
     integration 'asan '
 }
 
+# the suites with threads in them
+tsan() {
+    local suite
+
+    one 'tsan build' make build TSAN=1 BUILD="$BUILD/tsan"
+    for suite in route_cache route_version series_store; do
+        one "tsan $suite" env CK_RUN_SUITE="$suite" \
+            CK_TIMEOUT_MULTIPLIER=4 TSAN_OPTIONS=halt_on_error=1 \
+            tests/lib/unit.sh "$BUILD/tsan/unit"
+    done
+}
+
 # ---- all ----
 
 finish() {
@@ -257,7 +270,7 @@ all)
     asan
     finish
     ;;
-unit | integration | guards | lint | asan)
+unit | integration | guards | lint | asan | tsan)
     "$1"
     finish
     ;;
@@ -268,7 +281,7 @@ tidy)
     tidy "$2"
     ;;
 *)
-    echo 'usage: check.sh all|unit|integration|guards|lint|asan' >&2
+    echo 'usage: check.sh all|unit|integration|guards|lint|asan|tsan' >&2
     exit 2
     ;;
 esac

@@ -11,6 +11,8 @@
 #define PATIENCE apr_time_from_sec(30)
 #define TURN     apr_time_from_msec(5)
 
+static const int depths[] = {2, 0};
+
 typedef struct scene_t {
     pg_t *pg;
     dsapi_versions_t *versions;
@@ -35,7 +37,7 @@ static scene_t *make_scene(void)
     scene->pg = pg_open();
     APR_ARRAY_PUSH(names, const char *) = "s/a";
     APR_ARRAY_PUSH(names, const char *) = "s/\"b";
-    scene->versions = dsapi_versions_make(names, g_pool);
+    scene->versions = dsapi_versions_make(names, depths, g_pool);
     scene->config = (dsapi_watch_config_t){.conninfo = scene->pg->conninfo,
                                            .prepare = 1,
                                            .versions = scene->versions,
@@ -67,8 +69,8 @@ static void drive(const scene_t *scene)
     apr_time_t end = apr_time_now() + PATIENCE;
     scene_t want = *scene;
 
-    want.versions =
-        dsapi_versions_make(dsapi_versions_names(scene->versions), g_pool);
+    want.versions = dsapi_versions_make(dsapi_versions_names(scene->versions),
+                                        NULL, g_pool);
     pg_value(scene->pg, "SELECT dsapi.touch('s/\"b')");
     dsapi_versions_set(want.versions, 1,
                        (apr_uint64_t)apr_atoi64(pg_value(scene->pg, "SELECT "
@@ -81,7 +83,8 @@ static void drive(const scene_t *scene)
                                                                     "WHERE "
                                                                     "name = "
                                                                     "'s/"
-                                                                    "\"b'")));
+                                                                    "\"b'")),
+                       0);
     while (stamp_of(scene, 1).stamp != stamp_of(&want, 1).stamp) {
         dsapi_watch_turn(scene->watch, TURN);
         ck_assert_msg(apr_time_now() < end, "nothing is seen");
@@ -179,8 +182,8 @@ START_TEST(two_watchers_know_the_same)
     scene_t two = *one;
 
     pg_value(one->pg, "SELECT dsapi.touch('s/a')");
-    two.versions =
-        dsapi_versions_make(dsapi_versions_names(one->versions), g_pool);
+    two.versions = dsapi_versions_make(dsapi_versions_names(one->versions),
+                                       depths, g_pool);
     two.config.versions = two.versions;
     two.watch = dsapi_watch_make(&two.config, g_pool);
     ck_assert(version_of(one) == version_of(&two));
@@ -326,7 +329,59 @@ START_TEST(a_lost_connection_is_made_again)
 }
 END_TEST
 
-UNIT_SUITE(source_watch, a_touch_is_seen_and_others_are_not,
+/* The stamp of a key of s/a: of it and of those that it begins with. */
+static apr_uint64_t stamp_of_key(const scene_t *scene, const char *first,
+                                 const char *second)
+{
+    const char *const key[] = {first, second};
+    dsapi_version_stamp_t stamp;
+    int indexes[3];
+
+    drive(scene);
+    for (int i = 0; i < 3; i++) {
+        indexes[i] = dsapi_versions_slot_index(
+            scene->versions, 0, dsapi_versions_slot(key, i, g_pool));
+    }
+    dsapi_versions_read(&stamp, scene->versions, indexes, 3, apr_time_now());
+    return stamp.stamp;
+}
+
+/* By what the database and the module compute of the same key. */
+START_TEST(a_touch_of_a_key_is_one_of_keys_like_it)
+{
+    scene_t *scene = with_schema();
+    apr_uint64_t col;
+    apr_uint64_t bfa;
+    apr_uint64_t odd;
+
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a')");
+    col = stamp_of_key(scene, "COL", "fcs");
+    bfa = stamp_of_key(scene, "BFA", "fcs");
+    odd = stamp_of_key(scene, NULL, "\u00e9 \x01,{}\"'");
+    ck_assert(col != 0 && col == bfa && bfa == odd);
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a', 'COL')");
+    ck_assert(stamp_of_key(scene, "BFA", "fcs") == bfa);
+    ck_assert(stamp_of_key(scene, "COL", "fcs") != col);
+    col = stamp_of_key(scene, "COL", "fcs");
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a', 'COL', 'rcsi')");
+    ck_assert(stamp_of_key(scene, "COL", "fcs") == col);
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a', 'COL', 'fcs', 'more')");
+    ck_assert(stamp_of_key(scene, "COL", "fcs") != col);
+    ck_assert(stamp_of_key(scene, NULL, "\u00e9 \x01,{}\"'") == odd);
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a', NULL, U&'\\00e9 "
+                        "\\0001,{}\"''')");
+    ck_assert(stamp_of_key(scene, NULL, "\u00e9 \x01,{}\"'") != odd);
+    ck_assert(stamp_of_key(scene, "BFA", "fcs") == bfa);
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a')");
+    ck_assert(stamp_of_key(scene, "BFA", "fcs") != bfa);
+    bfa = stamp_of_key(scene, "BFA", "fcs");
+    pg_value(scene->pg, "SELECT dsapi.fold_versions('s/a')");
+    ck_assert(stamp_of_key(scene, "BFA", "fcs") == bfa);
+}
+END_TEST
+
+UNIT_SUITE(source_watch, a_touch_of_a_key_is_one_of_keys_like_it,
+           a_touch_is_seen_and_others_are_not,
            changes_are_seen_in_whatever_order_they_commit,
            what_is_rolled_back_has_not_been, two_watchers_know_the_same,
            many_changes_are_folded, touches_of_one_transaction_are_one,

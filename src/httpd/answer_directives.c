@@ -1,6 +1,23 @@
-/* What a route answers: the size of its pages, its media type, its status. */
-#include "base/number.h"
+/* The directives of what a route's answer looks like. */
 #include "httpd/directives.h"
+
+#include "base/number.h"
+
+const char *mod_dsapi_set_result(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    static const char *const words[] = {"rows", "row", "value", "none"};
+    const char *value = mod_dsapi_word(args, 0);
+
+    for (int i = 0; value && i < 4; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            section->route->shape = (dsapi_shape_e)i;
+            section->route->shape_set = 1;
+            return NULL;
+        }
+    }
+    return mod_dsapi_fail(cmd, "is rows, row, value or none");
+}
 
 const char *mod_dsapi_set_page(cmd_parms *cmd, mod_dsapi_section_t *section,
                                const apr_array_header_t *args)
@@ -54,7 +71,7 @@ const char *mod_dsapi_set_content_type(cmd_parms *cmd,
     return NULL;
 }
 
-const char *mod_dsapi_take_status(cmd_parms *cmd, mod_dsapi_section_t *section,
+const char *mod_dsapi_set_success(cmd_parms *cmd, mod_dsapi_section_t *section,
                                   const apr_array_header_t *args)
 {
     apr_int64_t status;

@@ -1,0 +1,67 @@
+/*
+ * Where series are kept: in the cache of answers, whose bound, order of use,
+ * single flight and stamps are theirs, too. An image is an entry: one that was
+ * replaced or dropped goes when its last reader does.
+ *
+ * A reader gets the image of the newest versions that are known, or makes it.
+ * While somebody else makes it, a reader that may is given the one before, as
+ * long as it is but a moment old. Where none can be made, it gets the last one.
+ */
+#ifndef DSAPI_SERIES_STORE_H
+#define DSAPI_SERIES_STORE_H
+
+#include "route/cache.h"
+#include "series/columns.h"
+
+/** How long behind a change the image before it is still given, where that may
+ *  be: what is left of a second when the change is known. */
+#define DSAPI_SERIES_GRACE APR_TIME_C(700000)
+
+/** For how long an image is good whose versions nobody knows. */
+#define DSAPI_SERIES_LIFE apr_time_from_sec(60)
+
+/** Which series is wanted, and how it is made. */
+typedef struct dsapi_series_ask_t {
+    dsapi_cache_ask_t ask;     /* its stamp: of the versions, read before; its
+                                  wait: above 0 */
+    apr_time_t changed_at;     /* when these versions became known; 0: they
+                                  were the first ones */
+    apr_uint64_t before;       /* the stamp until then: of the image that may
+                                  still be given */
+    int waits;                 /* 1: never give the image before */
+    apr_interval_time_t stale; /* so long behind its life an image may be given
+                                  where none can be made */
+
+    /**
+     * Make the image.
+     * @param pimage  out: good for as long as the pool of the call
+     * @param perr    out: why not, in that pool
+     */
+    apr_status_t (*load)(const char **pimage, apr_size_t *pbytes,
+                         dsapi_err_t **perr, void *baton);
+    void *baton;
+} dsapi_series_ask_t;
+
+/** What was got. */
+typedef struct dsapi_series_got_t {
+    const dsapi_columns_t *columns; /* good as long as the pool of the call */
+    apr_size_t bytes;
+    apr_time_t as_of; /* when it was right for certain */
+    apr_uint64_t stamp;
+    int instead; /* it is given in the place of one that can't be made */
+} dsapi_series_got_t;
+
+/**
+ * Get a series. Any thread. May block: for the load, or for that of another
+ * for at most ask->ask.wait.
+ * @param pgot  out: undefined on error
+ * @param perr  out: in pool; NULL on success
+ * @param pool  the request's
+ * @return APR_SUCCESS; what load has returned, to this caller or to the one
+ *         that it waited for
+ */
+apr_status_t dsapi_series_get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
+                              dsapi_cache_t *cache,
+                              const dsapi_series_ask_t *ask, apr_pool_t *pool);
+
+#endif

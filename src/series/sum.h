@@ -1,0 +1,37 @@
+/*
+ * Sums of doubles whose error does not grow with their number: each is the
+ * exact sum, rounded to one of the two doubles next to it.
+ */
+#ifndef DSAPI_SERIES_SUM_H
+#define DSAPI_SERIES_SUM_H
+
+#include <apr.h>
+
+/**
+ * Add up.
+ * @param values  finite
+ * @return the sum, off by less than one unit in its last place, whatever the
+ *         order and the signs; exact where a double holds it (whole numbers
+ *         up to 2^53). Not finite where no double is that large, or a value is
+ *         not.
+ */
+double dsapi_series_sum(const double *values, apr_size_t n);
+
+/**
+ * The mean of the squared differences from a value.
+ * @param scratch  room for n doubles
+ * @return 0 or above; NaN: n is 0
+ */
+double dsapi_series_spread(const double *values, apr_size_t n, double about,
+                           double *scratch);
+
+/**
+ * The variance of all of these values (divided by n, not n - 1): their mean
+ * squared difference from their mean.
+ * @param scratch  room for n doubles
+ * @return 0 or above, 0 where all are equal; NaN: n is 0
+ */
+double dsapi_series_variance(const double *values, apr_size_t n,
+                             double *scratch);
+
+#endif
