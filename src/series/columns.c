@@ -16,14 +16,21 @@
 #define ALIGNMENT 8
 
 /* At the image's begin; what follows, each at a multiple of ALIGNMENT: days,
- * the measures, and for each dimension the rows' members, the members' rows,
- * the texts' places and the texts. */
+ * of each measure its facts and its values, and for each dimension the rows'
+ * members, the members' rows, the texts' places and the texts. */
 typedef struct header_t {
     apr_int32_t nrows;
     apr_int32_t ndimensions;
     apr_int32_t nmeasures;
     apr_int32_t unused;
 } header_t;
+
+/* As dsapi_measure_t has them. */
+typedef struct facts_t {
+    double largest_absolute;
+    apr_int32_t has_null;
+    apr_int32_t unused;
+} facts_t;
 
 /* A member in the making. */
 typedef struct member_t {
@@ -598,16 +605,30 @@ static void put_rows(dsapi_buf_t *image, apr_size_t at, int n, int nrows)
     }
 }
 
-static void put_doubles(dsapi_buf_t *image, const dsapi_buf_t *column,
+static void put_measure(dsapi_buf_t *image, const dsapi_buf_t *column,
                         const place_t *places, int n)
 {
+    apr_size_t facts_at = reserve(image, sizeof(facts_t));
     apr_size_t at = reserve(image, (apr_size_t)n * sizeof(double));
     double *to = (double *)(void *)(image->data + at);
     const double *from = (const double *)(const void *)column->data;
+    facts_t facts = {0, 0, 0};
 
     for (int i = 0; i < n; i++) {
-        to[i] = from[places[i].row];
+        double value = from[places[i].row];
+
+        to[i] = value;
+        if (isnan(value)) {
+            facts.has_null = 1;
+        }
+        else if (value != trunc(value)) {
+            facts.largest_absolute = INFINITY;
+        }
+        else if (fabs(value) > facts.largest_absolute) {
+            facts.largest_absolute = fabs(value);
+        }
     }
+    memcpy(image->data + facts_at, &facts, sizeof(facts));
 }
 
 /* Where the texts are, then the texts. */
@@ -652,7 +673,7 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
     dsapi_buf_put(image, (const char *)&header, sizeof(header));
     (void)put_ints(image, int_column(maker->days), NULL, places, maker->nrows);
     for (int i = 0; i < series->measures->nelts; i++) {
-        put_doubles(image, maker->measures[i], places, maker->nrows);
+        put_measure(image, maker->measures[i], places, maker->nrows);
     }
     for (apr_size_t i = 0; i < ndimensions; i++) {
         apr_size_t at =
@@ -682,7 +703,7 @@ const dsapi_columns_t *dsapi_series_view(const char *image, apr_pool_t *pool)
     dsapi_columns_t *view = apr_palloc(pool, sizeof(*view));
     apr_size_t nrows = (apr_size_t)header->nrows;
     apr_size_t at = sizeof(*header);
-    const double **measures = apr_palloc(
+    dsapi_measure_t *measures = apr_palloc(
         pool, ((apr_size_t)header->nmeasures + 1) * sizeof(*measures));
     dsapi_members_t *dimensions = apr_palloc(
         pool, ((apr_size_t)header->ndimensions + 1) * sizeof(*dimensions));
@@ -694,7 +715,11 @@ const dsapi_columns_t *dsapi_series_view(const char *image, apr_pool_t *pool)
     view->dimensions = dimensions;
     view->days = next_part(image, &at, nrows * sizeof(apr_int32_t));
     for (int i = 0; i < header->nmeasures; i++) {
-        measures[i] = next_part(image, &at, nrows * sizeof(double));
+        const facts_t *facts = next_part(image, &at, sizeof(*facts));
+
+        measures[i].largest_absolute = facts->largest_absolute;
+        measures[i].has_null = facts->has_null;
+        measures[i].values = next_part(image, &at, nrows * sizeof(double));
     }
     for (int i = 0; i < header->ndimensions; i++) {
         dsapi_members_t *members = &dimensions[i];

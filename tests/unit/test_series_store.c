@@ -74,7 +74,7 @@ static int x_of(dsapi_series_got_t *pgot, dsapi_cache_t *cache,
     apr_status_t rv = dsapi_series_get(pgot, &err, cache, ask, g_pool);
 
     ck_assert_int_eq(rv == APR_SUCCESS, err == NULL);
-    return rv == APR_SUCCESS ? (int)pgot->columns->measures[0][0] : -1;
+    return rv == APR_SUCCESS ? (int)pgot->columns->measures[0].values[0] : -1;
 }
 
 START_TEST(a_series_is_loaded_once_for_a_version)
@@ -191,7 +191,7 @@ static void *APR_THREAD_FUNC lead(apr_thread_t *thread, void *baton)
     held->ask.baton = held;
     if (dsapi_series_get(&got, &err, held->cache, &held->ask,
                          held->data->pool) == APR_SUCCESS) {
-        held->x = (int)got.columns->measures[0][0];
+        held->x = (int)got.columns->measures[0].values[0];
     }
     return NULL;
 }
@@ -339,9 +339,9 @@ static void read_one(mix_t *mix, int n, apr_pool_t *pool)
     c = got.columns;
     for (int i = 0; i < c->nrows; i++) {
         /* all rows are of one version, and no older than was asked for */
-        if (c->measures[0][i] != c->measures[0][0] ||
+        if (c->measures[0].values[i] != c->measures[0].values[0] ||
             (got.stamp == ask.ask.stamp && !got.instead &&
-             c->measures[0][i] < (double)ask.ask.stamp)) {
+             c->measures[0].values[i] < (double)ask.ask.stamp)) {
             atomic_fetch_add(&mix->wrong, 1);
         }
     }
