@@ -6,6 +6,7 @@
 
 #include "httpd/dbpool.h"
 #include "route/table.h"
+#include "series/binary.h"
 #include "series/cells.h"
 #include "series/store.h"
 #include "series/write.h"
@@ -43,8 +44,10 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
     loading->err = NULL;
     loading->maker = dsapi_series_make(&route->series->core, (apr_size_t)size,
                                        loading->pool);
+    dsapi_db_set_binary(loan->db, dsapi_series_binary_type);
     rv = dsapi_db_stream(perr, loan->db, &loading->batch, take_row, loading,
                          loading->r->pool);
+    dsapi_db_set_binary(loan->db, NULL);
     if (loading->err) {
         *perr = loading->err;
     }
