@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/calendar.h"
+#include "series/aggregate.h"
 #include "series/sum.h"
 
 /* Keys that are counted rather than compared: so many for each row. */
@@ -413,15 +414,6 @@ static rows_t rows_of(const order_t *order, int begin, int end)
                     end - begin};
 }
 
-/* What an aggregate is of: n values that are not null, and their weights. */
-typedef struct operands_t {
-    const double *x;
-    const double *w; /* weights; x, where there are none */
-    apr_size_t n;
-    int x_is_whole; /* their sum is exact in any order */
-    int w_is_whole;
-} operands_t;
-
 static int is_whole(const dsapi_measure_t *measure, rows_t rows)
 {
     return measure->largest_absolute * (double)rows.n <= DSAPI_WHOLE_MAX;
@@ -441,7 +433,7 @@ static const double *gather(double *room, const dsapi_measure_t *measure,
 }
 
 /* Those that are not null, and whose weights are not. */
-static void leave_nulls(operands_t *operands, work_t *work)
+static void leave_nulls(dsapi_operands_t *operands, work_t *work)
 {
     apr_size_t n = 0;
 
@@ -458,9 +450,10 @@ static void leave_nulls(operands_t *operands, work_t *work)
     operands->n = n;
 }
 
-static operands_t operands_of(work_t *work, const int *measures, rows_t rows)
+static dsapi_operands_t operands_of(work_t *work, const int *measures,
+                                    rows_t rows)
 {
-    operands_t operands = {work->x, work->w, (apr_size_t)rows.n, 0, 0};
+    dsapi_operands_t operands = {work->x, work->w, (apr_size_t)rows.n, 0, 0};
     int has_null = 0;
 
     if (measures[0] >= 0) {
@@ -484,72 +477,12 @@ static operands_t operands_of(work_t *work, const int *measures, rows_t rows)
     return operands;
 }
 
-static double extreme(const double *values, apr_size_t n, int greatest)
-{
-    double found = values[0];
-
-    for (apr_size_t i = 1; i < n; i++) {
-        if (greatest ? values[i] > found : values[i] < found) {
-            found = values[i];
-        }
-    }
-    return found;
-}
-
-static double sum_of(const double *values, apr_size_t n, int is_whole)
-{
-    return is_whole ? dsapi_series_sum_whole(values, n)
-                    : dsapi_series_sum(values, n);
-}
-
-static double weighted_mean(const operands_t *of)
-{
-    double weight = sum_of(of->w, of->n, of->w_is_whole);
-
-    return weight != 0 && isfinite(weight)
-               ? dsapi_series_sum_products(of->x, of->w, of->n) / weight
-               : NAN;
-}
-
-/* Of one value at least. */
-static double aggregate(const dsapi_output_t *output, const operands_t *of,
-                        double about)
-{
-    switch (output->op) {
-    case DSAPI_OP_SUM:
-        return sum_of(of->x, of->n, of->x_is_whole);
-    case DSAPI_OP_AVG:
-        return sum_of(of->x, of->n, of->x_is_whole) / (double)of->n;
-    case DSAPI_OP_MIN:
-        return extreme(of->x, of->n, 0);
-    case DSAPI_OP_MAX:
-        return extreme(of->x, of->n, 1);
-    case DSAPI_OP_WAVG:
-        return weighted_mean(of);
-    case DSAPI_OP_VAR:
-        return output->of >= 0 ? dsapi_series_spread(of->x, of->n, about)
-                               : dsapi_series_variance(of->x, of->n);
-    case DSAPI_OP_STDDEV:
-        return sqrt(dsapi_series_variance(of->x, of->n));
-    case DSAPI_OP_FIRST:
-        return of->x[0];
-    case DSAPI_OP_LAST:
-        return of->x[of->n - 1];
-    case DSAPI_OP_COUNT:
-    case DSAPI_OP_PREV:
-    case DSAPI_OP_DIFF:
-    case DSAPI_OP_GROWTH:
-        break;
-    }
-    return NAN;
-}
-
 /* @param result  the cell's results, of which the earlier ones are there */
 static double compute(work_t *work, int index, rows_t rows,
                       const double *result)
 {
     const dsapi_output_t *output = &work->metric->outputs[index];
-    operands_t operands = operands_of(work, work->measures[index], rows);
+    dsapi_operands_t operands = operands_of(work, work->measures[index], rows);
 
     if (operands.n < (apr_size_t)output->min_count &&
         (output->op != DSAPI_OP_COUNT || output->min_count > 1)) {
@@ -557,8 +490,9 @@ static double compute(work_t *work, int index, rows_t rows,
     }
     return output->op == DSAPI_OP_COUNT
                ? (double)operands.n
-               : aggregate(output, &operands,
-                           output->of >= 0 ? result[output->of] : NAN);
+               : dsapi_series_aggregate(output, &operands,
+                                        output->of >= 0 ? result[output->of]
+                                                        : NAN);
 }
 
 /* The first of a group's rows whose day is after this one. */
@@ -620,27 +554,49 @@ static double compare(const dsapi_output_t *output, double now, double before)
     return output->op == DSAPI_OP_DIFF ? now - before : (now - before) / before;
 }
 
+/* What the results of the first shown period are where the range cuts it: the
+ * next one is compared with the whole of it. */
+typedef struct whole_t {
+    const work_t *work; /* NULL: it is not cut, or nothing is next to it */
+    const double *results;
+} whole_t;
+
+/* An output of a cell's period before; NaN: it has none. */
+static double earlier_result(const double *results, const work_t *work,
+                             const whole_t *whole, apr_uint64_t key, int of)
+{
+    const order_t *cells = &work->cells;
+    int number = period_number(work, key);
+    int cell;
+
+    if (number == 0) {
+        return NAN;
+    }
+    if (whole->work && work->first_period + number == work->shown_period + 1) {
+        cells = &whole->work->cells;
+        results = whole->results;
+    }
+    cell = find_cell(cells, key - work->time_weight);
+    return cell < 0
+               ? NAN
+               : results[(apr_size_t)cell * (apr_size_t)work->metric->noutputs +
+                         (apr_size_t)of];
+}
+
 /* An output that is about another, in the period before. */
-static void compare_cells(double *results, const work_t *work, int index)
+static void compare_cells(double *results, const work_t *work,
+                          const whole_t *whole, int index)
 {
     const dsapi_output_t *output = &work->metric->outputs[index];
     const order_t *cells = &work->cells;
     int n = work->metric->noutputs;
 
     for (int i = 0; i < cells->ncells; i++) {
-        const double *now = results + (apr_size_t)i * (apr_size_t)n;
-        double before = NAN;
-        int earlier = -1;
+        double *now = results + (apr_size_t)i * (apr_size_t)n;
 
-        if (period_number(work, cells->keys[i]) > 0) {
-            earlier = find_cell(cells, cells->keys[i] - work->time_weight);
-        }
-        if (earlier >= 0) {
-            before = results[(apr_size_t)earlier * (apr_size_t)n +
-                             (apr_size_t)output->of];
-        }
-        results[(apr_size_t)i * (apr_size_t)n + (apr_size_t)index] =
-            compare(output, now[output->of], before);
+        now[index] = compare(
+            output, now[output->of],
+            earlier_result(results, work, whole, cells->keys[i], output->of));
     }
 }
 
@@ -722,6 +678,45 @@ static void order_rows(work_t *work, const dsapi_metric_ask_t *ask)
     make_room(work);
 }
 
+/* All but what compares periods. */
+static double *compute_all(work_t *work, const dsapi_metric_ask_t *ask)
+{
+    double *results;
+
+    order_rows(work, ask);
+    results = apr_palloc(work->pool, ((apr_size_t)work->cells.ncells *
+                                          (apr_size_t)work->metric->noutputs +
+                                      1) *
+                                         sizeof(double));
+    compute_cells(results, work);
+    return results;
+}
+
+/* The first shown period once more, if need be. */
+static void compute_whole(whole_t *whole, const work_t *work,
+                          const dsapi_metric_ask_t *ask)
+{
+    dsapi_grain_e grain = work->metric->grain;
+    work_t *copy;
+    int begin;
+    int behind;
+
+    whole->work = NULL;
+    whole->results = NULL;
+    if (!work->metric->compares) {
+        return;
+    }
+    begin = dsapi_series_period_begin(grain, work->shown_period);
+    behind = dsapi_series_period_begin(grain, work->shown_period + 1);
+    if (work->from > begin && work->to >= behind) {
+        copy = apr_pmemdup(work->pool, work, sizeof(*work));
+        copy->from = begin;
+        copy->to = behind - 1;
+        whole->results = compute_all(copy, ask);
+        whole->work = copy;
+    }
+}
+
 apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
                                   const dsapi_columns_t *columns,
                                   const dsapi_metric_ask_t *ask,
@@ -729,6 +724,7 @@ apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
 {
     const dsapi_metric_t *metric = ask->metric;
     work_t *work = apr_pcalloc(pool, sizeof(*work));
+    whole_t whole;
     double *results;
 
     *perr = NULL;
@@ -743,15 +739,11 @@ apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
         return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "series-groups",
                           "the metric has more groups than can be numbered");
     }
-    order_rows(work, ask);
-    results = apr_palloc(
-        pool,
-        ((apr_size_t)work->cells.ncells * (apr_size_t)metric->noutputs + 1) *
-            sizeof(double));
-    compute_cells(results, work);
+    results = compute_all(work, ask);
+    compute_whole(&whole, work, ask);
     for (int i = 0; i < metric->noutputs; i++) {
         if (metric->outputs[i].op >= DSAPI_OP_PREV) {
-            compare_cells(results, work, i);
+            compare_cells(results, work, &whole, i);
         }
     }
     pcells->n = work->cells.ncells;

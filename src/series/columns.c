@@ -440,6 +440,9 @@ static double read_measure(const dsapi_columns_maker_t *maker,
         value = dsapi_series_binary_number(maker->types[column], cell, len,
                                            maker->locale, maker->printed);
     }
+    else if (cell && maker->types[column] == DSAPI_OID_FLOAT4) {
+        value = strtof_l(cell, NULL, maker->locale); /* as SQL widens it */
+    }
     else if (cell) {
         value = strtod_l(cell, NULL, maker->locale);
     }
