@@ -750,8 +750,8 @@ $line
 1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text in=query\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
 1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text enum=a,b\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
 1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text required\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
-1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text min=a\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
-1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text max=z\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k int min=1\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k int max=9\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
 1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text pattern=a\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
 2 ~ DsapiTimeColumn: takes the name of a column ~ <DsapiSeries s>\nDsapiTimeColumn\n</DsapiSeries>
 2 ~ DsapiTimeColumn: takes the name of a column ~ <DsapiSeries s>\nDsapiTimeColumn a=b\n</DsapiSeries>
