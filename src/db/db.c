@@ -74,6 +74,11 @@ void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json)
     db->as_json = as_json;
 }
 
+void dsapi_db_set_binary(dsapi_db_t *db, dsapi_binary_fn binary)
+{
+    db->binary = binary;
+}
+
 void dsapi_db_set_watch(dsapi_db_t *db, int on)
 {
     db->watch = on;
@@ -654,6 +659,11 @@ unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column)
 {
     return rows->made && rows->made[column] ? DSAPI_OID_MADE
                                             : PQftype(rows->res, column);
+}
+
+int dsapi_rows_binary(const dsapi_rows_t *rows)
+{
+    return PQnfields(rows->res) > 0 && PQfformat(rows->res, 0) == 1;
 }
 
 const char *dsapi_rows_value(apr_size_t *plen, const dsapi_rows_t *rows,

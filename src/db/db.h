@@ -21,6 +21,7 @@
 /* Types whose values need care; the OIDs of pg_type.dat. */
 #define DSAPI_OID_BOOL        16
 #define DSAPI_OID_BYTEA       17
+#define DSAPI_OID_NAME        19
 #define DSAPI_OID_INT8        20
 #define DSAPI_OID_INT2        21
 #define DSAPI_OID_INT4        23
@@ -29,6 +30,8 @@
 #define DSAPI_OID_JSON        114
 #define DSAPI_OID_FLOAT4      700
 #define DSAPI_OID_FLOAT8      701
+#define DSAPI_OID_BPCHAR      1042
+#define DSAPI_OID_VARCHAR     1043
 #define DSAPI_OID_DATE        1082
 #define DSAPI_OID_TIMESTAMP   1114
 #define DSAPI_OID_TIMESTAMPTZ 1184
@@ -96,6 +99,17 @@ typedef int (*dsapi_as_json_fn)(const char *name, unsigned type);
  * @param as_json  NULL (the default): every value comes as it is printed
  */
 void dsapi_db_set_json(dsapi_db_t *db, dsapi_as_json_fn as_json);
+
+/** Can a value of a type be read in PostgreSQL's binary format? */
+typedef int (*dsapi_binary_fn)(unsigned type);
+
+/**
+ * Have the values of each batch's last statement come in binary, from the next
+ * batch on, where that can be read of all of them. Their types are known with
+ * dsapi_db_set_json alone.
+ * @param binary  NULL (the default): they come as they are printed
+ */
+void dsapi_db_set_binary(dsapi_db_t *db, dsapi_binary_fn binary);
 
 /** Prepare statements under a name (1, the default) or not (0: behind a
  *  pooler in transaction mode). */
@@ -240,8 +254,11 @@ const char *dsapi_rows_name(const dsapi_rows_t *rows, int column);
 /** @return the OID of its type, or DSAPI_OID_MADE */
 unsigned dsapi_rows_type(const dsapi_rows_t *rows, int column);
 
-/** @return a value as PostgreSQL printed it, NUL-terminated, good as long as
- *  the rows; NULL: SQL NULL. plen may be NULL. */
+/** @return 1: the values are in binary (dsapi_db_set_binary) */
+int dsapi_rows_binary(const dsapi_rows_t *rows);
+
+/** @return a value as PostgreSQL printed it, NUL-terminated, or in binary; good
+ *  as long as the rows; NULL: SQL NULL. plen may be NULL. */
 const char *dsapi_rows_value(apr_size_t *plen, const dsapi_rows_t *rows,
                              int row, int column);
 

@@ -26,7 +26,8 @@ typedef struct prepared_t {
         SENT, /* in the batch under way */
         READY
     } state;
-    int described;           /* made is known */
+    int described;           /* made and binary are known */
+    int binary;              /* its values may come in binary */
     const char *made;        /* as in dsapi_rows_t */
     struct prepared_t *json; /* what is run in its place, if made */
     const char *text;        /* of what is run in another's place; else NULL */
@@ -60,6 +61,7 @@ struct dsapi_db_t {
     int watched;  /* this backend does it */
     unsigned generation;
     dsapi_as_json_fn as_json; /* NULL: every value as it is printed */
+    dsapi_binary_fn binary;   /* NULL: no value in binary */
     PostgresPollingStatusType connecting;
     int flushing; /* not everything has been sent */
     /* the batch under way */

@@ -78,27 +78,29 @@ static int send_prepare(dsapi_db_t *db, prepared_t *p, const char *name,
                          sql->nparams, call->types);
 }
 
-static int send_run(dsapi_db_t *db, const char *name, const dsapi_call_t *call)
+/* @param binary  1: the values are to come in binary */
+static int send_run(dsapi_db_t *db, const char *name, const dsapi_call_t *call,
+                    int binary)
 {
     push_step(db, NULL);
     return PQsendQueryPrepared(db->conn, name, call->sql->nparams, call->values,
-                               NULL, NULL, 0);
+                               NULL, NULL, binary);
 }
 
 static int send_prepared(dsapi_db_t *db, prepared_t *p,
-                         const dsapi_call_t *call)
+                         const dsapi_call_t *call, int binary)
 {
     const char *name = name_of(db, p);
 
-    return send_prepare(db, p, name, call) && send_run(db, name, call);
+    return send_prepare(db, p, name, call) && send_run(db, name, call, binary);
 }
 
 static int send_whole(dsapi_db_t *db, const char *text,
-                      const dsapi_call_t *call)
+                      const dsapi_call_t *call, int binary)
 {
     push_step(db, NULL);
     return PQsendQueryParams(db->conn, text, call->sql->nparams, call->types,
-                             call->values, NULL, NULL, 0);
+                             call->values, NULL, NULL, binary);
 }
 
 static int send_describe(dsapi_db_t *db, const char *name)
@@ -107,12 +109,13 @@ static int send_describe(dsapi_db_t *db, const char *name)
     return PQsendDescribePrepared(db->conn, name);
 }
 
-/* One statement whose values come as they are printed. p: what it is prepared
- * as; NULL: it is sent whole */
-static int send_call(dsapi_db_t *db, prepared_t *p, const dsapi_call_t *call)
+/* One statement whose values come as they are printed, or in binary. p: what it
+ * is prepared as; NULL: it is sent whole */
+static int send_call(dsapi_db_t *db, prepared_t *p, const dsapi_call_t *call,
+                     int binary)
 {
-    return p ? send_prepared(db, p, call)
-             : send_whole(db, call->sql->text, call);
+    return p ? send_prepared(db, p, call, binary)
+             : send_whole(db, call->sql->text, call, binary);
 }
 
 /*
@@ -132,12 +135,12 @@ static int send_last(dsapi_db_t *db, const dsapi_call_t *call)
     const char *name;
 
     if (last && last->described && !last->made) {
-        return send_call(db, p, call);
+        return send_call(db, p, call, db->binary && last->binary);
     }
     name = p ? name_of(db, p) : UNNAMED;
     if (p && p->described) {
         db->made = p->made;
-        return send_describe(db, name) && send_prepared(db, p->json, call);
+        return send_describe(db, name) && send_prepared(db, p->json, call, 0);
     }
     db->asking = call;
     if (!send_prepare(db, p, name, call) || !send_describe(db, name)) {
@@ -207,10 +210,10 @@ int dsapi_db_send_batch(dsapi_db_t *db, const dsapi_batch_t *batch)
     for (int i = 0; ok && i <= last; i++) {
         const dsapi_call_t *call = &batch->calls[i];
 
-        ok =
-            i == last && db->as_json
-                ? send_last(db, call)
-                : send_call(db, db->prepare ? memory_of(db, call) : NULL, call);
+        ok = i == last && db->as_json
+                 ? send_last(db, call)
+                 : send_call(db, db->prepare ? memory_of(db, call) : NULL, call,
+                             0);
     }
     db->flushing = 1;
     return ok && (db->asking || dsapi_db_send_end(db));
@@ -229,6 +232,19 @@ static const char *made_of(const dsapi_db_t *db, const PGresult *columns,
         some |= made[i];
     }
     return some ? made : NULL;
+}
+
+/* May values of these columns come in binary? */
+static int binary_of(const dsapi_db_t *db, const PGresult *columns)
+{
+    int n = PQnfields(columns);
+
+    for (int i = 0; i < n; i++) {
+        if (!db->binary || !db->binary(PQftype(columns, i))) {
+            return 0;
+        }
+    }
+    return n > 0;
 }
 
 /* The text to be run in the place of a statement. @return NULL: there is none,
@@ -253,13 +269,15 @@ int dsapi_db_send_asked(dsapi_db_t *db, const PGresult *columns)
     apr_pool_t *pool = p ? db->prepared_pool : db->batch_pool;
     const char *made = made_of(db, columns, pool);
     const char *text = made ? json_text(db, columns, made, pool) : NULL;
+    int binary = !text && binary_of(db, columns);
     int ok;
 
     if (db->last) {
         db->last->described = p || !text;
+        db->last->binary = binary;
     }
     if (!text) {
-        ok = send_run(db, p ? name_of(db, p) : UNNAMED, call);
+        ok = send_run(db, p ? name_of(db, p) : UNNAMED, call, binary);
     }
     else if (p) {
         p->made = db->made = made;
@@ -267,11 +285,11 @@ int dsapi_db_send_asked(dsapi_db_t *db, const PGresult *columns)
         p->json->text = text;
         p->json->name = NULL;
         p->json->state = UNKNOWN;
-        ok = send_prepared(db, p->json, call);
+        ok = send_prepared(db, p->json, call, 0);
     }
     else {
         db->made = made;
-        ok = send_whole(db, text, call);
+        ok = send_whole(db, text, call, 0);
     }
     return ok && dsapi_db_send_end(db);
 }
@@ -279,7 +297,8 @@ int dsapi_db_send_asked(dsapi_db_t *db, const PGresult *columns)
 void dsapi_db_check_columns(dsapi_db_t *db, const PGresult *res)
 {
     if (db->last && !db->prepare && !db->made &&
-        made_of(db, res, db->batch_pool)) {
+        (made_of(db, res, db->batch_pool) ||
+         (db->binary && db->last->binary && !binary_of(db, res)))) {
         db->last->described = 0;
     }
 }

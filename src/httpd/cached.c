@@ -108,6 +108,8 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
                       (route->series ? 1 : route->statements->nelts);
     q->ask.stamp = q->stamp.stamp;
     q->ask.verified_at = q->stamp.verified_at;
+    q->ask.before = q->stamp.before;
+    q->ask.changed_at = q->stamp.changed_at;
     return APR_SUCCESS;
 }
 
@@ -280,7 +282,8 @@ static void use_metric(mod_dsapi_answer_t *answer, request_rec *r,
 {
     const char *etag =
         answer->instead ? NULL : stamp_etag(r, route, q, answer->stamp);
-    apr_interval_time_t age = r->request_time - answer->as_of;
+    apr_interval_time_t age =
+        answer->as_of < r->request_time ? r->request_time - answer->as_of : 0;
 
     say_caching(r, route, etag);
     if (answer->instead || !q->verified) {

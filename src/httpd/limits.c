@@ -41,8 +41,9 @@ static int any_limits(const server_rec *main)
     return 0;
 }
 
-static apr_status_t make_store(store_t **pstore, apr_off_t bytes,
-                               apr_pool_t *process)
+/* @param prv  out: why not */
+static store_t *make_store(apr_status_t *prv, apr_off_t bytes,
+                           apr_pool_t *process)
 {
     unsigned char seed[APR_SIPHASH_KSIZE];
     apr_pool_t *pool;
@@ -61,13 +62,13 @@ static apr_status_t make_store(store_t **pstore, apr_off_t bytes,
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
-        return rv;
+        *prv = rv;
+        return NULL;
     }
     store->table = dsapi_limit_table_init(apr_shm_baseaddr_get(shm),
                                           apr_shm_size_get(shm), seed);
     apr_pool_userdata_set(store, STORE_KEY, NULL, process);
-    *pstore = store;
-    return APR_SUCCESS;
+    return store;
 }
 
 int mod_dsapi_limits_post_config(server_rec *main)
@@ -76,7 +77,7 @@ int mod_dsapi_limits_post_config(server_rec *main)
     apr_off_t bytes = mod_dsapi_srv_of(main)->rate_store_bytes;
     store_t *store;
     void *kept;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
     table = NULL;
     if (!any_limits(main)) {
@@ -90,8 +91,8 @@ int mod_dsapi_limits_post_config(server_rec *main)
         store = NULL;
     }
     if (!store) {
-        rv = make_store(&store, bytes, process);
-        if (rv != APR_SUCCESS) {
+        store = make_store(&rv, bytes, process);
+        if (!store) {
             ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main,
                          "DSAPI0050: no shared memory for rate limits "
                          "(DsapiRateStore)");

@@ -6,6 +6,7 @@
 
 #include "httpd/dbpool.h"
 #include "route/table.h"
+#include "series/binary.h"
 #include "series/cells.h"
 #include "series/store.h"
 #include "series/write.h"
@@ -43,23 +44,36 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
     loading->err = NULL;
     loading->maker = dsapi_series_make(&route->series->core, (apr_size_t)size,
                                        loading->pool);
+    dsapi_db_set_binary(loan->db, dsapi_series_binary_type);
     rv = dsapi_db_stream(perr, loan->db, &loading->batch, take_row, loading,
                          loading->r->pool);
+    dsapi_db_set_binary(loan->db, NULL);
     if (loading->err) {
         *perr = loading->err;
     }
     return rv;
 }
 
-/* What is wrong with the series' rows is for the log. */
+/* Is it for who asks? The database does not answer, or the query says no. */
+static int is_for_client(const dsapi_err_t *err)
+{
+    return err->rv == DSAPI_EDBDOWN || err->rv == DSAPI_EBUSY ||
+           err->rv == DSAPI_ETIMEOUT || err->rv == DSAPI_EDENIED ||
+           err->rv == DSAPI_EAUTH ||
+           (err->sqlstate && strncmp(err->sqlstate, "PT", 2) == 0);
+}
+
+/* What is wrong with the series' query or its rows is for the log. */
 static void hide_mistake(dsapi_err_t *err, const loading_t *loading)
 {
-    if (strncmp(err->code, "series-", 7) == 0) {
+    if (!is_for_client(err)) {
         err->internal =
             apr_psprintf(loading->r->pool, "<DsapiSeries %s>: %s",
-                         loading->route->series->full_name, err->detail);
+                         loading->route->series->full_name,
+                         err->internal ? err->internal : err->detail);
         err->detail = "the service made a mistake";
         err->code = "internal";
+        err->rv = DSAPI_EINTERNAL;
     }
 }
 
@@ -101,7 +115,7 @@ static apr_status_t load(const char **pimage, apr_size_t *pbytes,
     }
     if (rv != APR_SUCCESS) {
         hide_mistake(*perr, loading);
-        return rv;
+        return (*perr)->rv;
     }
     *pimage = dsapi_series_finish(pbytes, loading->maker);
     tell_size(loading, *pbytes);
@@ -125,10 +139,12 @@ apr_status_t mod_dsapi_metric_key(const char *const **pkey, dsapi_err_t **perr,
     for (int i = 0; i < params->nelts && rv == APR_SUCCESS; i++) {
         int from = route->series_params[i];
 
-        values[i] = from >= 0 ? given[from]
-                    : from < -1
-                        ? settings[1 + (-2 - from)]
-                        : APR_ARRAY_IDX(params, i, const dsapi_param_t *)->def;
+        values[i] = from >= 0   ? given[from]
+                    : from < -1 ? settings[1 + (-2 - from)]
+                                : NULL;
+        if (!values[i]) {
+            values[i] = APR_ARRAY_IDX(params, i, const dsapi_param_t *)->def;
+        }
     }
     *pkey = values;
     return rv;
@@ -160,8 +176,6 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     const dsapi_metric_ask_t metric_ask = {route->metric, values};
     loading_t loading = {.r = r, .route = route, .values = of->key};
     dsapi_series_ask_t ask = {
-        .changed_at = of->stamp->changed_at,
-        .before = of->stamp->before,
         .waits = route->series->waits,
         .stale = route->series->stale,
         .load = load,
@@ -174,9 +188,14 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     const dsapi_buf_t *key = key_of(r, route, of->key);
     apr_status_t rv;
 
-    ask.ask = (dsapi_cache_ask_t){key->data,        key->len_bytes,
-                                  r->request_time,  wait,
-                                  of->stamp->stamp, of->stamp->verified_at};
+    ask.ask.key = key->data;
+    ask.ask.key_bytes = key->len_bytes;
+    ask.ask.now = r->request_time;
+    ask.ask.wait = wait;
+    ask.ask.stamp = of->stamp->stamp;
+    ask.ask.verified_at = of->stamp->verified_at;
+    ask.ask.before = of->stamp->before;
+    ask.ask.changed_at = of->stamp->changed_at;
     rv = dsapi_series_get(&got, perr, of->cache, &ask, r->pool);
     if (rv == APR_SUCCESS) {
         rv = dsapi_series_compute(&cells, perr, got.columns, &metric_ask,

@@ -151,6 +151,15 @@ const char *mod_dsapi_set_metric(cmd_parms *cmd, mod_dsapi_section_t *section,
 
 /* The section */
 
+/* A value is checked as the route's is: but its type and its default, nothing
+ * of it is the series'. */
+static int is_key_part(const dsapi_param_t *param)
+{
+    return param->in == DSAPI_IN_AUTO && !param->required &&
+           !param->min.value && !param->min.param && !param->max.value &&
+           !param->max.param && !param->choices && !param->pattern;
+}
+
 static const char *close_series(cmd_parms *cmd, mod_dsapi_series_t *series)
 {
     apr_array_header_t *no_path =
@@ -168,10 +177,11 @@ static const char *close_series(cmd_parms *cmd, mod_dsapi_series_t *series)
         const dsapi_param_t *param =
             APR_ARRAY_IDX(series->params, i, const dsapi_param_t *);
 
-        if (param->in != DSAPI_IN_AUTO) {
+        if (!is_key_part(param)) {
             return apr_psprintf(cmd->pool,
                                 "<DsapiSeries>: parameter '%s': a series' "
-                                "parameters have no in=; routes give them",
+                                "parameters have but default=; where values "
+                                "come from, and which, routes say",
                                 param->name);
         }
     }

@@ -24,6 +24,9 @@
 #define FIXED_MIN (-4)
 #define FIXED_MAX 15
 
+#define DIGITS 20 /* of 64 bits */
+#define ROOM   17 /* of a double's digits */
+
 /* digits * 10^exponent */
 typedef struct decimal_t {
     apr_uint64_t digits;
@@ -133,11 +136,11 @@ static void put_eight(char *out, apr_uint64_t eight)
     put_pair(out + 6, low % 100);
 }
 
-/* The digits of a number above 0. @param out  20 bytes
+/* The digits of a number above 0. @param out  DIGITS bytes
  * @return where they begin; they end with out */
 static const char *put_digits(char *out, apr_uint64_t digits)
 {
-    char *p = out + 20;
+    char *p = out + DIGITS;
 
     while (digits >= 100000000) {
         p -= 8;
@@ -173,16 +176,19 @@ static char *put_exponent(char *out, int exponent)
     return out + 2;
 }
 
+/* n bytes of ROOM that may be read and written: a copy of known size is but
+ * two instructions. */
 static char *put_bytes(char *out, const char *from, int n)
 {
-    memcpy(out, from, (apr_size_t)n);
+    memcpy(out, from, ROOM);
     return out + n;
 }
 
-/* n digits, of which the first has the weight 10^exponent */
+/* n digits, of which the first has the weight 10^exponent
+ * @param digits  room for ROOM bytes from each of them on */
 static char *put_decimal(char *out, const char *digits, int n, int exponent)
 {
-    static const char zeros[] = "00000000000000";
+    static const char zeros[ROOM + 1] = "00000000000000000";
 
     if (exponent < FIXED_MIN || exponent >= FIXED_MAX) {
         *out++ = *digits;
@@ -193,7 +199,8 @@ static char *put_decimal(char *out, const char *digits, int n, int exponent)
         return put_exponent(out, exponent);
     }
     if (exponent < 0) {
-        out = put_bytes(out, "0.", 2);
+        *out++ = '0';
+        *out++ = '.';
         out = put_bytes(out, zeros, -exponent - 1);
         return put_bytes(out, digits, n);
     }
@@ -208,7 +215,7 @@ static char *put_decimal(char *out, const char *digits, int n, int exponent)
 
 apr_size_t dsapi_json_format_double(char *out, double value)
 {
-    char space[20] = "";
+    char space[DIGITS + ROOM] = "";
     char *p = out;
     apr_uint64_t bits;
     decimal_t decimal;
@@ -226,7 +233,7 @@ apr_size_t dsapi_json_format_double(char *out, double value)
     }
     decimal = decimal_of(bits);
     digits = put_digits(space, decimal.digits);
-    n = (int)(space + sizeof(space) - digits);
+    n = (int)(space + DIGITS - digits);
     decimal.exponent += n - 1;
     while (digits[n - 1] == '0') {
         n--;

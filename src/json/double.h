@@ -4,8 +4,9 @@
 
 #include "json/buf.h"
 
-/** "-2.2250738585072014e-308", and nothing behind it. */
-#define DSAPI_JSON_DOUBLE_MAX 24
+/** Room for a double: "-2.2250738585072014e-308" at most, and what is written
+ *  behind it for speed. */
+#define DSAPI_JSON_DOUBLE_MAX 40
 
 /**
  * Write the shortest decimal that every correct reader takes for this double,

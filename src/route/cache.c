@@ -37,6 +37,7 @@
  * allocation. */
 typedef struct entry_t {
     dsapi_cache_entry_t pub;
+    dsapi_cache_notes_t notes;
     atomic_uint refs; /* of readers, and one of the table */
     apr_time_t stale_until;
     apr_size_t alloc_bytes;
@@ -153,6 +154,9 @@ static entry_t *entry_make(const dsapi_cache_answer_t *answer,
     entry->pub.made = answer->made;
     entry->pub.fresh_until = answer->fresh_until;
     entry->pub.stamp = stamp;
+    entry->pub.notes = &entry->notes;
+    atomic_init(&entry->notes.right_at, answer->made);
+    atomic_init(&entry->notes.failed_at, 0);
     entry->pub.body = to;
     entry->pub.body_bytes = answer->body_bytes;
     if (answer->body_bytes) {
@@ -399,10 +403,19 @@ static void store_entry(dsapi_cache_t *cache, slot_t *slot, entry_t *entry)
 apr_time_t dsapi_route_cache_as_of(const dsapi_cache_entry_t *entry,
                                    const dsapi_cache_ask_t *ask)
 {
-    return ask->stamp && entry->stamp == ask->stamp &&
-                   ask->verified_at > entry->made
-               ? ask->verified_at
-               : entry->made;
+    apr_time_t right_at = atomic_load(&entry->notes->right_at);
+    apr_time_t at = 0;
+
+    if (entry->stamp && entry->stamp == ask->stamp) {
+        at = ask->verified_at;
+    }
+    else if (entry->stamp && entry->stamp == ask->before) {
+        at = ask->changed_at;
+    }
+    while (at > right_at && !atomic_compare_exchange_weak(
+                                &entry->notes->right_at, &right_at, at)) {
+    }
+    return at > right_at ? at : right_at;
 }
 
 static int is_fresh(const entry_t *entry, const dsapi_cache_ask_t *ask)

@@ -33,12 +33,20 @@
 
 #include <apr_pools.h>
 #include <apr_time.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 
 typedef struct dsapi_cache_t dsapi_cache_t;
 /** The duty to compute what a key stands for. */
 typedef struct dsapi_cache_lead_t dsapi_cache_lead_t;
+
+/** What is noted of an entry, by any thread. */
+typedef struct dsapi_cache_notes_t {
+    _Atomic apr_time_t right_at;  /* its stamp was the newest until then, at
+                                     least */
+    _Atomic apr_time_t failed_at; /* the caller's; 0 at first */
+} dsapi_cache_notes_t;
 
 /** A rendered response. Read-only, shared by threads. */
 typedef struct dsapi_cache_entry_t {
@@ -50,6 +58,7 @@ typedef struct dsapi_cache_entry_t {
     apr_time_t made;        /* Age is now less this */
     apr_time_t fresh_until; /* from then on it is stale */
     apr_uint64_t stamp;     /* that it was asked for with */
+    dsapi_cache_notes_t *notes;
 } dsapi_cache_entry_t;
 
 /** What a leader hands in; everything is borrowed for the call. */
@@ -73,6 +82,9 @@ typedef struct dsapi_cache_ask_t {
     apr_uint64_t stamp;       /* of versions; 0: there are none */
     apr_time_t verified_at;   /* when the stamp was the newest one: now, or
                                  earlier where that can't be told */
+    apr_uint64_t before;      /* the stamp that was the newest until that one
+                                 was; 0: none */
+    apr_time_t changed_at;    /* when that is known to have been so last */
 } dsapi_cache_ask_t;
 
 typedef enum dsapi_cache_got_t {
@@ -135,7 +147,7 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
                                         apr_pool_t *result_pool);
 
 /**
- * When was an entry right for certain? Its age is now less this.
+ * When was an entry right for certain? Its age is now less this. It is noted.
  * @param entry  got by this ask
  * @return when it was made, or a later time when its stamp was verified
  */

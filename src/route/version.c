@@ -144,6 +144,19 @@ static apr_uint64_t stamp_before(const dsapi_versions_t *table,
     return stamp ? stamp : 1;
 }
 
+/* Was anything of a name ever announced? @param index  its own, or a slot's */
+static apr_uint64_t name_version(const dsapi_versions_t *table, int index)
+{
+    for (int i = 0; i < table->names->nelts && index >= table->names->nelts;
+         i++) {
+        if (table->depths[i] > 0 && index >= table->first_slots[i] &&
+            index < table->first_slots[i] + DSAPI_VERSION_SLOTS) {
+            index = i;
+        }
+    }
+    return atomic_load(&table->versions[index]);
+}
+
 void dsapi_versions_read(dsapi_version_stamp_t *pstamp,
                          const dsapi_versions_t *table, const int *indexes,
                          int nindexes, apr_time_t now)
@@ -162,7 +175,7 @@ void dsapi_versions_read(dsapi_version_stamp_t *pstamp,
         if (!version && indexes[i] < table->names->nelts) {
             return;
         }
-        any |= version;
+        any |= name_version(table, indexes[i]);
         stamp = mix(stamp + version);
         at = atomic_load(&table->changed_at[indexes[i]]);
         changed_at = at > changed_at ? at : changed_at;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/calendar.h"
+#include "series/aggregate.h"
 #include "series/sum.h"
 
 /* Keys that are counted rather than compared: so many for each row. */
@@ -44,7 +45,6 @@ typedef struct work_t {
     order_t groups; /* the same rows and more, without the grain */
     double *x;      /* room for the rows of a cell */
     double *w;
-    double *scratch;
     apr_pool_t *pool;
 } work_t;
 
@@ -194,28 +194,52 @@ static int skip_to(const order_t *order, const work_t *work, int place, int end,
     return place;
 }
 
+/* A period, and the first day behind it. */
+typedef struct period_t {
+    int number;
+    int behind;
+} period_t;
+
+/* The period of a day that is behind the last one: as a rule, the next one. */
+static void next_period(period_t *period, dsapi_grain_e grain, int day)
+{
+    int behind = dsapi_series_period_begin(grain, period->number + 2);
+
+    period->number++;
+    if (day >= behind) {
+        period->number = dsapi_series_period_of(grain, day);
+        behind = dsapi_series_period_begin(grain, period->number + 1);
+    }
+    period->behind = behind;
+}
+
 /* The rows from one place to before another, whose keys begin alike. */
 static void walk(order_t *order, const work_t *work, apr_uint64_t base,
                  int place, int end)
 {
     dsapi_grain_e grain = work->metric->grain;
+    period_t period = {work->first_period - 1, 0};
 
+    if (grain == DSAPI_GRAIN_NONE) {
+        if (place < end) {
+            put_rows(order, base, place, end);
+        }
+        return;
+    }
     while (place < end) {
         int row = order->rows ? order->rows[place] : place;
         int day = work->columns->days[row];
-        int period = dsapi_series_period_of(grain, day);
-        int next = end;
+        int next;
 
-        if (is_early(work, day, period)) {
+        next_period(&period, grain, day);
+        if (is_early(work, day, period.number)) {
             place = skip_to(order, work, place, end, work->from);
+            period.number--;
             continue;
         }
-        if (grain != DSAPI_GRAIN_NONE) {
-            next = skip_to(order, work, place, end,
-                           dsapi_series_period_begin(grain, period + 1));
-        }
+        next = skip_to(order, work, place, end, period.behind);
         put_rows(order,
-                 base + (apr_uint64_t)(period - work->first_period) *
+                 base + (apr_uint64_t)(period.number - work->first_period) *
                             work->time_weight,
                  place, next);
         place = next;
@@ -390,95 +414,67 @@ static rows_t rows_of(const order_t *order, int begin, int end)
                     end - begin};
 }
 
-static inline int row_of(rows_t rows, int i)
+static int is_whole(const dsapi_measure_t *measure, rows_t rows)
 {
-    return rows.rows ? rows.rows[i] : rows.first + i;
+    return measure->largest_absolute * (double)rows.n <= DSAPI_WHOLE_MAX;
 }
 
-/* The values of rows that are not null. */
-static apr_size_t gather(double *out, const double *column, rows_t rows)
+/* The values of rows; those that follow each other are left where they are. */
+static const double *gather(double *room, const dsapi_measure_t *measure,
+                            rows_t rows)
+{
+    if (!rows.rows) {
+        return measure->values + rows.first;
+    }
+    for (int i = 0; i < rows.n; i++) {
+        room[i] = measure->values[rows.rows[i]];
+    }
+    return room;
+}
+
+/* Those that are not null, and whose weights are not. */
+static void leave_nulls(dsapi_operands_t *operands, work_t *work)
 {
     apr_size_t n = 0;
 
-    for (int i = 0; i < rows.n; i++) {
-        double value = column[row_of(rows, i)];
+    for (apr_size_t i = 0; i < operands->n; i++) {
+        double x = operands->x[i];
+        double w = operands->w[i];
 
-        out[n] = value;
-        n += !isnan(value);
+        work->x[n] = x;
+        work->w[n] = w;
+        n += !isnan(x) && !isnan(w);
     }
-    return n;
+    operands->x = work->x;
+    operands->w = work->w;
+    operands->n = n;
 }
 
-/* Values and weights, where neither is null; as products and weights. */
-static apr_size_t gather_weighted(work_t *work, const double *x,
-                                  const double *w, rows_t rows)
+static dsapi_operands_t operands_of(work_t *work, const int *measures,
+                                    rows_t rows)
 {
-    apr_size_t n = 0;
+    dsapi_operands_t operands = {work->x, work->w, (apr_size_t)rows.n, 0, 0};
+    int has_null = 0;
 
-    for (int i = 0; i < rows.n; i++) {
-        double weight = w[row_of(rows, i)];
-        double value = x[row_of(rows, i)] * weight;
+    if (measures[0] >= 0) {
+        const dsapi_measure_t *x = &work->columns->measures[measures[0]];
 
-        work->x[n] = value;
-        work->w[n] = weight;
-        n += !isnan(value);
+        operands.x = gather(work->x, x, rows);
+        operands.w = operands.x;
+        operands.x_is_whole = is_whole(x, rows);
+        has_null = x->has_null;
     }
-    return n;
-}
+    if (measures[1] >= 0) {
+        const dsapi_measure_t *w = &work->columns->measures[measures[1]];
 
-static double extreme(const double *values, apr_size_t n, int greatest)
-{
-    double found = values[0];
-
-    for (apr_size_t i = 1; i < n; i++) {
-        if (greatest ? values[i] > found : values[i] < found) {
-            found = values[i];
-        }
+        operands.w = gather(work->w, w, rows);
+        operands.w_is_whole = is_whole(w, rows);
+        has_null |= w->has_null;
     }
-    return found;
-}
-
-static double weighted_mean(const work_t *work, apr_size_t n)
-{
-    double weight = dsapi_series_sum(work->w, n);
-
-    return weight != 0 && isfinite(weight)
-               ? dsapi_series_sum(work->x, n) / weight
-               : NAN;
-}
-
-/* Of n values in work->x, one at least. */
-static double aggregate(const work_t *work, const dsapi_output_t *output,
-                        apr_size_t n, double about)
-{
-    switch (output->op) {
-    case DSAPI_OP_SUM:
-        return dsapi_series_sum(work->x, n);
-    case DSAPI_OP_AVG:
-        return dsapi_series_sum(work->x, n) / (double)n;
-    case DSAPI_OP_MIN:
-        return extreme(work->x, n, 0);
-    case DSAPI_OP_MAX:
-        return extreme(work->x, n, 1);
-    case DSAPI_OP_WAVG:
-        return weighted_mean(work, n);
-    case DSAPI_OP_VAR:
-        return output->of >= 0
-                   ? dsapi_series_spread(work->x, n, about, work->scratch)
-                   : dsapi_series_variance(work->x, n, work->scratch);
-    case DSAPI_OP_STDDEV:
-        return sqrt(dsapi_series_variance(work->x, n, work->scratch));
-    case DSAPI_OP_FIRST:
-        return work->x[0];
-    case DSAPI_OP_LAST:
-        return work->x[n - 1];
-    case DSAPI_OP_COUNT:
-    case DSAPI_OP_PREV:
-    case DSAPI_OP_DIFF:
-    case DSAPI_OP_GROWTH:
-        break;
+    if (has_null) {
+        leave_nulls(&operands, work);
     }
-    return NAN;
+    return operands;
 }
 
 /* @param result  the cell's results, of which the earlier ones are there */
@@ -486,28 +482,17 @@ static double compute(work_t *work, int index, rows_t rows,
                       const double *result)
 {
     const dsapi_output_t *output = &work->metric->outputs[index];
-    const int *measures = work->measures[index];
-    const double *const *columns = work->columns->measures;
-    apr_size_t n;
+    dsapi_operands_t operands = operands_of(work, work->measures[index], rows);
 
-    if (output->op == DSAPI_OP_WAVG) {
-        n = gather_weighted(work, columns[measures[0]], columns[measures[1]],
-                            rows);
-    }
-    else if (measures[0] >= 0) {
-        n = gather(work->x, columns[measures[0]], rows);
-    }
-    else {
-        n = (apr_size_t)rows.n;
-    }
-    if (n < (apr_size_t)output->min_count &&
+    if (operands.n < (apr_size_t)output->min_count &&
         (output->op != DSAPI_OP_COUNT || output->min_count > 1)) {
         return NAN;
     }
     return output->op == DSAPI_OP_COUNT
-               ? (double)n
-               : aggregate(work, output, n,
-                           output->of >= 0 ? result[output->of] : NAN);
+               ? (double)operands.n
+               : dsapi_series_aggregate(output, &operands,
+                                        output->of >= 0 ? result[output->of]
+                                                        : NAN);
 }
 
 /* The first of a group's rows whose day is after this one. */
@@ -569,44 +554,72 @@ static double compare(const dsapi_output_t *output, double now, double before)
     return output->op == DSAPI_OP_DIFF ? now - before : (now - before) / before;
 }
 
+/* What the results of the first shown period are where the range cuts it: the
+ * next one is compared with the whole of it. */
+typedef struct whole_t {
+    const work_t *work; /* NULL: it is not cut, or nothing is next to it */
+    const double *results;
+} whole_t;
+
+/* An output of a cell's period before; NaN: it has none. */
+static double earlier_result(const double *results, const work_t *work,
+                             const whole_t *whole, apr_uint64_t key, int of)
+{
+    const order_t *cells = &work->cells;
+    int number = period_number(work, key);
+    int cell;
+
+    if (number == 0) {
+        return NAN;
+    }
+    if (whole->work && work->first_period + number == work->shown_period + 1) {
+        cells = &whole->work->cells;
+        results = whole->results;
+    }
+    cell = find_cell(cells, key - work->time_weight);
+    return cell < 0
+               ? NAN
+               : results[(apr_size_t)cell * (apr_size_t)work->metric->noutputs +
+                         (apr_size_t)of];
+}
+
 /* An output that is about another, in the period before. */
-static void compare_cells(double *results, const work_t *work, int index)
+static void compare_cells(double *results, const work_t *work,
+                          const whole_t *whole, int index)
 {
     const dsapi_output_t *output = &work->metric->outputs[index];
     const order_t *cells = &work->cells;
     int n = work->metric->noutputs;
 
     for (int i = 0; i < cells->ncells; i++) {
-        const double *now = results + (apr_size_t)i * (apr_size_t)n;
-        double before = NAN;
-        int earlier = -1;
+        double *now = results + (apr_size_t)i * (apr_size_t)n;
 
-        if (period_number(work, cells->keys[i]) > 0) {
-            earlier = find_cell(cells, cells->keys[i] - work->time_weight);
-        }
-        if (earlier >= 0) {
-            before = results[(apr_size_t)earlier * (apr_size_t)n +
-                             (apr_size_t)output->of];
-        }
-        results[(apr_size_t)i * (apr_size_t)n + (apr_size_t)index] =
-            compare(output, now[output->of], before);
+        now[index] = compare(
+            output, now[output->of],
+            earlier_result(results, work, whole, cells->keys[i], output->of));
     }
 }
 
-static void compute_cells(double *results, work_t *work, int index)
+/* Cell by cell, so that a cell's rows are still near for the next output. */
+static void compute_cells(double *results, work_t *work)
 {
-    const dsapi_output_t *output = &work->metric->outputs[index];
+    const dsapi_metric_t *metric = work->metric;
     const order_t *cells = &work->cells;
 
     for (int i = 0; i < cells->ncells; i++) {
-        double *result =
-            results + (apr_size_t)i * (apr_size_t)work->metric->noutputs;
+        double *result = results + (apr_size_t)i * (apr_size_t)metric->noutputs;
         rows_t rows = rows_of(cells, cells->starts[i], cells->ends[i]);
 
-        if (output->window_days > 0) {
-            rows = window_rows(work, cells->keys[i], output->window_days);
+        for (int j = 0; j < metric->noutputs; j++) {
+            int days = metric->outputs[j].window_days;
+
+            if (metric->outputs[j].op < DSAPI_OP_PREV) {
+                result[j] = compute(
+                    work, j,
+                    days > 0 ? window_rows(work, cells->keys[i], days) : rows,
+                    result);
+            }
         }
-        result[index] = compute(work, index, rows, result);
     }
 }
 
@@ -626,7 +639,6 @@ static void make_room(work_t *work)
     }
     work->x = apr_palloc(work->pool, (most + 1) * sizeof(double));
     work->w = apr_palloc(work->pool, (most + 1) * sizeof(double));
-    work->scratch = apr_palloc(work->pool, (most + 1) * sizeof(double));
 }
 
 static int measure_of(const dsapi_operand_t *operand,
@@ -666,6 +678,45 @@ static void order_rows(work_t *work, const dsapi_metric_ask_t *ask)
     make_room(work);
 }
 
+/* All but what compares periods. */
+static double *compute_all(work_t *work, const dsapi_metric_ask_t *ask)
+{
+    double *results;
+
+    order_rows(work, ask);
+    results = apr_palloc(work->pool, ((apr_size_t)work->cells.ncells *
+                                          (apr_size_t)work->metric->noutputs +
+                                      1) *
+                                         sizeof(double));
+    compute_cells(results, work);
+    return results;
+}
+
+/* The first shown period once more, if need be. */
+static void compute_whole(whole_t *whole, const work_t *work,
+                          const dsapi_metric_ask_t *ask)
+{
+    dsapi_grain_e grain = work->metric->grain;
+    work_t *copy;
+    int begin;
+    int behind;
+
+    whole->work = NULL;
+    whole->results = NULL;
+    if (!work->metric->compares) {
+        return;
+    }
+    begin = dsapi_series_period_begin(grain, work->shown_period);
+    behind = dsapi_series_period_begin(grain, work->shown_period + 1);
+    if (work->from > begin && work->to >= behind) {
+        copy = apr_pmemdup(work->pool, work, sizeof(*work));
+        copy->from = begin;
+        copy->to = behind - 1;
+        whole->results = compute_all(copy, ask);
+        whole->work = copy;
+    }
+}
+
 apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
                                   const dsapi_columns_t *columns,
                                   const dsapi_metric_ask_t *ask,
@@ -673,6 +724,7 @@ apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
 {
     const dsapi_metric_t *metric = ask->metric;
     work_t *work = apr_pcalloc(pool, sizeof(*work));
+    whole_t whole;
     double *results;
 
     *perr = NULL;
@@ -687,17 +739,11 @@ apr_status_t dsapi_series_compute(dsapi_cells_t *pcells, dsapi_err_t **perr,
         return dsapi_fail(perr, pool, DSAPI_EINTERNAL, "series-groups",
                           "the metric has more groups than can be numbered");
     }
-    order_rows(work, ask);
-    results = apr_palloc(
-        pool,
-        ((apr_size_t)work->cells.ncells * (apr_size_t)metric->noutputs + 1) *
-            sizeof(double));
+    results = compute_all(work, ask);
+    compute_whole(&whole, work, ask);
     for (int i = 0; i < metric->noutputs; i++) {
         if (metric->outputs[i].op >= DSAPI_OP_PREV) {
-            compare_cells(results, work, i);
-        }
-        else {
-            compute_cells(results, work, i);
+            compare_cells(results, work, &whole, i);
         }
     }
     pcells->n = work->cells.ncells;

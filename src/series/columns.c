@@ -12,18 +12,8 @@
 #include "base/type.h"
 #include "json/writer.h"
 #include "route/table.h"
-
-#define ALIGNMENT 8
-
-/* At the image's begin; what follows, each at a multiple of ALIGNMENT: days,
- * the measures, and for each dimension the rows' members, the members' rows,
- * the texts' places and the texts. */
-typedef struct header_t {
-    apr_int32_t nrows;
-    apr_int32_t ndimensions;
-    apr_int32_t nmeasures;
-    apr_int32_t unused;
-} header_t;
+#include "series/binary.h"
+#include "series/image.h"
 
 /* A member in the making. */
 typedef struct member_t {
@@ -36,6 +26,8 @@ typedef struct member_t {
     apr_size_t json_bytes;
     const char *csv;
     apr_size_t csv_bytes;
+    const char *raw; /* all attributes but the first */
+    apr_size_t raw_bytes;
 } member_t;
 
 /* A dimension in the making. */
@@ -64,6 +56,9 @@ struct dsapi_columns_maker_t {
     dsapi_cell_space_t space;
     dsapi_buf_t *json; /* of one member */
     dsapi_buf_t *csv;
+    dsapi_buf_t *raw;
+    int binary;           /* cells are in PostgreSQL's binary format */
+    dsapi_buf_t *printed; /* one of them, as it is printed */
     int begun;
 };
 
@@ -133,6 +128,8 @@ dsapi_columns_maker_t *dsapi_series_make(const dsapi_series_t *series,
     dsapi_route_cell_space(&maker->space, pool);
     maker->json = dsapi_buf_make(0, pool);
     maker->csv = dsapi_buf_make(0, pool);
+    maker->raw = dsapi_buf_make(0, pool);
+    maker->printed = dsapi_buf_make(0, pool);
     return maker;
 }
 
@@ -261,7 +258,7 @@ static int read_day(apr_int32_t *pday, const char *text, apr_size_t len)
     int month;
     int day;
 
-    if (!text || len != 10) {
+    if (len != 10) {
         return 0;
     }
     year = digits_value(text, 4);
@@ -297,10 +294,26 @@ typedef struct given_t {
     int row;
 } given_t;
 
-static const char *cell_of(apr_size_t *plen, const given_t *given, int column)
+/* As it came: printed, or in binary. */
+static const char *raw_of(apr_size_t *plen, const given_t *given, int column)
 {
     *plen = 0;
     return given->cell(plen, given->baton, given->row, column);
+}
+
+/* As it is printed; good until the next one. */
+static const char *cell_of(apr_size_t *plen, const dsapi_columns_maker_t *maker,
+                           const given_t *given, int column)
+{
+    const char *cell = raw_of(plen, given, column);
+
+    if (!cell || !maker->binary) {
+        return cell;
+    }
+    maker->printed->len_bytes = 0;
+    dsapi_series_binary_text(maker->printed, maker->types[column], cell, *plen);
+    *plen = maker->printed->len_bytes;
+    return dsapi_buf_str(maker->printed);
 }
 
 /* The texts of a row's member. */
@@ -320,7 +333,7 @@ static void write_member(dsapi_columns_maker_t *maker, const making_t *making,
     for (int i = 0; i < attributes->nelts; i++) {
         unsigned type = maker->types[making->columns[i]];
         apr_size_t len;
-        const char *text = cell_of(&len, given, making->columns[i]);
+        const char *text = cell_of(&len, maker, given, making->columns[i]);
 
         if (is_object) {
             dsapi_json_key(&w, APR_ARRAY_IDX(attributes, i, dsapi_arg_t).key);
@@ -335,6 +348,36 @@ static void write_member(dsapi_columns_maker_t *maker, const making_t *making,
     if (is_object) {
         dsapi_json_end_object(&w);
     }
+}
+
+/* As they came: what is as it was need not be written again.
+ * @return 1: they are those that the member's texts are of */
+static int is_as_before(dsapi_columns_maker_t *maker, const making_t *making,
+                        member_t *member, const given_t *given)
+{
+    dsapi_buf_t *raw = maker->raw;
+
+    raw->len_bytes = 0;
+    for (int i = 1; i < making->dimension->attributes->nelts; i++) {
+        apr_size_t len;
+        const char *cell = raw_of(&len, given, making->columns[i]);
+
+        if (!cell) {
+            len = (apr_size_t)-1;
+        }
+        dsapi_buf_put(raw, (const char *)&len, sizeof(len));
+        if (cell) {
+            dsapi_buf_put(raw, cell, len);
+        }
+    }
+    if (member->json && member->raw_bytes == raw->len_bytes &&
+        memcmp(member->raw, raw->data, raw->len_bytes) == 0) {
+        return 1;
+    }
+    maker->text_bytes += raw->len_bytes;
+    member->raw = apr_pmemdup(maker->pool, raw->data, raw->len_bytes);
+    member->raw_bytes = raw->len_bytes;
+    return 0;
 }
 
 /* Keep the texts, if they are others than those there are. */
@@ -360,7 +403,7 @@ static member_t *find_member(dsapi_columns_maker_t *maker, making_t *making,
                              const given_t *given)
 {
     apr_size_t len;
-    const char *key = cell_of(&len, given, making->columns[0]);
+    const char *key = cell_of(&len, maker, given, making->columns[0]);
     member_t *member = key ? apr_hash_get(making->by_key, key, (apr_ssize_t)len)
                            : making->null_member;
 
@@ -390,9 +433,19 @@ static double read_measure(const dsapi_columns_maker_t *maker,
                            const given_t *given, int column)
 {
     apr_size_t len;
-    const char *text = cell_of(&len, given, column);
-    double value = text ? strtod_l(text, NULL, maker->locale) : NAN;
+    const char *cell = raw_of(&len, given, column);
+    double value = NAN;
 
+    if (cell && maker->binary) {
+        value = dsapi_series_binary_number(maker->types[column], cell, len,
+                                           maker->locale, maker->printed);
+    }
+    else if (cell && maker->types[column] == DSAPI_OID_FLOAT4) {
+        value = strtof_l(cell, NULL, maker->locale); /* as SQL widens it */
+    }
+    else if (cell) {
+        value = strtod_l(cell, NULL, maker->locale);
+    }
     return isfinite(value) ? value : NAN;
 }
 
@@ -411,10 +464,13 @@ apr_status_t dsapi_series_add(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
 {
     const given_t given = {cell, baton, row};
     apr_size_t len;
-    const char *text = cell_of(&len, &given, maker->time_column);
+    const char *time = raw_of(&len, &given, maker->time_column);
     apr_int32_t day;
 
-    if (!read_day(&day, text, len)) {
+    if (!time || !(maker->binary ? dsapi_series_binary_day(&day, time, len)
+                                 : read_day(&day, time, len))) {
+        const char *text = cell_of(&len, maker, &given, maker->time_column);
+
         return dsapi_fail(perr, maker->pool, DSAPI_EINTERNAL, "series-time",
                           "the series' time column '%s' is %s in a row; it "
                           "takes days of the years 1 to 9999",
@@ -439,8 +495,10 @@ apr_status_t dsapi_series_add(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
         member_t *member = find_member(maker, making, &given);
 
         if (day >= member->day) {
-            write_member(maker, making, &given);
-            keep_texts(maker, member);
+            if (!is_as_before(maker, making, member, &given)) {
+                write_member(maker, making, &given);
+                keep_texts(maker, member);
+            }
             member->day = day;
         }
         dsapi_buf_put(making->of_rows, (const char *)&member->seen,
@@ -465,7 +523,17 @@ apr_status_t dsapi_series_take(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
             names[i] = dsapi_rows_name(rows, i);
             types[i] = dsapi_rows_type(rows, i);
         }
+        maker->binary = dsapi_rows_binary(rows);
         rv = dsapi_series_begin(maker, perr, names, types, n);
+        for (int i = 0; rv == APR_SUCCESS && maker->binary && i < n; i++) {
+            if (!dsapi_series_binary_type(types[i])) {
+                rv = dsapi_fail(perr, maker->pool, DSAPI_EINTERNAL,
+                                "series-shape",
+                                "the type of the series' column '%s' has "
+                                "changed",
+                                names[i]);
+            }
+        }
     }
     for (int i = 0; rv == APR_SUCCESS && i < dsapi_rows_count(rows); i++) {
         rv = dsapi_series_add(maker, perr, dsapi_route_rows_cell, rows, i);
@@ -480,10 +548,13 @@ static const apr_int32_t *int_column(const dsapi_buf_t *buf)
     return (const apr_int32_t *)(const void *)buf->data;
 }
 
-/* Room for so many bytes at the next multiple of ALIGNMENT. @return where */
+/* Room for so many bytes at the next multiple of DSAPI_ALIGNMENT.
+ * @return where */
 static apr_size_t reserve(dsapi_buf_t *image, apr_size_t bytes)
 {
-    apr_size_t padding = (ALIGNMENT - image->len_bytes % ALIGNMENT) % ALIGNMENT;
+    apr_size_t padding =
+        (DSAPI_ALIGNMENT - image->len_bytes % DSAPI_ALIGNMENT) %
+        DSAPI_ALIGNMENT;
     apr_size_t at = image->len_bytes + padding;
 
     dsapi_buf_grow(image, padding + bytes);
@@ -598,16 +669,30 @@ static void put_rows(dsapi_buf_t *image, apr_size_t at, int n, int nrows)
     }
 }
 
-static void put_doubles(dsapi_buf_t *image, const dsapi_buf_t *column,
+static void put_measure(dsapi_buf_t *image, const dsapi_buf_t *column,
                         const place_t *places, int n)
 {
+    apr_size_t facts_at = reserve(image, sizeof(dsapi_facts_t));
     apr_size_t at = reserve(image, (apr_size_t)n * sizeof(double));
     double *to = (double *)(void *)(image->data + at);
     const double *from = (const double *)(const void *)column->data;
+    dsapi_facts_t facts = {0, 0, 0};
 
     for (int i = 0; i < n; i++) {
-        to[i] = from[places[i].row];
+        double value = from[places[i].row];
+
+        to[i] = value;
+        if (isnan(value)) {
+            facts.has_null = 1;
+        }
+        else if (value != trunc(value)) {
+            facts.largest_absolute = INFINITY;
+        }
+        else if (fabs(value) > facts.largest_absolute) {
+            facts.largest_absolute = fabs(value);
+        }
     }
+    memcpy(image->data + facts_at, &facts, sizeof(facts));
 }
 
 /* Where the texts are, then the texts. */
@@ -637,8 +722,8 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
 {
     const dsapi_series_t *series = maker->series;
     apr_size_t ndimensions = (apr_size_t)series->dimensions->nelts;
-    header_t header = {maker->nrows, series->dimensions->nelts,
-                       series->measures->nelts, 0};
+    dsapi_image_t header = {maker->nrows, series->dimensions->nelts,
+                            series->measures->nelts, 0};
     dsapi_buf_t *image = dsapi_buf_make(size_so_far(maker) + 4096, maker->pool);
     dsapi_buf_t *space = dsapi_buf_make(0, maker->pool);
     ranked_t *ranked =
@@ -652,7 +737,7 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
     dsapi_buf_put(image, (const char *)&header, sizeof(header));
     (void)put_ints(image, int_column(maker->days), NULL, places, maker->nrows);
     for (int i = 0; i < series->measures->nelts; i++) {
-        put_doubles(image, maker->measures[i], places, maker->nrows);
+        put_measure(image, maker->measures[i], places, maker->nrows);
     }
     for (apr_size_t i = 0; i < ndimensions; i++) {
         apr_size_t at =
@@ -664,54 +749,4 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
     }
     *pbytes = image->len_bytes;
     return image->data;
-}
-
-/* What is at the next multiple of ALIGNMENT, and goes on for so many bytes. */
-static const void *next_part(const char *image, apr_size_t *pat,
-                             apr_size_t bytes)
-{
-    apr_size_t at = (*pat + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-
-    *pat = at + bytes;
-    return image + at;
-}
-
-const dsapi_columns_t *dsapi_series_view(const char *image, apr_pool_t *pool)
-{
-    const header_t *header = (const header_t *)(const void *)image;
-    dsapi_columns_t *view = apr_palloc(pool, sizeof(*view));
-    apr_size_t nrows = (apr_size_t)header->nrows;
-    apr_size_t at = sizeof(*header);
-    const double **measures = apr_palloc(
-        pool, ((apr_size_t)header->nmeasures + 1) * sizeof(*measures));
-    dsapi_members_t *dimensions = apr_palloc(
-        pool, ((apr_size_t)header->ndimensions + 1) * sizeof(*dimensions));
-
-    view->nrows = header->nrows;
-    view->ndimensions = header->ndimensions;
-    view->nmeasures = header->nmeasures;
-    view->measures = measures;
-    view->dimensions = dimensions;
-    view->days = next_part(image, &at, nrows * sizeof(apr_int32_t));
-    for (int i = 0; i < header->nmeasures; i++) {
-        measures[i] = next_part(image, &at, nrows * sizeof(double));
-    }
-    for (int i = 0; i < header->ndimensions; i++) {
-        dsapi_members_t *members = &dimensions[i];
-        const apr_uint64_t *places;
-        const apr_int32_t *starts;
-
-        members->of_rows = next_part(image, &at, nrows * sizeof(apr_int32_t));
-        members->rows = next_part(image, &at, nrows * sizeof(apr_int32_t));
-        starts = next_part(image, &at, sizeof(apr_int32_t));
-        members->n = starts[0];
-        members->starts = starts + 1;
-        at += ((apr_size_t)members->n + 2) * sizeof(apr_int32_t);
-        places = next_part(image, &at, 0);
-        members->at = places;
-        at += (2 * (apr_size_t)members->n + 1) * sizeof(apr_uint64_t);
-        members->text = image + at;
-        at += members->at[2 * (apr_size_t)members->n];
-    }
-    return view;
 }

@@ -40,6 +40,14 @@ typedef struct dsapi_members_t {
                                then its CSV, then the next one's JSON */
 } dsapi_members_t;
 
+/** A column of numbers. */
+typedef struct dsapi_measure_t {
+    const double *values;    /* one a row; NaN: null */
+    double largest_absolute; /* of all values, if they are whole numbers;
+                                infinite: one is not */
+    int has_null;
+} dsapi_measure_t;
+
 /** A series as columns. Read-only, any thread, as long as its image. */
 typedef struct dsapi_columns_t {
     int nrows;
@@ -47,7 +55,7 @@ typedef struct dsapi_columns_t {
     int ndimensions;
     int nmeasures;
     const dsapi_members_t *dimensions;
-    const double *const *measures; /* each one a row; NaN: null */
+    const dsapi_measure_t *measures;
 } dsapi_columns_t;
 
 typedef struct dsapi_columns_maker_t dsapi_columns_maker_t;

@@ -270,10 +270,11 @@ static apr_status_t read_option(dsapi_output_t *output, const reader_t *reader,
         return REFUSE(reader, "%s=: '%s' is too much; write %s", output->name,
                       word, ops[output->op].usage);
     }
-    if (strncmp(word, "about=", 6) == 0 && output->op == DSAPI_OP_VAR) {
+    if (strncmp(word, "about=", 6) == 0 && output->op == DSAPI_OP_VAR &&
+        output->of < 0) {
         return read_earlier(&output->of, reader, word + 6, output->name);
     }
-    if (strncmp(word, "min=", 4) == 0) {
+    if (strncmp(word, "min=", 4) == 0 && output->min_count <= 1) {
         if (dsapi_base_parse_int(&count, word + 4, 1, APR_INT32_MAX) !=
             APR_SUCCESS) {
             return REFUSE(reader, "%s=: min= takes a number of values above 0",

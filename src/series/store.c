@@ -12,18 +12,42 @@ static void use_entry(dsapi_series_got_t *pgot,
     pgot->instead = 0;
 }
 
-/* The last image, whatever its versions. @return 0: there is none */
-static int use_last(dsapi_series_got_t *pgot, dsapi_cache_t *cache,
-                    const dsapi_series_ask_t *ask, apr_pool_t *pool)
+/* Is the database not to be asked now, as it does not answer? Then it does not
+ * tell the newest versions either; or a load has just failed. */
+static int is_resting(const dsapi_cache_entry_t *last,
+                      const dsapi_series_ask_t *ask)
 {
-    const dsapi_cache_entry_t *entry =
-        dsapi_route_cache_stale(cache, &ask->ask, pool);
+    apr_time_t failed_at = atomic_load(&last->notes->failed_at);
 
-    if (!entry) {
-        return 0;
-    }
-    use_entry(pgot, entry, ask, pool);
-    return 1;
+    return (ask->ask.stamp && ask->ask.verified_at < ask->ask.now) ||
+           (ask->ask.now > failed_at - DSAPI_SERIES_REST &&
+            ask->ask.now < failed_at + DSAPI_SERIES_REST);
+}
+
+/* Is the image of the versions before, or of these, new enough still? */
+static int is_recent(const dsapi_cache_entry_t *last,
+                     const dsapi_series_ask_t *ask)
+{
+    return !ask->waits && ask->ask.changed_at > 0 &&
+           ask->ask.now < ask->ask.changed_at + DSAPI_SERIES_GRACE &&
+           (last->stamp == ask->ask.before || last->stamp == ask->ask.stamp);
+}
+
+/* While another loads: not where that may take long for nothing. */
+static int may_be_given(const dsapi_cache_entry_t *last,
+                        const dsapi_series_ask_t *ask)
+{
+    return is_recent(last, ask) || is_resting(last, ask) ||
+           atomic_load(&last->notes->failed_at) > 0;
+}
+
+/* Where it failed, or would: of these versions as good as ever, of others for
+ * want of it. */
+static void use_last(dsapi_series_got_t *pgot, const dsapi_cache_entry_t *last,
+                     const dsapi_series_ask_t *ask, apr_pool_t *pool)
+{
+    use_entry(pgot, last, ask, pool);
+    pgot->instead = last->stamp != ask->ask.stamp;
 }
 
 /* Make it, for oneself and (duty) for others. */
@@ -56,8 +80,62 @@ static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
+/* Lead: but not where the last one will have to do. */
+static apr_status_t lead(dsapi_series_got_t *pgot, dsapi_err_t **perr,
+                         dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
+                         dsapi_cache_lead_t *duty, apr_pool_t *pool)
+{
+    const dsapi_cache_entry_t *last =
+        dsapi_route_cache_stale(cache, &ask->ask, pool);
+
+    if (last && is_resting(last, ask)) {
+        dsapi_route_cache_abandon(duty, NULL);
+        use_last(pgot, last, ask, pool);
+        return APR_SUCCESS;
+    }
+    return make(pgot, perr, ask, duty, pool);
+}
+
+/* Another loads. @return APR_EAGAIN: wait for it */
+static apr_status_t follow(dsapi_series_got_t *pgot, dsapi_err_t **perr,
+                           dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
+                           apr_pool_t *pool)
+{
+    const dsapi_cache_entry_t *last;
+
+    if (ask->ask.wait > 0) { /* it has taken too long, or was too large */
+        return make(pgot, perr, ask, NULL, pool);
+    }
+    last = dsapi_route_cache_stale(cache, &ask->ask, pool);
+    if (!last || !may_be_given(last, ask)) {
+        return APR_EAGAIN;
+    }
+    use_last(pgot, last, ask, pool);
+    if (is_recent(last, ask)) {
+        pgot->instead = 0;
+    }
+    return APR_SUCCESS;
+}
+
+/* The database failed: the last one has to do, and nobody tries again for a
+ * while. @return 0: there is none */
+static int make_do(dsapi_series_got_t *pgot, dsapi_cache_t *cache,
+                   const dsapi_series_ask_t *ask, apr_pool_t *pool)
+{
+    const dsapi_cache_entry_t *last =
+        dsapi_route_cache_stale(cache, &ask->ask, pool);
+
+    if (!last) {
+        return 0;
+    }
+    atomic_store(&last->notes->failed_at, apr_time_now());
+    use_last(pgot, last, ask, pool);
+    pgot->instead = 1;
+    return 1;
+}
+
 /* One turn: as dsapi_series_get. @return APR_EAGAIN: somebody else makes it,
- * and there is none of the versions before */
+ * and there is none that may be given instead */
 static apr_status_t get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                         dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
                         apr_pool_t *pool)
@@ -72,25 +150,17 @@ static apr_status_t get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
         use_entry(pgot, entry, ask, pool);
         return APR_SUCCESS;
     case DSAPI_CACHE_LEAD:
-        rv = make(pgot, perr, ask, duty, pool);
+        rv = lead(pgot, perr, cache, ask, duty, pool);
         break;
     case DSAPI_CACHE_FAILED:
         rv = (*perr)->rv;
         break;
     case DSAPI_CACHE_WAITED:
-        if (ask->ask.wait <= 0) {
-            return use_last(pgot, cache, ask, pool) &&
-                           (pgot->stamp == ask->before ||
-                            pgot->stamp == ask->ask.stamp)
-                       ? APR_SUCCESS
-                       : APR_EAGAIN;
-        }
-        rv = make(pgot, perr, ask, NULL, pool);
+        rv = follow(pgot, perr, cache, ask, pool);
         break;
     }
     if ((rv == DSAPI_EDBDOWN || rv == DSAPI_EBUSY || rv == DSAPI_ETIMEOUT) &&
-        use_last(pgot, cache, ask, pool)) {
-        pgot->instead = 1;
+        make_do(pgot, cache, ask, pool)) {
         *perr = NULL;
         return APR_SUCCESS;
     }
@@ -102,12 +172,9 @@ apr_status_t dsapi_series_get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                               const dsapi_series_ask_t *ask, apr_pool_t *pool)
 {
     dsapi_series_ask_t at_once = *ask;
-    apr_status_t rv = APR_EAGAIN;
+    apr_status_t rv;
 
-    if (!ask->waits && ask->changed_at > 0 &&
-        ask->ask.now < ask->changed_at + DSAPI_SERIES_GRACE) {
-        at_once.ask.wait = 0;
-        rv = get(pgot, perr, cache, &at_once, pool);
-    }
+    at_once.ask.wait = 0;
+    rv = get(pgot, perr, cache, &at_once, pool);
     return rv == APR_EAGAIN ? get(pgot, perr, cache, ask, pool) : rv;
 }

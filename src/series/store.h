@@ -17,17 +17,18 @@
  *  be: what is left of a second when the change is known. */
 #define DSAPI_SERIES_GRACE APR_TIME_C(700000)
 
+/** For how long nobody tries again where a load has failed, and there is an
+ *  image to be given instead. */
+#define DSAPI_SERIES_REST apr_time_from_sec(2)
+
 /** For how long an image is good whose versions nobody knows. */
 #define DSAPI_SERIES_LIFE apr_time_from_sec(60)
 
 /** Which series is wanted, and how it is made. */
 typedef struct dsapi_series_ask_t {
-    dsapi_cache_ask_t ask;     /* its stamp: of the versions, read before; its
-                                  wait: above 0 */
-    apr_time_t changed_at;     /* when these versions became known; 0: they
-                                  were the first ones */
-    apr_uint64_t before;       /* the stamp until then: of the image that may
-                                  still be given */
+    dsapi_cache_ask_t ask;     /* its stamp: of the versions, read before; the
+                                  one before: of the image that may still be
+                                  given; its wait: above 0 */
     int waits;                 /* 1: never give the image before */
     apr_interval_time_t stale; /* so long behind its life an image may be given
                                   where none can be made */

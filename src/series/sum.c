@@ -129,34 +129,70 @@ static double rounded(exact_t *acc)
     return negative ? -size : size;
 }
 
-static double exact_sum(const double *values, apr_size_t n)
+/* What is added up, of each place. */
+typedef enum term_e {
+    VALUE,
+    PRODUCT,
+    DIFFERENCE,
+    SQUARE
+} term_e;
+
+typedef struct terms_t {
+    const double *x;
+    const double *w; /* of PRODUCT */
+    double about;    /* of DIFFERENCE and SQUARE */
+} terms_t;
+
+static inline double term(term_e kind, const terms_t *of, apr_size_t i)
+{
+    switch (kind) {
+    case PRODUCT:
+        return of->x[i] * of->w[i];
+    case DIFFERENCE:
+        return of->x[i] - of->about;
+    case SQUARE:
+        return (of->x[i] - of->about) * (of->x[i] - of->about);
+    case VALUE:
+        break;
+    }
+    return of->x[i];
+}
+
+static inline pair_t pair(term_e kind, const terms_t *of, apr_size_t i)
+{
+    return (pair_t){term(kind, of, i), term(kind, of, i + 1)};
+}
+
+static double exact_sum(term_e kind, const terms_t *of, apr_size_t n)
 {
     exact_t acc = {{0}};
 
     for (apr_size_t i = 0; i < n; i++) {
-        if (!add_exactly(&acc, values[i])) {
+        if (!add_exactly(&acc, term(kind, of, i))) {
             return NAN;
         }
     }
     return rounded(&acc);
 }
 
-double dsapi_series_sum(const double *values, apr_size_t n)
+/* Each kind has a loop of its own: hence inline. */
+static inline __attribute__((always_inline)) double
+sum(term_e kind, const terms_t *of, apr_size_t n)
 {
     /* two by two, as neither waits for the other */
     compensated_t even = {{0, 0}, {0, 0}, {0, 0}};
     compensated_t odd = even;
     double count = (double)n;
     double size;
-    double sum;
+    double total;
     apr_size_t i = 0;
 
     for (; i + 4 <= n; i += 4) {
-        add(&even, (pair_t){values[i], values[i + 1]});
-        add(&odd, (pair_t){values[i + 2], values[i + 3]});
+        add(&even, pair(kind, of, i));
+        add(&odd, pair(kind, of, i + 2));
     }
     for (; i < n; i++) {
-        add(&even, (pair_t){values[i], 0});
+        add(&even, (pair_t){term(kind, of, i), 0});
     }
     even.rest += odd.rest;
     even.size += odd.size;
@@ -164,36 +200,57 @@ double dsapi_series_sum(const double *values, apr_size_t n)
     even.rest += (pair_t){even.rest[1], 0};
     size = even.size[0] + even.size[1];
     add(&even, (pair_t){even.sum[1], 0});
-    sum = even.sum[0] + even.rest[0];
+    total = even.sum[0] + even.rest[0];
     /* can the rounding of rest matter? */
-    if (isfinite(sum) &&
-        (size == 0 || 4 * count * count * EPSILON * size <= fabs(sum))) {
-        return sum;
+    if (isfinite(total) &&
+        (size == 0 || 4 * count * count * EPSILON * size <= fabs(total))) {
+        return total;
     }
-    return exact_sum(values, n);
+    return exact_sum(kind, of, n);
 }
 
-double dsapi_series_spread(const double *values, apr_size_t n, double about,
-                           double *scratch)
+double dsapi_series_sum(const double *values, apr_size_t n)
 {
-    for (apr_size_t i = 0; i < n; i++) {
-        scratch[i] = (values[i] - about) * (values[i] - about);
-    }
-    return n ? dsapi_series_sum(scratch, n) / (double)n : NAN;
+    return sum(VALUE, &(terms_t){values, NULL, 0}, n);
 }
 
-double dsapi_series_variance(const double *values, apr_size_t n,
-                             double *scratch)
+double dsapi_series_sum_products(const double *values, const double *weights,
+                                 apr_size_t n)
+{
+    return sum(PRODUCT, &(terms_t){values, weights, 0}, n);
+}
+
+double dsapi_series_sum_whole(const double *values, apr_size_t n)
+{
+    pair_t even = {0, 0};
+    pair_t odd = even;
+    apr_size_t i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        even += (pair_t){values[i], values[i + 1]};
+        odd += (pair_t){values[i + 2], values[i + 3]};
+    }
+    for (; i < n; i++) {
+        even += (pair_t){values[i], 0};
+    }
+    even += odd;
+    return even[0] + even[1];
+}
+
+double dsapi_series_spread(const double *values, apr_size_t n, double about)
+{
+    return n ? sum(SQUARE, &(terms_t){values, NULL, about}, n) / (double)n
+             : NAN;
+}
+
+double dsapi_series_variance(const double *values, apr_size_t n)
 {
     double mean = n ? dsapi_series_sum(values, n) / (double)n : NAN;
     double off;
     double variance;
 
     /* the mean is rounded: by how much, the differences tell */
-    for (apr_size_t i = 0; i < n; i++) {
-        scratch[i] = values[i] - mean;
-    }
-    off = dsapi_series_sum(scratch, n) / (double)n;
-    variance = dsapi_series_spread(values, n, mean, scratch) - off * off;
+    off = sum(DIFFERENCE, &(terms_t){values, NULL, mean}, n) / (double)n;
+    variance = dsapi_series_spread(values, n, mean) - off * off;
     return variance < 0 ? 0 : variance;
 }

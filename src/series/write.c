@@ -11,6 +11,16 @@
 #define BYTES_A_VALUE ((apr_size_t)32)
 #define BYTES_MAX     ((apr_size_t)1024 * 1024)
 
+/* Periods come again with each member: so many texts of them are kept. */
+#define TEXTS 64
+
+/* A period's text, in JSON's quotes. */
+typedef struct text_t {
+    apr_uint64_t tag; /* the period's number + 1; 0: none */
+    apr_size_t len_bytes;
+    char bytes[DSAPI_PERIOD_MAX + 2];
+} text_t;
+
 /* A result that is being written. */
 typedef struct writing_t {
     dsapi_buf_t *buf;
@@ -18,6 +28,7 @@ typedef struct writing_t {
     const dsapi_metric_t *metric;
     const dsapi_cells_t *cells;
     apr_uint64_t numbers[DSAPI_GROUPS_MAX]; /* of the cell at hand */
+    text_t texts[TEXTS];
 } writing_t;
 
 static void put_label(dsapi_buf_t *buf, const dsapi_label_t *label)
@@ -25,8 +36,31 @@ static void put_label(dsapi_buf_t *buf, const dsapi_label_t *label)
     dsapi_buf_put(buf, label->text, label->len_bytes);
 }
 
+/* A period, by its number. @param as_csv  as put_group */
+static void put_period(writing_t *writing, apr_uint64_t number, int as_csv)
+{
+    text_t *text = &writing->texts[number % TEXTS];
+
+    if (text->tag != number + 1) {
+        apr_size_t len = dsapi_series_period_format(
+            text->bytes + 1, writing->metric->grain,
+            writing->cells->first_period + (int)number);
+
+        text->bytes[0] = '"';
+        text->bytes[len + 1] = '"';
+        text->len_bytes = len + 2;
+        text->tag = number + 1;
+    }
+    if (as_csv) {
+        dsapi_buf_put(writing->buf, text->bytes + 1, text->len_bytes - 2);
+    }
+    else {
+        dsapi_buf_put(writing->buf, text->bytes, text->len_bytes);
+    }
+}
+
 /* A group's value. @param as_csv  1: as CSV shows it, 0: as JSON */
-static void put_group(const writing_t *writing, int group, int as_csv)
+static void put_group(writing_t *writing, int group, int as_csv)
 {
     const dsapi_metric_t *metric = writing->metric;
     apr_uint64_t number = writing->numbers[group];
@@ -34,17 +68,7 @@ static void put_group(const writing_t *writing, int group, int as_csv)
     const apr_uint64_t *at;
 
     if (metric->groups[group] == DSAPI_GROUP_TIME) {
-        char text[DSAPI_PERIOD_MAX];
-        apr_size_t len = dsapi_series_period_format(
-            text, metric->grain, writing->cells->first_period + (int)number);
-
-        if (!as_csv) {
-            dsapi_buf_putc(writing->buf, '"');
-        }
-        dsapi_buf_put(writing->buf, text, len);
-        if (!as_csv) {
-            dsapi_buf_putc(writing->buf, '"');
-        }
+        put_period(writing, number, as_csv);
         return;
     }
     members = &writing->columns->dimensions[metric->groups[group]];
@@ -68,7 +92,7 @@ static int is_hidden(const writing_t *writing)
 }
 
 /* Members of an object: groups from one to before another. */
-static void put_groups(const writing_t *writing, int first, int end)
+static void put_groups(writing_t *writing, int first, int end)
 {
     for (int i = first; i < end; i++) {
         if (i > first) {
@@ -258,12 +282,16 @@ void dsapi_series_write(dsapi_buf_t *buf, dsapi_format_e format,
                         const dsapi_metric_t *metric,
                         const dsapi_cells_t *cells)
 {
-    writing_t writing = {buf, columns, metric, cells, {0}};
+    writing_t writing;
     apr_size_t bytes = (apr_size_t)cells->n *
                        (apr_size_t)(metric->noutputs + 1) * BYTES_A_VALUE;
 
+    memset(&writing, 0, sizeof(writing));
+    writing.buf = buf;
+    writing.columns = columns;
+    writing.metric = metric;
+    writing.cells = cells;
     dsapi_buf_grow(buf, bytes < BYTES_MAX ? bytes : BYTES_MAX);
-
     if (format == DSAPI_FORMAT_CSV) {
         write_csv(&writing);
         return;

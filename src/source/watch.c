@@ -38,6 +38,9 @@ struct dsapi_watch_t {
     int listened; /* for better or worse, on this connection */
     apr_time_t read_at;
     apr_time_t asked_at; /* of the question under way; the system's clock */
+    apr_time_t known_at; /* of the last one that was answered; 0: of none */
+    int announced;       /* something was, since the last question */
+    int told;            /* ... before the one under way */
     apr_uint64_t since;  /* the last answer's "seen"; 0: all is to be read */
     int fold;            /* of this name; -1: of none */
     int no_fold;         /* on this connection: it has failed */
@@ -142,6 +145,8 @@ static void ask(dsapi_watch_t *w, op_e op)
         fill(call, "LISTEN " DSAPI_WATCH_CHANNEL, 0, values, pool);
     }
     else if (op == OP_READ) {
+        w->told = w->announced;
+        w->announced = 0;
         values[0] = dsapi_base_array_literal(names, pool);
         values[1] = apr_psprintf(pool, "%" APR_UINT64_T_FMT, w->since);
         list_keyed(&values[2], &values[3], w->config->versions, pool);
@@ -165,6 +170,13 @@ static void ask(dsapi_watch_t *w, op_e op)
 
 /* Answers */
 
+/* When did what is others now change? If nobody said so, perhaps soon after the
+ * last answer. */
+static apr_time_t changed_at(const dsapi_watch_t *w)
+{
+    return w->told || !w->known_at ? w->asked_at : w->known_at;
+}
+
 /* Takes one row. @return the index that it is of; -1: of none */
 static int take_version(dsapi_watch_t *w, const dsapi_rows_t *rows, int row)
 {
@@ -186,7 +198,7 @@ static int take_version(dsapi_watch_t *w, const dsapi_rows_t *rows, int row)
     dsapi_versions_set(
         versions, index,
         (apr_uint64_t)apr_atoi64(dsapi_rows_value(NULL, rows, row, 3)),
-        w->asked_at);
+        changed_at(w));
     return index;
 }
 
@@ -209,7 +221,7 @@ static void take_versions(dsapi_watch_t *w, const dsapi_rows_t *rows)
     }
     for (int i = 0; i < n && w->since == 0; i++) {
         if (!found[i]) {
-            dsapi_versions_set(versions, i, 0, w->asked_at);
+            dsapi_versions_set(versions, i, 0, changed_at(w));
         }
     }
 }
@@ -229,6 +241,7 @@ static void end_read(dsapi_watch_t *w, const dsapi_rows_t *rows)
     }
     take_versions(w, rows);
     dsapi_versions_checked(w->config->versions, w->asked_at);
+    w->known_at = w->asked_at;
     w->since = xid;
     w->read_at = dsapi_link_clock() + READ_EVERY;
 }
@@ -294,6 +307,7 @@ static void take_notifications(dsapi_watch_t *w, dsapi_db_t *db)
             dsapi_versions_index(w->config->versions, name) >= 0 &&
             soon < w->read_at) {
             w->read_at = soon;
+            w->announced = 1;
         }
     }
 }

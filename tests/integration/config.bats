@@ -773,7 +773,12 @@ $line
 1 ~ <DsapiSeries> takes one query ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1; SELECT 2"\n</DsapiSeries>
 4 ~ DsapiQuery: .*:k is not declared|DsapiQuery: .*'k' ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT :k"\n</DsapiSeries>
 6 ~ <DsapiSeries>: 's' is declared in .*extra.conf, line 2 already ~ <DsapiSeries s>\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>\n<DsapiSeries s>\n</DsapiSeries>
-1 ~ <DsapiSeries>: parameter 'k': a series' parameters have no in= ~ <DsapiSeries s>\nDsapiParam k text in=query\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text in=query\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text enum=a,b\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text required\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k int min=1\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k int max=9\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
+1 ~ <DsapiSeries>: parameter 'k': a series' parameters have but default= ~ <DsapiSeries s>\nDsapiParam k text pattern=a\nDsapiTimeColumn d\nDsapiMeasure x\nDsapiQuery "SELECT 1"\n</DsapiSeries>
 2 ~ DsapiTimeColumn: takes the name of a column ~ <DsapiSeries s>\nDsapiTimeColumn\n</DsapiSeries>
 2 ~ DsapiTimeColumn: takes the name of a column ~ <DsapiSeries s>\nDsapiTimeColumn a=b\n</DsapiSeries>
 3 ~ DsapiTimeColumn: stands in line 3 already ~ <DsapiSeries s>\nDsapiTimeColumn a\nDsapiTimeColumn b\n</DsapiSeries>

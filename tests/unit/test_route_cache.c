@@ -43,7 +43,7 @@ static dsapi_cache_stats_t stats_of(dsapi_cache_t *cache)
 static dsapi_cache_ask_t ask_for(const char *key, apr_time_t now,
                                  apr_interval_time_t wait)
 {
-    dsapi_cache_ask_t ask = {key, strlen(key), now, wait, 0, 0};
+    dsapi_cache_ask_t ask = {key, strlen(key), now, wait, 0, 0, 0, 0};
 
     return ask;
 }
@@ -183,14 +183,14 @@ START_TEST(keys_are_bytes)
     dsapi_cache_t *cache = cache_of(64 * KIB);
 
     for (apr_size_t len = 0; len <= sizeof(bytes); len++) {
-        dsapi_cache_ask_t ask = {bytes, len, T(0), 0, 0, 0};
+        dsapi_cache_ask_t ask = {bytes, len, T(0), 0, 0, 0, 0, 0};
         got_t got = get_ask(cache, &ask);
 
         put(&got, bytes, len);
         leave(&got);
     }
     for (apr_size_t len = 0; len <= sizeof(bytes); len++) {
-        dsapi_cache_ask_t ask = {bytes, len, T(1), 0, 0, 0};
+        dsapi_cache_ask_t ask = {bytes, len, T(1), 0, 0, 0, 0, 0};
         got_t got = get_ask(cache, &ask);
 
         ck_assert_int_eq(got.what, DSAPI_CACHE_HIT);
@@ -670,7 +670,8 @@ static void *APR_THREAD_FUNC churn(apr_thread_t *thread, void *baton)
         char key =
             (char)('a' + (seed = seed * 1103515245U + 12345) / 65536 % 9);
         dsapi_cache_ask_t ask = {
-            &key, 1, T(i % 40), i % 500, (apr_uint64_t)i / 100 % 3, T(i % 50)};
+            &key,      1, T(i % 40), i % 500, (apr_uint64_t)i / 100 % 3,
+            T(i % 50), 0, 0};
         got_t got = get_ask(crowd->cache, &ask);
 
         memset(body, key, sizeof(body));
@@ -713,7 +714,7 @@ START_TEST(threads_get_along)
     /* nobody was left to lead for ever */
     for (int i = 0; i < 27; i++) {
         dsapi_cache_ask_t ask = {&"abcdefghi"[i / 3], 1, T(100), 0,
-                                 (apr_uint64_t)i % 3, 0};
+                                 (apr_uint64_t)i % 3, 0, 0,      0};
         got_t got = get_ask(crowd.cache, &ask);
 
         ck_assert_int_eq(got.what, DSAPI_CACHE_LEAD);

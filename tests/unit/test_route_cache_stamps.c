@@ -19,7 +19,7 @@ static dsapi_cache_t *a_cache(void)
 static dsapi_cache_ask_t ask_of(apr_uint64_t stamp, apr_time_t now,
                                 apr_time_t verified_at)
 {
-    dsapi_cache_ask_t ask = {"k", 1, now, 0, stamp, verified_at};
+    dsapi_cache_ask_t ask = {"k", 1, now, 0, stamp, verified_at, 0, 0};
 
     return ask;
 }
@@ -131,12 +131,17 @@ START_TEST(the_age_is_since_the_verification)
         put(lead(cache, &ask, g_pool), "one", T(0));
 
     ck_assert(entry->stamp == OLD);
-    ask.verified_at = T(5);
-    ck_assert(dsapi_route_cache_as_of(entry, &ask) == T(5));
     ask.verified_at = T(-5);
     ck_assert(dsapi_route_cache_as_of(entry, &ask) == T(0));
-    ask = ask_of(NEW, T(5), T(5)); /* which is another's */
+    ask = ask_of(NEW, T(9), T(9)); /* which is another's */
     ck_assert(dsapi_route_cache_as_of(entry, &ask) == T(0));
+    ask = ask_of(OLD, T(5), T(5));
+    ck_assert(dsapi_route_cache_as_of(entry, &ask) == T(5));
+    ask = ask_of(NEW, T(9), T(9)); /* it is noted */
+    ck_assert(dsapi_route_cache_as_of(entry, &ask) == T(5));
+    ask.before = OLD; /* until a change */
+    ask.changed_at = T(7);
+    ck_assert(dsapi_route_cache_as_of(entry, &ask) == T(7));
 }
 END_TEST
 

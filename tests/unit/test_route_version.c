@@ -140,12 +140,16 @@ START_TEST(keys_have_versions_of_their_own)
     ck_assert_int_ne(of_col[1], of_bfa[1]);
     ck_assert_int_ne(of_col[2], of_col[1]);
 
-    /* nothing is known of a key before it, or all, has been touched */
+    /* nothing is known of a key before one has been touched; then, that it
+     * has not */
+    dsapi_versions_read(&col, table, of_col, 3, T(0));
+    ck_assert(col.stamp == 0);
     dsapi_versions_set(table, 0, 5, T(0));
     dsapi_versions_set(table, of_bfa[1], 6, T(0));
     dsapi_versions_checked(table, T(0));
     dsapi_versions_read(&col, table, of_col, 3, T(0));
-    ck_assert(col.stamp == 0);
+    ck_assert(col.stamp != 0);
+    ck_assert(col.verified_at == T(0));
     ck_assert(col.changed_at == 0);
     dsapi_versions_set(table, of_col[0], 7, T(0));
     dsapi_versions_read(&col, table, of_col, 3, T(0));

@@ -21,6 +21,15 @@ static const series_row_t few[] = {
     {{"2022-06-03", "1", "a", "10", "5", "1"}},
 };
 
+/* Of a Sunday, a week and the next one's Monday and Tuesday. */
+static const series_row_t weeks[] = {
+    {{"2022-05-29", "1", "a", "10", "1", "1"}},
+    {{"2022-05-31", "1", "a", "10", "2", "1"}},
+    {{"2022-06-03", "1", "a", "10", "4", "1"}},
+    {{"2022-06-06", "2", "b", "10", "8", "1"}},
+    {{"2022-06-07", "1", "a", "10", "16", "1"}},
+};
+
 #define NFEW ((int)(sizeof(few) / sizeof(few[0])))
 
 static const apr_array_header_t *params_of(void)
@@ -223,6 +232,17 @@ START_TEST(periods_are_compared_with_those_before)
     ck_assert_str_eq(result(c, "range=:from,:to group=month s=sum(x) p=prev(s)",
                             "2022-06-02", NULL),
                      "2022-06,8,100|");
+    /* the range's first period is, too, for the next one */
+    ck_assert_str_eq(result(c,
+                            "range=:from,:to group=week s=sum(x) p=prev(s) "
+                            "c=count() pc=prev(c)",
+                            "2022-06-02", NULL),
+                     "2022-W22,8,,3,|");
+    ck_assert_str_eq(result(series_of(weeks, 5),
+                            "range=:from,:to group=name,week s=sum(x) p=prev(s)"
+                            " d=diff(s)",
+                            "2022-06-02", "2022-06-07"),
+                     "a,2022-W22,4,1,3|a,2022-W23,16,6,10|b,2022-W23,8,,|");
     ck_assert_str_eq(result(c,
                             "range=:from,:to group=day,name s=sum(x) p=prev(s)",
                             "2022-06-01", "2022-06-02"),

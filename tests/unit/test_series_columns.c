@@ -33,16 +33,32 @@ START_TEST(rows_are_sorted_by_day_and_member)
     ck_assert_int_eq(c->days[0], 0);
     ck_assert_int_eq(c->days[1], 2);
     ck_assert_int_eq(c->days[2], 2);
-    ck_assert(c->measures[0][0] == 1);
-    ck_assert(c->measures[0][1] == 2);
-    ck_assert(c->measures[0][2] == 3);
-    ck_assert(c->measures[1][0] == -2.5);
-    ck_assert(isnan(c->measures[1][1]));
-    ck_assert(c->measures[1][2] == 0.001);
+    ck_assert(c->measures[0].values[0] == 1);
+    ck_assert(c->measures[0].values[1] == 2);
+    ck_assert(c->measures[0].values[2] == 3);
+    ck_assert(c->measures[1].values[0] == -2.5);
+    ck_assert(isnan(c->measures[1].values[1]));
+    ck_assert(c->measures[1].values[2] == 0.001);
     ck_assert_int_eq(c->dimensions[0].of_rows[0], 0);
     ck_assert_int_eq(c->dimensions[0].of_rows[2], 1);
     /* as a text, "nine" is before "ten", too */
     ck_assert_int_eq(c->dimensions[1].of_rows[2], 1);
+}
+END_TEST
+
+START_TEST(it_is_known_which_numbers_are_whole)
+{
+    static const series_row_t rows[] = {
+        {{"1970-01-03", "10", "ten", "5", "3", "7"}},
+        {{"1970-01-01", "9", "nine", NULL, "-1e3", "-2.5"}},
+        {{"1970-01-03", "9", "nine", NULL, "2", NULL}},
+    };
+    const dsapi_columns_t *c = series_of(rows, 3);
+
+    ck_assert(c->measures[0].largest_absolute == 1000);
+    ck_assert(!c->measures[0].has_null);
+    ck_assert(isinf(c->measures[1].largest_absolute));
+    ck_assert(c->measures[1].has_null);
 }
 END_TEST
 
@@ -114,10 +130,10 @@ START_TEST(what_is_no_finite_number_is_null)
     };
     const dsapi_columns_t *c = series_of(rows, 2);
 
-    ck_assert(isnan(c->measures[0][0]));
-    ck_assert(isnan(c->measures[1][0]));
-    ck_assert(isnan(c->measures[0][1]));
-    ck_assert(c->measures[1][1] == 0);
+    ck_assert(isnan(c->measures[0].values[0]));
+    ck_assert(isnan(c->measures[1].values[0]));
+    ck_assert(isnan(c->measures[0].values[1]));
+    ck_assert(c->measures[1].values[1] == 0);
 }
 END_TEST
 
@@ -232,7 +248,7 @@ START_TEST(a_maker_may_begin_anew)
     c = dsapi_series_view(dsapi_series_finish(&bytes, maker), g_pool);
     ck_assert_int_eq(c->nrows, 1);
     ck_assert_int_eq(c->dimensions[0].n, 1);
-    ck_assert(c->measures[0][0] == 7);
+    ck_assert(c->measures[0].values[0] == 7);
 }
 END_TEST
 
@@ -254,7 +270,7 @@ START_TEST(an_image_may_be_copied)
     image = apr_pmemdup(g_pool, image, bytes);
     apr_pool_destroy(g_scratch);
     c = dsapi_series_view(image, g_pool);
-    ck_assert(c->measures[0][0] == 1.5);
+    ck_assert(c->measures[0].values[0] == 1.5);
     ck_assert_str_eq(csv_of(&c->dimensions[0], 0), "1,a,1");
 }
 END_TEST
@@ -283,8 +299,8 @@ START_TEST(postgresqls_rows_are_taken)
     c = dsapi_series_view(dsapi_series_finish(&bytes, maker), g_pool);
     ck_assert_int_eq(c->nrows, 5);
     ck_assert_int_eq(c->days[4] - c->days[0], 4);
-    ck_assert(c->measures[0][2] == 0.3);
-    ck_assert(c->measures[1][4] == 5);
+    ck_assert(c->measures[0].values[2] == 0.3);
+    ck_assert(c->measures[1].values[4] == 5);
     ck_assert_str_eq(json_of(&c->dimensions[0], 4), "{\"id\":5,\"title\":"
                                                     "\"n5\",\"population\":"
                                                     "null}");
@@ -292,6 +308,7 @@ START_TEST(postgresqls_rows_are_taken)
 END_TEST
 
 UNIT_SUITE(series_columns, rows_are_sorted_by_day_and_member,
+           it_is_known_which_numbers_are_whole,
            members_are_written_once_as_json_and_csv,
            a_members_texts_are_those_of_its_latest_day,
            numbers_order_by_value_whatever_their_length,

@@ -151,6 +151,8 @@ START_TEST(mistakes_say_what_would_be_right)
         {"n=sum(x,min=0)", "min= takes a number of values above 0"},
         {"n=wavg(x)", "n=: write wavg(measure,weight)"},
         {"n=sum(x,about=n)", "'about=n' is not known"},
+        {"n=sum(x,min=2,min=3)", "'min=3' is not known"},
+        {"m=sum(x) n=var(x,about=m,about=m)", "'about=m' is not known"},
         {"n=var(x,about=m)", "n=: 'm' is no aggregate of a measure that"},
         {"n=var(x,about=n)", "n=: 'n' is no aggregate of a measure that"},
         {"group=day n=prev(m) m=sum(x)", "n=: 'm' is no aggregate"},

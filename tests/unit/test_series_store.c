@@ -47,7 +47,7 @@ static dsapi_series_ask_t ask_of(data_t *data, apr_uint64_t stamp,
                                  apr_time_t now)
 {
     dsapi_series_ask_t ask = {
-        .ask = {"k", 1, now, apr_time_from_sec(30), stamp, now},
+        .ask = {"k", 1, now, apr_time_from_sec(30), stamp, now, 0, 0},
         .stale = apr_time_from_sec(3600),
         .load = load,
         .baton = data,
@@ -74,7 +74,7 @@ static int x_of(dsapi_series_got_t *pgot, dsapi_cache_t *cache,
     apr_status_t rv = dsapi_series_get(pgot, &err, cache, ask, g_pool);
 
     ck_assert_int_eq(rv == APR_SUCCESS, err == NULL);
-    return rv == APR_SUCCESS ? (int)pgot->columns->measures[0][0] : -1;
+    return rv == APR_SUCCESS ? (int)pgot->columns->measures[0].values[0] : -1;
 }
 
 START_TEST(a_series_is_loaded_once_for_a_version)
@@ -141,6 +141,77 @@ START_TEST(where_the_database_fails_the_last_one_is_given)
 }
 END_TEST
 
+START_TEST(its_end_counts_from_when_it_was_last_right)
+{
+    dsapi_cache_t *cache = dsapi_route_cache_make(1 << 20, g_pool);
+    data_t *data = data_of(1);
+    dsapi_series_ask_t ask = ask_of(data, 5, T(0));
+    dsapi_series_got_t got;
+
+    x_of(&got, cache, &ask);
+    data->fails = DSAPI_ETIMEOUT;
+    ask = ask_of(data, 6, T(90000)); /* the first request for a day */
+    ask.ask.before = 5;
+    ask.ask.changed_at = T(89999);
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ck_assert_int_eq(got.instead, 1);
+    ck_assert(got.as_of == T(89999));
+    ask = ask_of(data, 7, T(93000)); /* it is noted */
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ck_assert(got.as_of == T(89999));
+    ask = ask_of(data, 7, T(93700));
+    ck_assert_int_eq(x_of(&got, cache, &ask), -1);
+}
+END_TEST
+
+START_TEST(where_versions_cannot_be_verified_nothing_is_loaded)
+{
+    dsapi_cache_t *cache = dsapi_route_cache_make(1 << 20, g_pool);
+    data_t *data = data_of(1);
+    dsapi_series_ask_t ask = ask_of(data, 5, T(0));
+    dsapi_series_got_t got;
+
+    x_of(&got, cache, &ask);
+    ask = ask_of(data, 5, T(1000));
+    ask.ask.verified_at = T(990);
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ask = ask_of(data, 5, T(3000));
+    ask.ask.verified_at = T(990);
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ck_assert_int_eq(got.instead, 0); /* the newest that is known */
+    ck_assert(got.as_of == T(990));
+    ck_assert_int_eq(data->loads, 1);
+    ask.ask.key = "other"; /* but what there is no image of */
+    ask.ask.key_bytes = 5;
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ck_assert_int_eq(data->loads, 2);
+}
+END_TEST
+
+START_TEST(after_a_failure_nobody_tries_for_a_while)
+{
+    dsapi_cache_t *cache = dsapi_route_cache_make(1 << 20, g_pool);
+    data_t *data = data_of(1);
+    apr_time_t now = apr_time_now();
+    dsapi_series_ask_t ask = ask_of(data, 5, now);
+    dsapi_series_got_t got;
+
+    x_of(&got, cache, &ask);
+    data->fails = DSAPI_ETIMEOUT;
+    ask = ask_of(data, 6, now);
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ck_assert_int_eq(data->loads, 2);
+    ck_assert_int_eq(x_of(&got, cache, &ask), 1);
+    ck_assert_int_eq(got.instead, 1);
+    ck_assert_int_eq(data->loads, 2);
+    data->fails = APR_SUCCESS;
+    atomic_store(&data->value, 2);
+    ask = ask_of(data, 6, apr_time_now() + DSAPI_SERIES_REST);
+    ck_assert_int_eq(x_of(&got, cache, &ask), 2);
+    ck_assert_int_eq(data->loads, 3);
+}
+END_TEST
+
 START_TEST(one_that_is_too_large_is_given_all_the_same)
 {
     dsapi_cache_t *cache = dsapi_route_cache_make(1024, g_pool);
@@ -191,7 +262,7 @@ static void *APR_THREAD_FUNC lead(apr_thread_t *thread, void *baton)
     held->ask.baton = held;
     if (dsapi_series_get(&got, &err, held->cache, &held->ask,
                          held->data->pool) == APR_SUCCESS) {
-        held->x = (int)got.columns->measures[0][0];
+        held->x = (int)got.columns->measures[0].values[0];
     }
     return NULL;
 }
@@ -225,8 +296,8 @@ START_TEST(the_one_before_is_given_while_another_loads)
     dsapi_series_got_t got;
     apr_status_t rv;
 
-    ask.changed_at = T(10);
-    ask.before = 5;
+    ask.ask.changed_at = T(10);
+    ask.ask.before = 5;
     ck_assert_int_eq(x_of(&got, held.cache, &ask), 1);
     ck_assert(got.stamp == 5);
     ck_assert_int_eq(got.instead, 0);
@@ -265,8 +336,8 @@ static void wait_for_load(apr_time_t changed_at, apr_uint64_t before, int waits)
     apr_status_t rv;
 
     apr_thread_create(&other, NULL, let_go, &held, g_scratch);
-    ask.changed_at = changed_at;
-    ask.before = before;
+    ask.ask.changed_at = changed_at;
+    ask.ask.before = before;
     ask.waits = waits;
     ck_assert_int_eq(x_of(&got, held.cache, &ask), 2);
     apr_thread_join(&rv, thread);
@@ -326,8 +397,8 @@ static void read_one(mix_t *mix, int n, apr_pool_t *pool)
     ask.baton = &turn;
     ask.ask.key = key;
     ask.ask.key_bytes = 2;
-    ask.changed_at = n % 3 ? ask.ask.now : 0;
-    ask.before = ask.ask.stamp - 1;
+    ask.ask.changed_at = n % 3 ? ask.ask.now : 0;
+    ask.ask.before = ask.ask.stamp - 1;
     ask.waits = n % 2;
     if (n % 17 == 0) {
         turn.data.fails = DSAPI_EDBDOWN;
@@ -339,9 +410,9 @@ static void read_one(mix_t *mix, int n, apr_pool_t *pool)
     c = got.columns;
     for (int i = 0; i < c->nrows; i++) {
         /* all rows are of one version, and no older than was asked for */
-        if (c->measures[0][i] != c->measures[0][0] ||
+        if (c->measures[0].values[i] != c->measures[0].values[0] ||
             (got.stamp == ask.ask.stamp && !got.instead &&
-             c->measures[0][i] < (double)ask.ask.stamp)) {
+             c->measures[0].values[i] < (double)ask.ask.stamp)) {
             atomic_fetch_add(&mix->wrong, 1);
         }
     }
@@ -391,6 +462,9 @@ END_TEST
 UNIT_SUITE(series_store, a_series_is_loaded_once_for_a_version,
            without_a_version_it_is_loaded_anew_after_its_life,
            where_the_database_fails_the_last_one_is_given,
+           its_end_counts_from_when_it_was_last_right,
+           where_versions_cannot_be_verified_nothing_is_loaded,
+           after_a_failure_nobody_tries_for_a_while,
            one_that_is_too_large_is_given_all_the_same,
            the_one_before_is_given_while_another_loads,
            who_must_not_have_the_one_before_waits,

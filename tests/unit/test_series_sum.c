@@ -98,6 +98,29 @@ START_TEST(whole_numbers_are_exact)
         exact += k;
     }
     ck_assert(dsapi_series_sum(values, n) == (double)exact);
+    ck_assert(dsapi_series_sum_whole(values, n) == (double)exact);
+    for (apr_size_t i = 0; i < 9; i++) {
+        ck_assert(dsapi_series_sum_whole(values, i) ==
+                  dsapi_series_sum(values, i));
+    }
+}
+END_TEST
+
+START_TEST(products_are_summed_as_their_values_are)
+{
+    double products[1001];
+    double x[1001] = {0};
+    double w[1001] = {0};
+
+    for (apr_size_t n = 0; n <= 1001; n += n < 9 ? 1 : 31) {
+        for (apr_size_t i = 0; i < n; i++) {
+            x[i] = ldexp((double)(apr_int64_t)next_random(), -50);
+            w[i] = (double)(next_random() >> 40);
+            products[i] = x[i] * w[i];
+        }
+        ck_assert(dsapi_series_sum_products(x, w, n) ==
+                  dsapi_series_sum(products, n));
+    }
 }
 END_TEST
 
@@ -157,22 +180,22 @@ END_TEST
 
 START_TEST(variance_is_the_mean_square_about_the_mean)
 {
-    double scratch[4];
     double values[] = {1, 2, 3, 4};
     double shifted[] = {1e9 + 1, 1e9 + 2, 1e9 + 3, 1e9 + 4};
     double equal[] = {0.1, 0.1, 0.1};
 
-    ck_assert(dsapi_series_variance(values, 4, scratch) == 1.25);
-    ck_assert(dsapi_series_variance(shifted, 4, scratch) == 1.25);
-    ck_assert(dsapi_series_variance(equal, 3, scratch) == 0);
-    ck_assert(dsapi_series_spread(values, 4, 2, scratch) == 1.5);
-    ck_assert(isnan(dsapi_series_variance(values, 0, scratch)));
-    ck_assert(isnan(dsapi_series_spread(values, 0, 2, scratch)));
+    ck_assert(dsapi_series_variance(values, 4) == 1.25);
+    ck_assert(dsapi_series_variance(shifted, 4) == 1.25);
+    ck_assert(dsapi_series_variance(equal, 3) == 0);
+    ck_assert(dsapi_series_spread(values, 4, 2) == 1.5);
+    ck_assert(isnan(dsapi_series_variance(values, 0)));
+    ck_assert(isnan(dsapi_series_spread(values, 0, 2)));
 }
 END_TEST
 
 UNIT_SUITE(series_sum, sums_of_nothing_and_of_one, ten_times_a_tenth_is_one,
            sums_are_those_of_exact_arithmetic, whole_numbers_are_exact,
+           products_are_summed_as_their_values_are,
            cancellation_leaves_what_is_left,
            the_error_does_not_grow_with_the_number, rounding_is_to_the_nearest,
            what_no_double_holds_is_not_finite,
