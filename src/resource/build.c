@@ -14,6 +14,7 @@ void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
     build->text = dsapi_buf_make(1024, pool);
     build->values = apr_array_make(pool, 8, sizeof(const char *));
     build->max_rows = max_rows;
+    build->list_max_bytes = DSAPI_RES_EMBED_MAX_BYTES;
     build->from_source = 0;
     build->pool = pool;
 }
@@ -73,7 +74,7 @@ void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
         dsapi_build_name(build, column->function);
         dsapi_build_put(build, ".", NULL);
         dsapi_build_name(build, column->sql);
-        dsapi_build_put(build, "(", table, ")", NULL);
+        dsapi_build_put(build, "(", table, ".*)", NULL);
         return;
     }
     dsapi_build_put(build, table, ".", NULL);
@@ -249,12 +250,12 @@ static void put_embedded(dsapi_build_t *build, const dsapi_res_cond_t *cond)
 
     if (dsapi_relation_to_one(cond->node->relation)) {
         dsapi_build_put(build, joined,
-                        there ? " IS DISTINCT FROM NULL"
-                              : " IS NOT DISTINCT FROM NULL",
+                        there ? ".* IS DISTINCT FROM NULL"
+                              : ".* IS NOT DISTINCT FROM NULL",
                         NULL);
     }
     else {
-        dsapi_build_put(build, joined, ".list",
+        dsapi_build_put(build, joined, "." DSAPI_BUILD_LIST,
                         there ? " IS NOT NULL" : " IS NULL", NULL);
     }
 }
@@ -421,8 +422,8 @@ static void put_embed(list_t *list, const dsapi_res_node_t *child)
         dsapi_build_put(list->build, "row_to_json(", joined, ".*)", cast, NULL);
     }
     else {
-        dsapi_build_put(list->build, "coalesce(", joined, ".list, '[]')", cast,
-                        NULL);
+        dsapi_build_put(list->build, "coalesce(", joined,
+                        "." DSAPI_BUILD_LIST ", '[]')", cast, NULL);
     }
     dsapi_build_put(list->build, " AS ", NULL);
     dsapi_build_name(list->build, child->alias ? child->alias : child->name);

@@ -105,6 +105,38 @@ START_TEST(what_is_embedded_has_a_bound)
 }
 END_TEST
 
+START_TEST(what_a_row_embeds_has_a_size)
+{
+    static const struct {
+        const char *query;
+        int mb;
+        int fits;
+    } rows[] = {{"select=id,chs(list)", 15, 1},
+                {"select=id,chs(list)", 17, 0},
+                {"select=id,chs(list),others:chs(list)", 9, 0},
+                {"select=id,chs(list,pas(chs(list)))", 7, 1},
+                {"select=id,chs(list,pas(chs(list)))", 9, 0},
+                {"select=id,...chs(list)", 17, 0}};
+    shop_t *shop = shop_open();
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *got;
+
+        pg_value(shop->pg, "UPDATE s.ch SET list = repeat('x', %d000000)",
+                 rows[i].mb);
+        got = shop_ask(shop, "pas", rows[i].query);
+        if (rows[i].fits) {
+            ck_assert_msg(*got == '[', "%.200s", got);
+            ck_assert_uint_gt(strlen(got), rows[i].mb * 1000000U);
+        }
+        else {
+            ck_assert_msg(strncmp(got, "result-too-large: ", 18) == 0,
+                          "%d: %.100s", (int)i, got);
+        }
+    }
+}
+END_TEST
+
 START_TEST(counts_and_plans)
 {
     shop_t *shop = shop_open();
@@ -127,4 +159,5 @@ START_TEST(counts_and_plans)
 END_TEST
 
 UNIT_SUITE(resource_read, pages_and_totals, a_row_has_a_validator,
-           what_is_embedded_has_a_bound, counts_and_plans)
+           what_is_embedded_has_a_bound, what_a_row_embeds_has_a_size,
+           counts_and_plans)
