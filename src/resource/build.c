@@ -65,12 +65,12 @@ const char *dsapi_build_label(const dsapi_build_t *build,
     return apr_psprintf(build->pool, "%s%d", letter, node->number);
 }
 
-void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
-                        const dsapi_column_t *column)
+/* A column of what SQL calls a table. @param made  what is computed is there
+ * already */
+static void put_column(dsapi_build_t *build, const char *table,
+                       const dsapi_column_t *column, int made)
 {
-    const char *table = dsapi_build_label(build, node, "t");
-
-    if (column->function && !(build->from_source && !node->relation)) {
+    if (column->function && !made) {
         dsapi_build_name(build, column->function);
         dsapi_build_put(build, ".", NULL);
         dsapi_build_name(build, column->sql);
@@ -81,12 +81,32 @@ void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
     dsapi_build_name(build, column->sql);
 }
 
+void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
+                        const dsapi_column_t *column)
+{
+    put_column(build, dsapi_build_label(build, node, "t"), column,
+               build->from_source && !node->relation);
+}
+
+/* A column of t0, the same whatever the session's time zone is. */
+static void put_value(dsapi_build_t *build, const dsapi_column_t *column)
+{
+    dsapi_build_put(build,
+                    column->is_zoned ? "pg_catalog.md5(pg_catalog.record_send("
+                                       "ROW("
+                                     : "",
+                    NULL);
+    put_column(build, "t0", column, 0);
+    dsapi_build_put(build, column->is_zoned ? ")))" : "", NULL);
+}
+
 void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
 {
     const char *comma = "pg_catalog.md5(ROW(";
 
-    if (entity->whole) {
-        dsapi_build_put(build, "pg_catalog.md5(t0::text)", NULL);
+    if (entity->etag) {
+        put_value(build, entity->etag);
+        dsapi_build_put(build, "::text", NULL);
         return;
     }
     for (int i = 0; i < entity->columns->nelts; i++) {
@@ -94,8 +114,8 @@ void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
             &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
 
         if (!column->function) {
-            dsapi_build_put(build, comma, "t0.", NULL);
-            dsapi_build_name(build, column->sql);
+            dsapi_build_put(build, comma, NULL);
+            put_value(build, column);
             comma = ", ";
         }
     }

@@ -84,8 +84,9 @@ void dsapi_build_field(dsapi_build_t *build, const dsapi_res_node_t *node,
 /** Append a path. */
 void dsapi_build_path(dsapi_build_t *build, const apr_array_header_t *path);
 
-/** Append the validator of a row of the table t0: a hash of all its values that
- *  the resource may show. */
+/** Append the validator of a row of the table t0: the column "@etag", or a hash
+ *  of all its values that the resource may show. Of what depends on the
+ *  session's time zone it is always a hash. */
 void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity);
 
 /** @return 1: a node's items or order have this column */

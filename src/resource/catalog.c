@@ -29,6 +29,7 @@ static const char catalog_sql[] =
     "'pg_catalog'::regnamespace THEN b.oid ELSE a.atttypid END, NULL) END, "
     "'is_json', b.typname IN ('json', 'jsonb'), "
     "'is_tsvector', b.typname = 'tsvector', "
+    "'is_zoned', b.typname ~ '^_?(timestamptz|tstz(multi)?range)$', "
     "'def', CASE WHEN a.attidentity <> '' THEN pg_catalog.format("
     "'pg_catalog.nextval(%L)', pg_catalog.pg_get_serial_sequence("
     "c.oid::regclass::text, a.attname)) WHEN a.attgenerated <> '' THEN NULL "
@@ -149,7 +150,9 @@ static void take_column(dsapi_entity_t *entity,
     if (!name || (function && dsapi_catalog_column(entity, name))) {
         return;
     }
-    column = apr_array_push(entity->columns);
+    column = strcmp(name, "@etag") == 0
+                 ? entity->etag = apr_palloc(pool, sizeof(*column))
+                 : (dsapi_column_t *)apr_array_push(entity->columns);
     memset(column, 0, sizeof(*column));
     column->name = name;
     column->sql = sql;
@@ -160,6 +163,7 @@ static void take_column(dsapi_entity_t *entity,
     column->comment = text_of(object, "comment", pool);
     column->is_json = is_true(object, "is_json", pool);
     column->is_tsvector = is_true(object, "is_tsvector", pool);
+    column->is_zoned = is_true(object, "is_zoned", pool);
     column->nullable = is_true(object, "nullable", pool);
     column->generated = function || is_true(object, "generated", pool);
 }
@@ -271,8 +275,8 @@ static void take_columns(dsapi_entity_t *entity, const dsapi_json_slice_t *doc,
     while (dsapi_json_next_item(&item, &iter, &computed)) {
         take_column(entity, &item, entity->schema, pool);
     }
-    entity->whole = !entity->spec->columns;
-    if (!entity->whole) {
+    entity->whole = !entity->spec->columns && !entity->etag;
+    if (entity->spec->columns) {
         entity->columns = arranged(entity, pool);
     }
 }

@@ -108,6 +108,7 @@ shop_t *shop_open(void)
     add_spec(shop, "missing", "s.missing", 1, NULL);
     add_spec(shop, "pas", "s.pa", 1, NULL);
     add_spec(shop, "chs", "s.ch", 1, NULL);
+    add_spec(shop, "versions", "s.pa", 1, "id b @etag=t0");
     ck_assert_int_eq(pg_run(&rows, &err, shop->db, "SELECT 1"), APR_SUCCESS);
     shop_read(shop);
     return shop;
