@@ -515,7 +515,7 @@ static int forget_zone(mod_dsapi_ask_t *ask, const dsapi_err_t *err)
 
     if (!prefer->timezone || !err->said ||
         strcmp(err->sqlstate, "22023") != 0 ||
-        !ap_strstr_c(err->said->message, "\"TimeZone\"")) {
+        !ap_strstr_c(err->said->message, "TimeZone")) {
         return 0;
     }
     APR_ARRAY_PUSH(prefer->others, const char *) =

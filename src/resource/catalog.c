@@ -145,14 +145,15 @@ static void take_column(dsapi_entity_t *entity,
 {
     const char *sql = text_of(object, "name", pool);
     const char *name = shown_name(entity->spec, sql);
+    int is_etag = name && strcmp(name, "@etag") == 0;
     dsapi_column_t *column;
 
-    if (!name || (function && dsapi_catalog_column(entity, name))) {
+    if (!name || (function && dsapi_catalog_column(entity, name)) ||
+        (is_etag && entity->etag)) {
         return;
     }
-    column = strcmp(name, "@etag") == 0
-                 ? entity->etag = apr_palloc(pool, sizeof(*column))
-                 : (dsapi_column_t *)apr_array_push(entity->columns);
+    column = is_etag ? entity->etag = apr_palloc(pool, sizeof(*column))
+                     : (dsapi_column_t *)apr_array_push(entity->columns);
     memset(column, 0, sizeof(*column));
     column->name = name;
     column->sql = sql;
@@ -268,6 +269,7 @@ static void take_columns(dsapi_entity_t *entity, const dsapi_json_slice_t *doc,
     dsapi_json_iter_t iter = {NULL};
 
     entity->columns = apr_array_make(pool, 16, sizeof(dsapi_column_t));
+    entity->etag = NULL;
     while (dsapi_json_next_item(&item, &iter, &stored)) {
         take_column(entity, &item, NULL, pool);
     }

@@ -136,6 +136,9 @@ static void add_value(apr_array_header_t *values, const char *tag)
 {
     const char *plain = apr_punescape_url(values->pool, tag, NULL, NULL, 0);
 
+    if (!dsapi_base_utf8_valid(tag, strlen(tag))) {
+        return;
+    }
     APR_ARRAY_PUSH(values, const char *) = tag;
     APR_ARRAY_PUSH(values, const char *) =
         apr_pstrcat(values->pool, "\"", tag, "\"", NULL);

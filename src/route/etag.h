@@ -37,7 +37,7 @@ int dsapi_route_etag_matches(const char *if_none_match, const char *etag);
 /**
  * What values an If-Match may stand for, once they are validators: those
  * between the quotes of its strong ones, and with them; as they are, without a
- * suffix of compression, and percent-decoded.
+ * suffix of compression, and percent-decoded; UTF-8.
  * @param if_match  the value of the header
  * @return of const char *, in pool; NULL: any ("*")
  */

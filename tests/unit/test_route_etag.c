@@ -76,6 +76,7 @@ START_TEST(if_match_stands_for_values)
     ck_assert_str_eq(values_of("\"a-gzip\""), "a-gzip|\"a-gzip\"|a|\"a\"");
     ck_assert_str_eq(values_of("\"v%201\""), "v%201|\"v%201\"|v 1");
     ck_assert_str_eq(values_of("\"%ff%00\""), "%ff%00|\"%ff%00\"");
+    ck_assert_str_eq(values_of("\"\377\""), "");
     ck_assert_str_eq(values_of("W/\"a\""), "");
     ck_assert_str_eq(values_of("a"), "");
     ck_assert_str_eq(values_of(""), "");
