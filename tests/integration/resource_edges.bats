@@ -32,7 +32,7 @@ INSERT INTO odd.stamped VALUES (1, 'a');"
 
 CONF='<DsapiService odd "/odd/v1">
     <DsapiResource pas odd.pa>
-        DsapiAllow list read create update delete
+        DsapiAllow list read create update delete import
         DsapiNested chs pa
     </DsapiResource>
     <DsapiResource chs odd.ch>
@@ -278,4 +278,14 @@ FULL=(-H 'Prefer: return=representation')
         expect_problem 400 PGRST102
     done
     [[ $(sql 'SELECT count(*) FROM odd.pa') == 1 ]]
+}
+
+@test "CSV that only changes rows" {
+    req POST /odd/v1/pas -H 'Content-Type: text/csv' \
+        -H 'Prefer: resolution=merge-duplicates' --data-binary $'id,b\n1,z\n'
+    expect 200
+    req POST /odd/v1/pas -H 'Content-Type: text/csv' \
+        -H 'Prefer: resolution=merge-duplicates' \
+        --data-binary $'id,b\n1,z\n2,y\n'
+    expect 201
 }
