@@ -29,7 +29,7 @@ static apr_size_t key_length(const char *s)
 {
     const char *p = s;
 
-    if (!is_letter(*p)) {
+    if (!is_letter(*p) && *p != '@') {
         return 0;
     }
     while (is_key_char(*p)) {

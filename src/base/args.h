@@ -3,7 +3,7 @@
  * A value or a word with blanks stands in double or single quotes; inside
  * double quotes a backslash keeps the next '"' or backslash. Inside a bare
  * word a quote or a backslash is a character like others. A key is a
- * letter or '_' followed by letters, digits, '_', '-', '.' or '@'.
+ * letter, '_' or '@' followed by letters, digits, '_', '-', '.' or '@'.
  */
 #ifndef DSAPI_BASE_ARGS_H
 #define DSAPI_BASE_ARGS_H

@@ -203,6 +203,29 @@ static apr_status_t next_piece(const char **pdata, apr_size_t *plen,
     return rv == APR_EOF && *plen > 0 ? APR_SUCCESS : rv;
 }
 
+/* Finds out whether all rows were there before: only a merge knows. */
+static apr_status_t count_changed(dsapi_import_report_t *report,
+                                  dsapi_err_t **perr,
+                                  const dsapi_import_t *import,
+                                  apr_pool_t *pool)
+{
+    dsapi_copy_end_t end;
+    const char *sql = apr_psprintf(pool,
+                                   "SELECT WHERE "
+                                   "coalesce(nullif(" DSAPI_LOAD_CHANGED
+                                   ", ''), '0') = '%" APR_INT64_T_FMT "'",
+                                   report->stored);
+    apr_status_t rv;
+
+    report->none_new = 0;
+    if (import->spec->mode != DSAPI_IMPORT_MERGE) {
+        return APR_SUCCESS;
+    }
+    rv = dsapi_load_run(&end, perr, import, sql, pool);
+    report->none_new = rv == APR_SUCCESS && end.affected == 1;
+    return rv;
+}
+
 /* One transaction from its beginning to its end.
  * @param end  out: how it went, where the error is the server's */
 static apr_status_t store(dsapi_import_report_t *report, dsapi_copy_end_t *end,
@@ -229,6 +252,10 @@ static apr_status_t store(dsapi_import_report_t *report, dsapi_copy_end_t *end,
     }
     report->records = stream.records;
     report->stored = end->affected;
+    rv = count_changed(report, perr, import, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     rv = dsapi_load_run(&ended, perr, import,
                         import->spec->rollback ? "SET CONSTRAINTS ALL "
                                                  "IMMEDIATE; ROLLBACK"

@@ -79,6 +79,7 @@ typedef struct dsapi_import_row_t {
 typedef struct dsapi_import_report_t {
     apr_int64_t records;      /* in the file; of one that is refused 0 */
     apr_int64_t stored;       /* rows that were inserted or changed */
+    int none_new;             /* DSAPI_IMPORT_MERGE: all those were there */
     apr_array_header_t *rows; /* of dsapi_import_row_t, in the file's order:
                                  refused; none where something was stored */
     int more;                 /* others are refused, too */

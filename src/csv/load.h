@@ -71,6 +71,10 @@ apr_status_t dsapi_load_store(dsapi_copy_end_t *pend, dsapi_err_t **perr,
                               dsapi_copy_fn source, void *baton,
                               apr_pool_t *pool);
 
+/** A setting of the transaction: how many rows there were that DSAPI_IMPORT_MERGE
+ *  has changed; '' or NULL: none. */
+#define DSAPI_LOAD_CHANGED "current_setting('dsapi_import.changed', true)"
+
 /** SQL behind what was stored apart. */
 #define DSAPI_LOAD_KEEP "RELEASE SAVEPOINT dsapi"
 #define DSAPI_LOAD_UNDO "ROLLBACK TO SAVEPOINT dsapi; " DSAPI_LOAD_KEEP

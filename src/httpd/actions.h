@@ -87,6 +87,10 @@ typedef struct mod_dsapi_columns_t {
     const char *etag;
 } mod_dsapi_columns_t;
 
+/** @return a value of "@etag" as the header has it: with quotes, what is no
+ *  printable ASCII percent-encoded */
+const char *mod_dsapi_etag(const char *value, apr_pool_t *pool);
+
 /** Read them from the first of some rows. */
 void mod_dsapi_read_columns(mod_dsapi_columns_t *pcolumns, request_rec *r,
                             const dsapi_rows_t *rows);

@@ -246,7 +246,7 @@ apr_status_t mod_dsapi_ask_import(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
         return rv;
     }
     set_headers(&it);
-    ask->answer.status = HTTP_CREATED;
+    ask->answer.status = it.report.none_new ? HTTP_OK : HTTP_CREATED;
     ask->answer.type = NULL;
     return APR_SUCCESS;
 }

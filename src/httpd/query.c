@@ -126,17 +126,22 @@ static int is_etag(const char *value)
     return close && close[1] == '\0';
 }
 
+const char *mod_dsapi_etag(const char *value, apr_pool_t *pool)
+{
+    int whole = is_etag(value);
+    const char *text = header_text(value, whole, pool);
+
+    return whole ? text : apr_pstrcat(pool, "\"", text, "\"", NULL);
+}
+
 void mod_dsapi_read_columns(mod_dsapi_columns_t *pcolumns, request_rec *r,
                             const dsapi_rows_t *rows)
 {
     const char *location = dsapi_rows_get(rows, "@location");
     const char *etag = dsapi_rows_get(rows, "@etag");
-    int whole = etag && is_etag(etag);
-    const char *text = etag ? header_text(etag, whole, r->pool) : NULL;
 
     pcolumns->location = location ? header_text(location, 0, r->pool) : NULL;
-    pcolumns->etag =
-        text && !whole ? apr_pstrcat(r->pool, "\"", text, "\"", NULL) : text;
+    pcolumns->etag = etag ? mod_dsapi_etag(etag, r->pool) : NULL;
 }
 
 /* The request's query without limit and offset, each parameter with an '&'

@@ -13,7 +13,8 @@
 #include "route/etag.h"
 #include "route/table.h"
 
-#define OBJECT_TYPE "application/vnd.pgrst.object+json"
+#define OBJECT_TYPE "application/vnd.pgrst.object"
+#define ARRAY_TYPE  "application/vnd.pgrst.array"
 
 apr_array_header_t *mod_dsapi_ask_calls(const mod_dsapi_ask_t *ask)
 {
@@ -43,6 +44,12 @@ void mod_dsapi_ask_applied(const mod_dsapi_ask_t *ask,
     }
 }
 
+static apr_status_t no_such_thing(dsapi_err_t **perr, apr_pool_t *pool)
+{
+    return dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
+                               "there is no such thing");
+}
+
 apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
                                    const mod_dsapi_ask_t *ask,
                                    apr_int64_t nrows)
@@ -50,9 +57,7 @@ apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
     apr_pool_t *pool = ask->r->pool;
 
     if (ask->key) {
-        dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
-                            "there is no such thing");
-        return (*perr)->rv;
+        return no_such_thing(perr, pool);
     }
     dsapi_resource_fail(perr, pool, HTTP_NOT_ACCEPTABLE, "PGRST116",
                         "Cannot coerce the result to a single JSON object");
@@ -73,7 +78,7 @@ apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
         dsapi_route_write_nth(answer->buf, dsapi_route_plan_flat(rows, pool),
                               rows, 0);
         answer->type =
-            ask->key ? MOD_DSAPI_JSON_TYPE : OBJECT_TYPE "; charset=utf-8";
+            ask->key ? MOD_DSAPI_JSON_TYPE : OBJECT_TYPE "+json; charset=utf-8";
         return APR_SUCCESS;
     }
     table = dsapi_route_table_make(answer->format, answer->buf, pool);
@@ -92,12 +97,13 @@ static apr_status_t choose_format(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 
     ask->answer.format = DSAPI_FORMAT_JSON;
     ask->singular = ask->key != NULL;
-    if (dsapi_route_accepts(accept, OBJECT_TYPE)) {
+    if (dsapi_route_accepts(accept, OBJECT_TYPE "+json") ||
+        dsapi_route_accepts(accept, OBJECT_TYPE)) {
         ask->singular = 1;
         return APR_SUCCESS;
     }
-    if (format < 0 && dsapi_route_accepts(accept, "application/"
-                                                  "vnd.pgrst.array+json")) {
+    if (format < 0 && (dsapi_route_accepts(accept, ARRAY_TYPE "+json") ||
+                       dsapi_route_accepts(accept, ARRAY_TYPE))) {
         return APR_SUCCESS;
     }
     if (format >= 0) {
@@ -312,9 +318,7 @@ static apr_status_t check_above(const mod_dsapi_ask_t *ask, dsapi_err_t **perr)
         }
     }
     if (rv == APR_SUCCESS && total == 0) {
-        dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
-                            "there is no such thing");
-        return (*perr)->rv;
+        return no_such_thing(perr, pool);
     }
     return rv;
 }
@@ -404,7 +408,7 @@ static int is_known(const mod_dsapi_ask_t *ask, const dsapi_rows_t *rows)
     if (!validator) {
         return 0;
     }
-    etag = apr_pstrcat(ask->r->pool, "\"", validator, "\"", NULL);
+    etag = mod_dsapi_etag(validator, ask->r->pool);
     apr_table_setn(ask->r->headers_out, "ETag", etag);
     return dsapi_route_etag_matches(apr_table_get(ask->r->headers_in, "If-None-"
                                                                       "Match"),
@@ -488,8 +492,8 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     return rv;
 }
 
-static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
-                            const char *capture)
+static apr_status_t try_once(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                             const char *capture)
 {
     apr_status_t rv = understand(ask, perr, capture);
 
@@ -502,6 +506,68 @@ static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     }
     settle_limit(ask);
     return read_resource(ask, perr);
+}
+
+/* Was Prefer's time zone none? Then it is one of what is not known. */
+static int forget_zone(mod_dsapi_ask_t *ask, const dsapi_err_t *err)
+{
+    dsapi_prefer_t *prefer = &ask->prefer;
+
+    if (!prefer->timezone || !err->said ||
+        strcmp(err->sqlstate, "22023") != 0 ||
+        !ap_strstr_c(err->said->message, "TimeZone")) {
+        return 0;
+    }
+    APR_ARRAY_PUSH(prefer->others, const char *) =
+        apr_pstrcat(ask->r->pool, "timezone=", prefer->timezone, NULL);
+    prefer->timezone = NULL;
+    apr_table_unset(ask->r->headers_out, "Preference-Applied");
+    return 1;
+}
+
+static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                            const char *capture)
+{
+    apr_status_t rv = try_once(ask, perr, capture);
+
+    if (rv == APR_SUCCESS || !forget_zone(ask, *perr)) {
+        return rv;
+    }
+    rv = dsapi_prefer_check(perr, &ask->prefer, ask->r->pool);
+    return rv == APR_SUCCESS ? try_once(ask, perr, capture) : rv;
+}
+
+static int is_value_error(const dsapi_err_t *err)
+{
+    return err->sqlstate && strncmp(err->sqlstate, "22", 2) == 0;
+}
+
+/* Has a request failed since what its path says is no value of the column? Then
+ * there is no such row. */
+static int is_no_key(const mod_dsapi_ask_t *ask, const dsapi_err_t *err,
+                     const char *capture)
+{
+    apr_pool_t *pool = ask->r->pool;
+    const dsapi_column_t *column;
+    dsapi_err_t *why;
+    dsapi_rows_t *ignored;
+    dsapi_call_t call;
+
+    if (!capture || !ask->entity || !is_value_error(err)) {
+        return 0;
+    }
+    column = ask->above
+                 ? dsapi_catalog_column(ask->entity, ask->route->nested->column)
+                 : ask->entity->key;
+    if (!column) {
+        return 0;
+    }
+    call.sql = dsapi_sql_literal(
+        apr_pstrcat(pool, "SELECT $1::", column->type, NULL), 1, pool);
+    call.types = NULL;
+    call.values = apr_pmemdup(pool, &capture, sizeof(capture));
+    return run_one(&ignored, &why, ask, &call) != APR_SUCCESS &&
+           is_value_error(why);
 }
 
 /* Answers, and once more where the tables have changed since the catalogue was
@@ -521,13 +587,22 @@ static apr_status_t answer_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     }
     rv = try_ask(ask, perr, capture);
     seen = ask->catalog;
-    if (rv == APR_SUCCESS || !dsapi_resource_stale(*perr) ||
-        mod_dsapi_catalog_get(&ask->catalog, &ignored, ask->r, ask->route) !=
-            APR_SUCCESS ||
-        ask->catalog == seen) {
-        return rv;
+    if (rv != APR_SUCCESS && dsapi_resource_stale(*perr) &&
+        mod_dsapi_catalog_get(&ask->catalog, &ignored, ask->r, ask->route) ==
+            APR_SUCCESS &&
+        ask->catalog != seen) {
+        rv = try_ask(ask, perr, capture);
     }
-    return try_ask(ask, perr, capture);
+    return rv != APR_SUCCESS && is_no_key(ask, *perr, capture)
+               ? no_such_thing(perr, ask->r->pool)
+               : rv;
+}
+
+/* May this client see all that a row of the table has? */
+static int shows_rows(const mod_dsapi_ask_t *ask)
+{
+    return ask->entity && ask->entity->whole &&
+           (ask->resource->allow & (MOD_DSAPI_LIST | MOD_DSAPI_READ));
 }
 
 int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
@@ -546,6 +621,10 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
     ask.answer.buf = dsapi_buf_make(0, r->pool);
     if (answer_ask(&ask, &err, capture) != APR_SUCCESS) {
         dsapi_resource_problem(err, r->pool);
+        if (!shows_rows(&ask)) {
+            dsapi_resource_conceal(err);
+        }
+        apr_table_unset(r->headers_out, "Preference-Applied");
         return mod_dsapi_send_problem(r, err);
     }
     if (answer->sent) {

@@ -25,6 +25,7 @@ typedef struct change_t {
     apr_array_header_t *calls;
     int conditional;   /* If-Match was sent */
     dsapi_once_t once; /* no key: it is done as often as it is asked for */
+    int nothing;       /* PATCH of no column: the row is shown, not changed */
     int done;          /* the answer is that of an earlier request */
     dsapi_rows_t *rows;
     apr_int64_t nrows;
@@ -78,32 +79,6 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
         return dsapi_json_check(&ask->body, perr, text, strlen(text), r->pool);
     }
     return APR_SUCCESS;
-}
-
-/* The validators of If-Match that may be ours: strong ones, without what
- * compression has put behind them. NULL: any ("*"). */
-static apr_array_header_t *validators_of(const char *header, apr_pool_t *pool)
-{
-    apr_array_header_t *tags = apr_array_make(pool, 1, sizeof(const char *));
-    const char *p = header;
-
-    if (strcmp(header + strspn(header, " \t"), "*") == 0) {
-        return NULL;
-    }
-    while ((p = strchr(p, '"'))) {
-        const char *end = strchr(p + 1, '"');
-        int weak = p > header && p[-1] == '/';
-
-        if (!end) {
-            break;
-        }
-        if (!weak) {
-            APR_ARRAY_PUSH(tags, const char *) =
-                apr_pstrmemdup(pool, p + 1, strspn(p + 1, "0123456789abcdef"));
-        }
-        p = end + 1;
-    }
-    return tags;
 }
 
 static dsapi_res_change_e change_of(const request_rec *r)
@@ -264,7 +239,7 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
     change->conditional =
         if_match && (ask->key || writing->change == DSAPI_RES_PUT);
     if (if_match) {
-        writing->validators = validators_of(if_match, ask->r->pool);
+        writing->validators = dsapi_route_etag_values(if_match, ask->r->pool);
     }
     if (writing->validators && !change->conditional) {
         return mod_dsapi_ask_changed(perr, ask); /* a list has no validator */
@@ -289,6 +264,20 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
     return APR_SUCCESS;
 }
 
+/* Is what was read, and not changed, no row that If-Match names? */
+static int is_another(const change_t *change)
+{
+    const apr_array_header_t *validators = change->writing.validators;
+    const char *ours = dsapi_rows_get(change->rows, DSAPI_RES_ETAG);
+
+    for (int i = 0; validators && ours && i < validators->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(validators, i, const char *), ours) == 0) {
+            return 0;
+        }
+    }
+    return change->nothing && validators;
+}
+
 /* What the rows say. */
 static void take_rows(change_t *change)
 {
@@ -297,6 +286,9 @@ static void take_rows(change_t *change)
     const char *counted = dsapi_rows_get(rows, DSAPI_RES_ROWS);
 
     change->nrows = counted ? apr_atoi64(counted) : count;
+    if (is_another(change)) {
+        change->nrows = 0;
+    }
     change->inserted = -1;
     for (int i = 0; i < dsapi_rows_columns(rows); i++) {
         if (strcmp(dsapi_rows_name(rows, i), DSAPI_RES_INSERTED) != 0) {
@@ -630,9 +622,10 @@ static void set_headers(const change_t *change)
     const mod_dsapi_ask_t *ask = change->ask;
     dsapi_res_change_e what = change->writing.change;
     dsapi_prefer_t obeyed = ask->prefer;
+    apr_int64_t nrows = change->nothing ? 0 : change->nrows;
     apr_int64_t total = obeyed.count == DSAPI_PREFER_EXACT ||
                                 obeyed.count == DSAPI_PREFER_ESTIMATED
-                            ? change->nrows
+                            ? nrows
                             : -1;
 
     if (what != DSAPI_RES_INSERT || change->writing.conflict->nelts == 0) {
@@ -649,10 +642,10 @@ static void set_headers(const change_t *change)
     }
     mod_dsapi_ask_applied(ask, &obeyed);
     if (what != DSAPI_RES_PUT) {
-        apr_table_setn(ask->r->headers_out, "Content-Range",
-                       dsapi_resource_content_range(
-                           0, what == DSAPI_RES_UPDATE ? change->nrows : 0,
-                           total, ask->r->pool));
+        apr_table_setn(
+            ask->r->headers_out, "Content-Range",
+            dsapi_resource_content_range(
+                0, what == DSAPI_RES_UPDATE ? nrows : 0, total, ask->r->pool));
     }
     set_location(change);
 }
@@ -732,11 +725,13 @@ static apr_status_t take_key(change_t *change, dsapi_err_t **perr)
 }
 
 /* PATCH without anything to be changed: shows the row of a key, or nothing. */
-static void change_nothing(const change_t *change)
+static void change_nothing(change_t *change)
 {
     const mod_dsapi_ask_t *ask = change->ask;
-    dsapi_res_reading_t same = {ask->key ? 1 : 0, 0, -1, 0, -1, 0};
+    dsapi_res_reading_t same = {
+        ask->key ? 1 : 0, 0, -1, 0, -1, change->writing.validators != NULL};
 
+    change->nothing = 1;
     dsapi_resource_read(
         &APR_ARRAY_IDX(change->calls, change->calls->nelts - 1, dsapi_call_t),
         ask->query, &same, ask->r->pool);

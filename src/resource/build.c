@@ -14,6 +14,7 @@ void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
     build->text = dsapi_buf_make(1024, pool);
     build->values = apr_array_make(pool, 8, sizeof(const char *));
     build->max_rows = max_rows;
+    build->list_max_bytes = DSAPI_RES_EMBED_MAX_BYTES;
     build->from_source = 0;
     build->pool = pool;
 }
@@ -64,28 +65,48 @@ const char *dsapi_build_label(const dsapi_build_t *build,
     return apr_psprintf(build->pool, "%s%d", letter, node->number);
 }
 
-void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
-                        const dsapi_column_t *column)
+/* A column of what SQL calls a table. @param made  what is computed is there
+ * already */
+static void put_column(dsapi_build_t *build, const char *table,
+                       const dsapi_column_t *column, int made)
 {
-    const char *table = dsapi_build_label(build, node, "t");
-
-    if (column->function && !(build->from_source && !node->relation)) {
+    if (column->function && !made) {
         dsapi_build_name(build, column->function);
         dsapi_build_put(build, ".", NULL);
         dsapi_build_name(build, column->sql);
-        dsapi_build_put(build, "(", table, ")", NULL);
+        dsapi_build_put(build, "(", table, ".*)", NULL);
         return;
     }
     dsapi_build_put(build, table, ".", NULL);
     dsapi_build_name(build, column->sql);
 }
 
+void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
+                        const dsapi_column_t *column)
+{
+    put_column(build, dsapi_build_label(build, node, "t"), column,
+               build->from_source && !node->relation);
+}
+
+/* A column of t0, the same whatever the session's time zone is. */
+static void put_value(dsapi_build_t *build, const dsapi_column_t *column)
+{
+    dsapi_build_put(build,
+                    column->is_zoned ? "pg_catalog.md5(pg_catalog.record_send("
+                                       "ROW("
+                                     : "",
+                    NULL);
+    put_column(build, "t0", column, 0);
+    dsapi_build_put(build, column->is_zoned ? ")))" : "", NULL);
+}
+
 void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
 {
     const char *comma = "pg_catalog.md5(ROW(";
 
-    if (entity->whole) {
-        dsapi_build_put(build, "pg_catalog.md5(t0::text)", NULL);
+    if (entity->etag) {
+        put_value(build, entity->etag);
+        dsapi_build_put(build, "::text", NULL);
         return;
     }
     for (int i = 0; i < entity->columns->nelts; i++) {
@@ -93,8 +114,8 @@ void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
             &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
 
         if (!column->function) {
-            dsapi_build_put(build, comma, "t0.", NULL);
-            dsapi_build_name(build, column->sql);
+            dsapi_build_put(build, comma, NULL);
+            put_value(build, column);
             comma = ", ";
         }
     }
@@ -249,12 +270,12 @@ static void put_embedded(dsapi_build_t *build, const dsapi_res_cond_t *cond)
 
     if (dsapi_relation_to_one(cond->node->relation)) {
         dsapi_build_put(build, joined,
-                        there ? " IS DISTINCT FROM NULL"
-                              : " IS NOT DISTINCT FROM NULL",
+                        there ? ".* IS DISTINCT FROM NULL"
+                              : ".* IS NOT DISTINCT FROM NULL",
                         NULL);
     }
     else {
-        dsapi_build_put(build, joined, ".list",
+        dsapi_build_put(build, joined, "." DSAPI_BUILD_LIST,
                         there ? " IS NOT NULL" : " IS NULL", NULL);
     }
 }
@@ -421,8 +442,8 @@ static void put_embed(list_t *list, const dsapi_res_node_t *child)
         dsapi_build_put(list->build, "row_to_json(", joined, ".*)", cast, NULL);
     }
     else {
-        dsapi_build_put(list->build, "coalesce(", joined, ".list, '[]')", cast,
-                        NULL);
+        dsapi_build_put(list->build, "coalesce(", joined,
+                        "." DSAPI_BUILD_LIST ", '[]')", cast, NULL);
     }
     dsapi_build_put(list->build, " AS ", NULL);
     dsapi_build_name(list->build, child->alias ? child->alias : child->name);

@@ -2,6 +2,8 @@
  * SQL of a query that has been resolved. Its names are the catalogue's, quoted;
  * every value is bound, with no type of its own, so that PostgreSQL reads it as
  * what it is compared with.
+ *
+ * Columns may be called as tables are here ("t0", "e1"): a row is "t0.*".
  */
 #ifndef DSAPI_RESOURCE_BUILD_H
 #define DSAPI_RESOURCE_BUILD_H
@@ -10,6 +12,13 @@
 #include "json/buf.h"
 #include "resource/catalog.h"
 #include "resource/query.h"
+#include "route/result.h"
+
+/** What is joined of many rows has them all in this column. */
+#define DSAPI_BUILD_LIST "\"" DSAPI_ROUTE_HIDDEN "list\""
+
+/** The lists that one row embeds, together. */
+#define DSAPI_RES_EMBED_MAX_BYTES (16 * 1024 * 1024)
 
 /** SQL under way. */
 typedef struct dsapi_build_t {
@@ -17,6 +26,7 @@ typedef struct dsapi_build_t {
     apr_array_header_t *values; /* of const char *: $1, $2, ... */
     apr_int64_t max_rows;       /* of what is embedded; -1: as many as there
                                    are */
+    int list_max_bytes;         /* of the JSON of a list that is embedded */
     int from_source;            /* t0 is no table but rows of one that has been
                                    changed: its computed columns are columns */
     apr_pool_t *pool;
@@ -74,8 +84,9 @@ void dsapi_build_field(dsapi_build_t *build, const dsapi_res_node_t *node,
 /** Append a path. */
 void dsapi_build_path(dsapi_build_t *build, const apr_array_header_t *path);
 
-/** Append the validator of a row of the table t0: a hash of all its values that
- *  the resource may show. */
+/** Append the validator of a row of the table t0: the column "@etag", or a hash
+ *  of all its values that the resource may show. Of what depends on the
+ *  session's time zone it is always a hash. */
 void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity);
 
 /** @return 1: a node's items or order have this column */

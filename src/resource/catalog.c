@@ -29,6 +29,7 @@ static const char catalog_sql[] =
     "'pg_catalog'::regnamespace THEN b.oid ELSE a.atttypid END, NULL) END, "
     "'is_json', b.typname IN ('json', 'jsonb'), "
     "'is_tsvector', b.typname = 'tsvector', "
+    "'is_zoned', b.typname ~ '^_?(timestamptz|tstz(multi)?range)$', "
     "'def', CASE WHEN a.attidentity <> '' THEN pg_catalog.format("
     "'pg_catalog.nextval(%L)', pg_catalog.pg_get_serial_sequence("
     "c.oid::regclass::text, a.attname)) WHEN a.attgenerated <> '' THEN NULL "
@@ -144,12 +145,15 @@ static void take_column(dsapi_entity_t *entity,
 {
     const char *sql = text_of(object, "name", pool);
     const char *name = shown_name(entity->spec, sql);
+    int is_etag = name && strcmp(name, "@etag") == 0;
     dsapi_column_t *column;
 
-    if (!name || (function && dsapi_catalog_column(entity, name))) {
+    if (!name || (function && dsapi_catalog_column(entity, name)) ||
+        (is_etag && entity->etag)) {
         return;
     }
-    column = apr_array_push(entity->columns);
+    column = is_etag ? entity->etag = apr_palloc(pool, sizeof(*column))
+                     : (dsapi_column_t *)apr_array_push(entity->columns);
     memset(column, 0, sizeof(*column));
     column->name = name;
     column->sql = sql;
@@ -160,6 +164,7 @@ static void take_column(dsapi_entity_t *entity,
     column->comment = text_of(object, "comment", pool);
     column->is_json = is_true(object, "is_json", pool);
     column->is_tsvector = is_true(object, "is_tsvector", pool);
+    column->is_zoned = is_true(object, "is_zoned", pool);
     column->nullable = is_true(object, "nullable", pool);
     column->generated = function || is_true(object, "generated", pool);
 }
@@ -264,6 +269,7 @@ static void take_columns(dsapi_entity_t *entity, const dsapi_json_slice_t *doc,
     dsapi_json_iter_t iter = {NULL};
 
     entity->columns = apr_array_make(pool, 16, sizeof(dsapi_column_t));
+    entity->etag = NULL;
     while (dsapi_json_next_item(&item, &iter, &stored)) {
         take_column(entity, &item, NULL, pool);
     }
@@ -271,8 +277,8 @@ static void take_columns(dsapi_entity_t *entity, const dsapi_json_slice_t *doc,
     while (dsapi_json_next_item(&item, &iter, &computed)) {
         take_column(entity, &item, entity->schema, pool);
     }
-    entity->whole = !entity->spec->columns;
-    if (!entity->whole) {
+    entity->whole = !entity->spec->columns && !entity->etag;
+    if (entity->spec->columns) {
         entity->columns = arranged(entity, pool);
     }
 }

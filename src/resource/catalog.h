@@ -34,6 +34,7 @@ typedef struct dsapi_column_t {
     const char *comment;  /* NULL: none */
     int is_json;          /* json or jsonb */
     int is_tsvector;
+    int is_zoned; /* how it is written depends on the session's time zone */
     int nullable;
     int generated; /* nobody gives it a value */
 } dsapi_column_t;
@@ -59,6 +60,7 @@ typedef struct dsapi_entity_t {
     int updatable;
     int deletable;
     apr_array_header_t *columns; /* of dsapi_column_t: those shown */
+    dsapi_column_t *etag;        /* "@etag", which is none of them; NULL */
     int whole;                   /* they are all the table has, by their own
                                     names */
     apr_array_header_t *pk;      /* of const char *: SQL names */

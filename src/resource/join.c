@@ -2,6 +2,7 @@
 #include <apr_strings.h>
 
 #include "resource/build.h"
+#include "resource/problem.h"
 #include "resource/relation.h"
 
 /* Appends pairs of columns that are equal. */
@@ -107,6 +108,40 @@ static void put_rows(dsapi_build_t *build, const dsapi_res_node_t *child,
         child->offset);
 }
 
+/* How many lists a row of a node has, but for those within lists. */
+static int count_lists(const dsapi_res_node_t *node)
+{
+    int n = 0;
+
+    for (int i = 0; i < node->items->nelts; i++) {
+        const dsapi_res_node_t *child =
+            APR_ARRAY_IDX(node->items, i, dsapi_res_item_t).node;
+
+        if (child) {
+            n +=
+                dsapi_relation_to_one(child->relation) ? count_lists(child) : 1;
+        }
+    }
+    return n;
+}
+
+/* Rows, or a column of them, as JSON. Where the rows are too large it is an
+ * error: they would be values of one row, which is in memory as a whole. */
+static void put_json(dsapi_build_t *build, const char *rows, const char *column)
+{
+    dsapi_build_put(build, "CASE WHEN octet_length(json_agg(", rows,
+                    ".*)::text) > ",
+                    apr_itoa(build->pool, build->list_max_bytes),
+                    " THEN current_setting('" DSAPI_RES_TOO_LARGE "')::json "
+                                                                  "ELSE "
+                                                                  "json_agg(",
+                    rows, ".", NULL);
+    if (column) {
+        dsapi_build_name(build, column);
+    }
+    dsapi_build_put(build, column ? ") END" : "*) END", NULL);
+}
+
 /* A list of rows: as JSON, and where it is spread its columns as lists. */
 static void put_list(dsapi_build_t *build, const dsapi_res_node_t *child,
                      const dsapi_res_node_t *parent)
@@ -115,11 +150,13 @@ static void put_list(dsapi_build_t *build, const dsapi_res_node_t *child,
     apr_array_header_t *names =
         child->spread ? dsapi_build_names(build, child) : NULL;
 
-    dsapi_build_put(build, "SELECT json_agg(", joined, ") AS list", NULL);
+    dsapi_build_put(build, "SELECT ", NULL);
+    put_json(build, joined, NULL);
+    dsapi_build_put(build, " AS " DSAPI_BUILD_LIST, NULL);
     for (int i = 0; names && i < names->nelts; i++) {
-        dsapi_build_put(build, ", coalesce(json_agg(", joined, ".", NULL);
-        dsapi_build_name(build, APR_ARRAY_IDX(names, i, const char *));
-        dsapi_build_put(build, "), '[]') AS ", NULL);
+        dsapi_build_put(build, ", coalesce(", NULL);
+        put_json(build, joined, APR_ARRAY_IDX(names, i, const char *));
+        dsapi_build_put(build, ", '[]') AS ", NULL);
         dsapi_build_name(build, APR_ARRAY_IDX(names, i, const char *));
     }
     dsapi_build_put(build, " FROM (", NULL);
@@ -140,14 +177,19 @@ static void put_join(dsapi_build_t *build, const dsapi_res_node_t *child,
         return;
     }
     put_list(build, child, parent);
-    dsapi_build_put(build, ") AS ", joined, " ON ",
-                    child->inner ? joined : "true",
-                    child->inner ? ".list IS NOT NULL" : "", NULL);
+    dsapi_build_put(
+        build, ") AS ", joined, " ON ", child->inner ? joined : "true",
+        child->inner ? "." DSAPI_BUILD_LIST " IS NOT NULL" : "", NULL);
 }
 
 void dsapi_build_joins(dsapi_build_t *build, const dsapi_res_node_t *node,
                        int needed)
 {
+    int nlists = node->relation ? 0 : count_lists(node);
+
+    if (nlists > 0) {
+        build->list_max_bytes = DSAPI_RES_EMBED_MAX_BYTES / nlists;
+    }
     for (int i = 0; i < node->items->nelts; i++) {
         const dsapi_res_node_t *child =
             APR_ARRAY_IDX(node->items, i, dsapi_res_item_t).node;

@@ -94,17 +94,14 @@ apr_status_t dsapi_resource_payload(dsapi_res_payload_t *ppayload,
                                     apr_pool_t *scratch_pool)
 {
     memset(ppayload, 0, sizeof(*ppayload));
-    if (!json) {
+    if (!json ||
+        (json->kind != DSAPI_JSON_OBJECT && json->kind != DSAPI_JSON_ARRAY)) {
         return dsapi_resource_fail(perr, result_pool, 400, "PGRST102",
                                    "Empty or invalid json");
     }
     ppayload->is_array = json->kind != DSAPI_JSON_OBJECT;
     ppayload->nrows = ppayload->is_array ? count_items(json) : 1;
-    /* What is neither is no row, as with PostgREST. */
-    ppayload->json =
-        json->kind == DSAPI_JSON_OBJECT || json->kind == DSAPI_JSON_ARRAY
-            ? apr_pstrmemdup(result_pool, json->p, json->len_bytes)
-            : "[]";
+    ppayload->json = apr_pstrmemdup(result_pool, json->p, json->len_bytes);
     ppayload->keys = columns ? columns
                      : ppayload->is_array
                          ? common_members(json, result_pool, scratch_pool)

@@ -84,9 +84,42 @@ static int is_role(const dsapi_err_t *err)
            strncmp(err->said->message, "role ", 5) == 0;
 }
 
+/* Is this the state, and has the message this word? A translated one has it,
+ * too. */
+static int says(const dsapi_err_t *err, const char *sqlstate, const char *word)
+{
+    return strcmp(err->sqlstate, sqlstate) == 0 && err->said &&
+           strstr(err->said->message, word) != NULL;
+}
+
+/* One statement was to change a row twice, which the client has sent twice; or
+ * every row, where pg-safeupdate forbids it. */
+static int is_twice(const dsapi_err_t *err)
+{
+    return says(err, "21000", "ON CONFLICT") || says(err, "21000", "WHERE");
+}
+
+static void tell_too_large(dsapi_err_t *err, apr_pool_t *pool)
+{
+    err->http = 413;
+    err->rv = dsapi_status_of_http(413);
+    err->code = "result-too-large";
+    err->detail = "what a row embeds is too large";
+    dsapi_resource_hint(err, pool,
+                        "Ask for less of it: by select=, by a limit "
+                        "on what is embedded");
+}
+
+static void tell_more(dsapi_err_t *err, apr_pool_t *pool)
+{
+    err->details = err->said->detail ? as_json(err->said->detail, pool) : NULL;
+    err->hint = err->said->hint;
+}
+
 void dsapi_resource_problem(dsapi_err_t *err, apr_pool_t *pool)
 {
     static const state_row_t ours = {"", 500};
+    static const state_row_t theirs = {"", 400};
     const state_row_t *row = states;
 
     if (err->dialect) {
@@ -96,11 +129,15 @@ void dsapi_resource_problem(dsapi_err_t *err, apr_pool_t *pool)
     if (!err->sqlstate) {
         return;
     }
+    if (says(err, "42704", DSAPI_RES_TOO_LARGE)) {
+        tell_too_large(err, pool);
+        return;
+    }
     err->code = err->sqlstate;
     while (strncmp(err->sqlstate, row->prefix, strlen(row->prefix)) != 0) {
         row++;
     }
-    row = is_role(err) ? &ours : row;
+    row = is_role(err) ? &ours : is_twice(err) ? &theirs : row;
     if (row->http) {
         err->http = row->http;
         err->rv = dsapi_status_of_http(row->http);
@@ -111,8 +148,17 @@ void dsapi_resource_problem(dsapi_err_t *err, apr_pool_t *pool)
     }
     else if (row->http && err->said) {
         err->detail = err->said->message;
-        err->details =
-            err->said->detail ? as_json(err->said->detail, pool) : NULL;
-        err->hint = err->said->hint;
+        tell_more(err, pool);
+    }
+    else if (err->said && strcmp(row->prefix, "PT") == 0 && err->http) {
+        tell_more(err, pool); /* raised so that the client reads it */
+    }
+}
+
+void dsapi_resource_conceal(dsapi_err_t *err)
+{
+    if (err->sqlstate && (strncmp(err->sqlstate, "23", 2) == 0 ||
+                          strncmp(err->sqlstate, "44", 2) == 0)) {
+        err->details = NULL;
     }
 }

@@ -9,6 +9,10 @@
 
 #include "base/error.h"
 
+/** A setting that is nowhere: SQL asks for it where what a row embeds is too
+ *  large, since that is an error. */
+#define DSAPI_RES_TOO_LARGE "dsapi_resource.too_large"
+
 /**
  * Fill an error of the dialect, without details and hint.
  * @param perr  out: in pool
@@ -37,5 +41,10 @@ void dsapi_resource_hint(dsapi_err_t *err, apr_pool_t *pool, const char *fmt,
  * @param err  in/out: any; one of the dialect stays as it is
  */
 void dsapi_resource_problem(dsapi_err_t *err, apr_pool_t *pool);
+
+/** Keep to ourselves what the database says of the rows that break a constraint
+ *  (its detail: all their values, or those of a key).
+ *  @param err  in/out: one of the dialect */
+void dsapi_resource_conceal(dsapi_err_t *err);
 
 #endif

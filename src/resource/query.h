@@ -96,7 +96,8 @@ typedef struct dsapi_res_item_t {
     struct dsapi_res_node_t *node; /* NULL: a field */
     const char *alias;             /* NULL: none */
     dsapi_res_field_t field;       /* name "*": every column */
-    const char *cast;              /* letters, digits, blanks, '_', '$' */
+    const char *cast;              /* what the client calls a type; once
+                                      resolved: what SQL does; NULL: none */
     const char *aggregate;         /* "sum", "avg", "count", "max", "min" */
     const char *aggregate_cast;    /* as cast */
 } dsapi_res_item_t;

@@ -8,6 +8,10 @@
 #include "base/number.h"
 #include "resource/problem.h"
 
+#define BEHIND_THE_END                                                     \
+    "An offset of %" APR_INT64_T_FMT " was requested, but there are only " \
+                                     "%" APR_INT64_T_FMT " rows."
+
 /* "10-19" or "10-". @return 0: it is neither */
 static int parse(apr_int64_t *plower, apr_int64_t *pupper, const char *header,
                  apr_pool_t *pool)
@@ -91,15 +95,6 @@ apr_status_t dsapi_resource_range_status(int *phttp, dsapi_err_t **perr,
     if (total < 0 || lower <= total) {
         return APR_SUCCESS;
     }
-    return not_satisfiable(perr,
-                           apr_psprintf(pool,
-                                        "An offset of %" APR_INT64_T_FMT " was "
-                                        "reque"
-                                        "sted,"
-                                        " but "
-                                        "there are only %" APR_INT64_T_FMT " ro"
-                                        "ws"
-                                        ".",
-                                        lower, total),
-                           pool);
+    return not_satisfiable(
+        perr, apr_psprintf(pool, BEHIND_THE_END, lower, total), pool);
 }

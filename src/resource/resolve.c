@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include <strings.h>
 
 #include "resource/problem.h"
 
@@ -134,6 +135,77 @@ static int resolve_child(resolver_t *resolver, dsapi_res_node_t *child,
                                       "spreads."));
 }
 
+/* The types there are casts to, and what SQL calls them. Every one is named
+ * here, since a cast may run more than the type's input function: that to
+ * regclass looks into the catalogue. */
+static const char *const types[][2] = {
+    {"bigint", "int8"},
+    {"bool", "bool"},
+    {"boolean", "bool"},
+    {"bpchar", "bpchar"},
+    {"bytea", "bytea"},
+    {"character varying", "varchar"},
+    {"cidr", "cidr"},
+    {"date", "date"},
+    {"daterange", "daterange"},
+    {"decimal", "numeric"},
+    {"double precision", "float8"},
+    {"float", "float8"},
+    {"float4", "float4"},
+    {"float8", "float8"},
+    {"inet", "inet"},
+    {"int", "int4"},
+    {"int2", "int2"},
+    {"int4", "int4"},
+    {"int4range", "int4range"},
+    {"int8", "int8"},
+    {"int8range", "int8range"},
+    {"integer", "int4"},
+    {"interval", "interval"},
+    {"json", "json"},
+    {"jsonb", "jsonb"},
+    {"macaddr", "macaddr"},
+    {"money", "money"},
+    {"numeric", "numeric"},
+    {"numrange", "numrange"},
+    {"point", "point"},
+    {"real", "float4"},
+    {"smallint", "int2"},
+    {"text", "text"},
+    {"time", "time"},
+    {"time with time zone", "timetz"},
+    {"time without time zone", "time"},
+    {"timestamp", "timestamp"},
+    {"timestamp with time zone", "timestamptz"},
+    {"timestamp without time zone", "timestamp"},
+    {"timestamptz", "timestamptz"},
+    {"timetz", "timetz"},
+    {"tsquery", "tsquery"},
+    {"tsrange", "tsrange"},
+    {"tstzrange", "tstzrange"},
+    {"tsvector", "tsvector"},
+    {"uuid", "uuid"},
+    {"varchar", "varchar"},
+    {"xml", "xml"},
+};
+
+static int resolve_cast(const resolver_t *resolver, const char **pcast)
+{
+    if (!*pcast) {
+        return 1;
+    }
+    for (apr_size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (strcasecmp(*pcast, types[i][0]) == 0) {
+            *pcast =
+                apr_pstrcat(resolver->pool, "pg_catalog.", types[i][1], NULL);
+            return 1;
+        }
+    }
+    dsapi_resource_fail(resolver->perr, resolver->pool, 400, "42704",
+                        "type \"%s\" does not exist", *pcast);
+    return 0;
+}
+
 static int resolve_items(resolver_t *resolver, dsapi_res_node_t *node)
 {
     for (int i = 0; i < node->items->nelts; i++) {
@@ -142,6 +214,10 @@ static int resolve_items(resolver_t *resolver, dsapi_res_node_t *node)
         int star = !item->node && strcmp(item->field.name, "*") == 0;
 
         node->grouped |= item->aggregate != NULL;
+        if (!resolve_cast(resolver, &item->cast) ||
+            !resolve_cast(resolver, &item->aggregate_cast)) {
+            return 0;
+        }
         if (item->node
                 ? !resolve_child(resolver, item->node, node)
                 : !star && !resolve_field(resolver, &item->field, node)) {

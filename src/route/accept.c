@@ -10,7 +10,8 @@
 typedef struct range_t {
     const char *type;
     apr_size_t len;
-    int q; /* thousandths */
+    int q;        /* thousandths */
+    int stripped; /* nulls=stripped: another format */
 } range_t;
 
 static const char *skip_blanks(const char *p)
@@ -44,6 +45,7 @@ static const char *next_range(range_t *range, const char *p)
     range->type = skip_blanks(p);
     range->len = strcspn(range->type, ";, \t");
     range->q = 1000;
+    range->stripped = 0;
     p = range->type + range->len;
     while (*p && *p != ',') {
         if (*p == ';') {
@@ -51,6 +53,7 @@ static const char *next_range(range_t *range, const char *p)
             if ((*p == 'q' || *p == 'Q') && p[1] == '=') {
                 range->q = parse_q(p + 2);
             }
+            range->stripped |= strncasecmp(p, "nulls=stripped", 14) == 0;
         }
         else {
             p++;
@@ -101,7 +104,7 @@ int dsapi_route_accepts(const char *accept, const char *type)
         range_t range;
 
         p = next_range(&range, p);
-        if (precision(&range, type) == 3) {
+        if (precision(&range, type) == 3 && !range.stripped) {
             return range.q > 0 && range.q >= quality(accept, "application/"
                                                              "json");
         }

@@ -23,7 +23,7 @@ typedef enum dsapi_format_e {
 int dsapi_route_accept(const char *accept, int table);
 
 /** Is a type named as such, with a quality not below that of
- *  application/json?
+ *  application/json, and without nulls=stripped?
  *  @param accept  NULL: none @return 1 or 0 */
 int dsapi_route_accepts(const char *accept, const char *type);
 

@@ -3,7 +3,10 @@
 
 #include <apr_escape.h>
 #include <apr_sha1.h>
+#include <apr_strings.h>
 #include <string.h>
+
+#include "base/text.h"
 
 #define ETAG_BYTES 16 /* of the digest */
 #define SHA1_CHUNK (1U << 30)
@@ -67,18 +70,21 @@ static const char *opaque_tag(const char **pend, apr_size_t *plen,
     return tag;
 }
 
+/* Suffixes of compression. */
+static const char *const ends[] = {"", "-gzip", "-br", "-zstd"};
+
+#define NENDS (sizeof(ends) / sizeof(ends[0]))
+
 /* Is what a client sent our tag, or our tag and a suffix of compression? */
 static int is_same_tag(const char *sent, apr_size_t sent_len, const char *ours,
                        apr_size_t our_len)
 {
-    static const char *const ends[] = {"", "-gzip", "-br", "-zstd"};
-
     if (sent_len < our_len || memcmp(sent, ours, our_len) != 0) {
         return 0;
     }
     sent += our_len;
     sent_len -= our_len;
-    for (apr_size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+    for (apr_size_t i = 0; i < NENDS; i++) {
         if (sent_len == strlen(ends[i]) &&
             memcmp(sent, ends[i], sent_len) == 0) {
             return 1;
@@ -123,5 +129,51 @@ int dsapi_route_etag_matches(const char *if_none_match, const char *etag)
         if (is_same_tag(tag, len, ours, our_len)) {
             return 1;
         }
+    }
+}
+
+static void add_value(apr_array_header_t *values, const char *tag)
+{
+    const char *plain = apr_punescape_url(values->pool, tag, NULL, NULL, 0);
+
+    if (!dsapi_base_utf8_valid(tag, strlen(tag))) {
+        return;
+    }
+    APR_ARRAY_PUSH(values, const char *) = tag;
+    APR_ARRAY_PUSH(values, const char *) =
+        apr_pstrcat(values->pool, "\"", tag, "\"", NULL);
+    if (plain && strcmp(plain, tag) != 0 &&
+        dsapi_base_utf8_valid(plain, strlen(plain))) {
+        APR_ARRAY_PUSH(values, const char *) = plain;
+    }
+}
+
+apr_array_header_t *dsapi_route_etag_values(const char *if_match,
+                                            apr_pool_t *pool)
+{
+    apr_array_header_t *values = apr_array_make(pool, 4, sizeof(const char *));
+    const char *s = if_match + strspn(if_match, " \t");
+    const char *end;
+    apr_size_t len;
+
+    if (*s == '*' && !s[1 + strspn(s + 1, " \t")]) {
+        return NULL;
+    }
+    for (;;) {
+        const char *tag;
+
+        s += strspn(s, " \t,");
+        tag = opaque_tag(&end, &len, s);
+        if (!tag) {
+            return values;
+        }
+        for (apr_size_t i = 0; *s != 'W' && i < NENDS; i++) {
+            apr_size_t cut = strlen(ends[i]);
+
+            if (len >= cut && memcmp(tag + len - cut, ends[i], cut) == 0) {
+                add_value(values, apr_pstrmemdup(pool, tag, len - cut));
+            }
+        }
+        s = end;
     }
 }

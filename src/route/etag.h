@@ -5,6 +5,7 @@
 #define DSAPI_ROUTE_ETAG_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 
 #define DSAPI_ETAG_SIZE 35 /* two quotes, 32 digits, NUL */
 
@@ -32,5 +33,15 @@ const char *dsapi_route_etag_make(const char *content_type, const char *body,
  * @return 1: answer 304; or 0
  */
 int dsapi_route_etag_matches(const char *if_none_match, const char *etag);
+
+/**
+ * What values an If-Match may stand for, once they are validators: those
+ * between the quotes of its strong ones, and with them; as they are, without a
+ * suffix of compression, and percent-decoded; UTF-8.
+ * @param if_match  the value of the header
+ * @return of const char *, in pool; NULL: any ("*")
+ */
+apr_array_header_t *dsapi_route_etag_values(const char *if_match,
+                                            apr_pool_t *pool);
 
 #endif

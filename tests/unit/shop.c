@@ -33,6 +33,13 @@ static const char schema[] =
     "CREATE FUNCTION s.loud(s.item) RETURNS text LANGUAGE sql STABLE AS "
     "'SELECT upper($1.name)'; "
     "CREATE TABLE s.secret (item int REFERENCES s.item); "
+    "CREATE TABLE s.pa (id int PRIMARY KEY, t0 text, b text); "
+    "CREATE TABLE s.ch (id int PRIMARY KEY, pa int REFERENCES s.pa, e1 text, "
+    "list text); "
+    "CREATE FUNCTION s.both(s.pa) RETURNS text LANGUAGE sql STABLE AS "
+    "'SELECT $1.t0 || $1.b'; "
+    "INSERT INTO s.pa VALUES (1, 't', 'b'), (2, NULL, NULL); "
+    "INSERT INTO s.ch VALUES (1, 1, 'e', 'l'); "
     "INSERT INTO s.maker VALUES (1, 'one', NULL), (2, 'two', 1), "
     "(3, 'three', 1); "
     "INSERT INTO s.item (id, name, code, price, mood, data, tags, span, maker, "
@@ -99,6 +106,9 @@ shop_t *shop_open(void)
     add_spec(shop, "renamed", "s.item", 0,
              "id title=name odd=\"Odd \\\"name.x\" maker");
     add_spec(shop, "missing", "s.missing", 1, NULL);
+    add_spec(shop, "pas", "s.pa", 1, NULL);
+    add_spec(shop, "chs", "s.ch", 1, NULL);
+    add_spec(shop, "versions", "s.pa", 1, "id b @etag=t0");
     ck_assert_int_eq(pg_run(&rows, &err, shop->db, "SELECT 1"), APR_SUCCESS);
     shop_read(shop);
     return shop;

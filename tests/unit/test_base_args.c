@@ -66,12 +66,13 @@ START_TEST(a_key_may_have_all_its_characters)
 {
     ck_assert_str_eq(parsed("_a-B.c@9='v'"), "_a-B.c@9=<v>");
     ck_assert_str_eq(parsed("region.id=\"v\""), "region.id=<v>");
+    ck_assert_str_eq(parsed("@etag=v"), "@etag=v");
 }
 END_TEST
 
 START_TEST(what_is_no_key_belongs_to_the_word)
 {
-    static const char *const words[] = {"=x",   "1=2",  "-a=b", "@a=b", ".a=b",
+    static const char *const words[] = {"=x",   "1=2",  "-a=b", "1=b",  ".a=b",
                                         "/a=b", "a/=b", "a:=b", "a+b=c"};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

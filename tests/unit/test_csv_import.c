@@ -329,7 +329,12 @@ START_TEST(the_last_of_the_same_key_wins_or_the_first)
                      APR_SUCCESS);
     ck_assert_int_eq(rig->report.records, 6);
     ck_assert_int_eq(rig->report.stored, 4); /* no NULL is as another */
+    ck_assert(!rig->report.none_new);
     ck_assert_int_eq(load_rig_text(rig, "v,k\ng,2\n"), APR_SUCCESS);
+    ck_assert(rig->report.none_new);
+    ck_assert_int_eq(load_rig_text(rig, "v,k\ng,2\nh,9\n"), APR_SUCCESS);
+    ck_assert(!rig->report.none_new);
+    pg_value(rig->pg, "DELETE FROM t WHERE k = 9");
     load_rig_mode(rig, DSAPI_IMPORT_IGNORE, NULL);
     ck_assert_int_eq(load_rig_text(rig, "k,v\n3,h\n1,i\n3,j\n"), APR_SUCCESS);
     ck_assert_int_eq(rig->report.stored, 1);

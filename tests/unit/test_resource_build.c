@@ -22,7 +22,14 @@ static const char *const cases[][2] = {
                                  "integer: "
                                  "\"ant\""},
     {"select=name::nosuch&id=eq.1", "42704: type \"nosuch\" does not exist"},
-    {"select=name::int AS x&id=eq.1", "42601: syntax error at or near \"AS\""},
+    {"select=name::int AS x&id=eq.1", "42704: type \"int AS x\" does not "
+                                      "exist"},
+    {"select=id::int4 $$,a::text $$", "42704: type \"int4 $$\" does not exist"},
+    {"select=name::regclass", "42704: type \"regclass\" does not exist"},
+    {"select=price.sum()::regrole", "42704: type \"regrole\" does not exist"},
+    {"select=id::TEXT,p:price::double precision&id=eq.1", "[{\"id\":\"1\","
+                                                          "\"p\":1}]"},
+    {"select=data->>t::character varying&id=eq.1", "[{\"t\":\"x\"}]"},
     /* aggregates */
     {"select=count()", "[{\"count\":3}]"},
     {"select=maker,n:count(),price.sum(),price.max()::text&order=maker",

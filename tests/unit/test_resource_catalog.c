@@ -52,6 +52,24 @@ START_TEST(tables_and_columns)
 }
 END_TEST
 
+START_TEST(a_validator_of_its_own_is_no_column)
+{
+    shop_t *shop = shop_open();
+    const dsapi_entity_t *entity = dsapi_catalog_find(shop->catalog, "version"
+                                                                     "s");
+
+    ck_assert_str_eq(entity->etag->sql, "t0");
+    ck_assert_ptr_null(dsapi_catalog_column(entity, "@etag"));
+    ck_assert_int_eq(entity->columns->nelts, 2);
+    pg_value(shop->pg, "ALTER TABLE s.label ADD \"@etag\" timestamptz");
+    shop_read(shop);
+    entity = dsapi_catalog_find(shop->catalog, "labels");
+    ck_assert(entity->etag->is_zoned && !entity->whole);
+    ck_assert_str_eq(shop_ask(shop, "labels", "id=eq.1"), "[{\"id\":1,\"word\":"
+                                                          "\"big\"}]");
+}
+END_TEST
+
 START_TEST(views_and_keys)
 {
     shop_t *shop = shop_open();
@@ -110,5 +128,6 @@ START_TEST(a_changed_table_is_read_anew)
 }
 END_TEST
 
-UNIT_SUITE(resource_catalog, tables_and_columns, views_and_keys,
+UNIT_SUITE(resource_catalog, tables_and_columns,
+           a_validator_of_its_own_is_no_column, views_and_keys,
            configured_names_and_keys, a_changed_table_is_read_anew)

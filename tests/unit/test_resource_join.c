@@ -72,6 +72,20 @@ static const char *const cases[][3] = {
     {"items", "select=id,m:maker(name)&order=m(name).desc.nullslast,id.desc",
      "[{\"id\":2,\"m\":{\"name\":\"one\"}},{\"id\":1,\"m\":{\"name\":\"one\"}},"
      "{\"id\":3,\"m\":null}]"},
+    /* columns that are called as what SQL calls tables */
+    {"pas", "select=id,both,chs(e1,list)&id=eq.1",
+     "[{\"id\":1,\"both\":\"tb\",\"chs\":[{\"e1\":\"e\",\"list\":\"l\"}]}]"},
+    {"pas", "select=id,chs(id)",
+     "[{\"id\":1,\"chs\":[{\"id\":1}]},"
+     "{\"id\":2,\"chs\":[]}]"},
+    {"pas", "select=id,...chs(list)&chs=not.is.null",
+     "[{\"id\":1,\"list\":[\"l\"]}]"},
+    {"chs", "select=id,e1:pas(t0)&e1=not.is.null",
+     "[{\"id\":1,\"e1\":{\"t0\":\"t\"}}]"},
+    {"chs", "select=id,pas(e1:id)&pas=not.is.null",
+     "[{\"id\":1,\"pas\":{\"e1\":1}}]"},
+    {"chs", "select=id,pas(e1:t0)&pas.id=eq.2&pas=is.null",
+     "[{\"id\":1,\"pas\":null}]"},
 };
 
 START_TEST(what_is_embedded)

@@ -98,6 +98,74 @@ START_TEST(what_may_be_tried_again_keeps_its_status)
 }
 END_TEST
 
+START_TEST(what_is_raised_for_clients_is_told_in_full)
+{
+    dsapi_err_t *err = of_state("PT402");
+
+    ck_assert_int_eq(err->http, 402);
+    ck_assert_str_eq(ast_error(err), "PT402: the message; \"the "
+                                     "\\\"detail\\\"\"; the hint");
+}
+END_TEST
+
+START_TEST(a_row_that_is_sent_twice_is_the_clients_mistake)
+{
+    static const struct {
+        const char *message;
+        int http;
+    } rows[] = {{"ON CONFLICT DO UPDATE command cannot affect row a second "
+                 "time",
+                 400},
+                {"UPDATE requires a WHERE clause", 400},
+                {"more than one row returned by a subquery", 500}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dsapi_said_t words = {rows[i].message, NULL, NULL};
+        dsapi_err_t *err;
+
+        dsapi_db_error(&err, "21000", "x", g_pool);
+        err->said = &words;
+        dsapi_resource_problem(err, g_pool);
+        ck_assert_int_eq(err->http, rows[i].http);
+        ck_assert_int_eq(strcmp(err->detail, rows[i].message) == 0,
+                         rows[i].http == 400);
+    }
+}
+END_TEST
+
+START_TEST(what_is_too_large_is_told)
+{
+    static const dsapi_said_t words = {"unrecognized configuration parameter "
+                                       "\"" DSAPI_RES_TOO_LARGE "\"",
+                                       NULL, NULL};
+    dsapi_err_t *err;
+
+    dsapi_db_error(&err, "42704", "x", g_pool);
+    err->said = &words;
+    dsapi_resource_problem(err, g_pool);
+    ck_assert_int_eq(err->rv, DSAPI_ETOOBIG);
+    ck_assert_str_eq(err->code, "result-too-large");
+    ck_assert_int_eq(of_state("42704")->http, 400);
+}
+END_TEST
+
+START_TEST(values_of_rows_are_concealed)
+{
+    static const char *const rows[] = {"23502", "23514", "23505", "44000",
+                                       "22P02"};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dsapi_err_t *err = of_state(rows[i]);
+
+        dsapi_resource_conceal(err);
+        ck_assert_int_eq(err->details == NULL,
+                         *rows[i] != '2' || rows[i][1] == '3');
+        ck_assert_str_eq(err->detail, "the message");
+        ck_assert_str_eq(err->hint, "the hint");
+    }
+}
+END_TEST
+
 START_TEST(errors_of_the_dialect_stay_and_others_join)
 {
     dsapi_err_t *err;
@@ -121,4 +189,7 @@ UNIT_SUITE(resource_problem, a_mistake_of_the_client_is_told_in_full,
            a_mistake_of_ours_is_told_to_the_log,
            a_role_that_is_not_there_is_ours_to_mend,
            what_may_be_tried_again_keeps_its_status,
+           what_is_raised_for_clients_is_told_in_full,
+           a_row_that_is_sent_twice_is_the_clients_mistake,
+           what_is_too_large_is_told, values_of_rows_are_concealed,
            errors_of_the_dialect_stay_and_others_join)

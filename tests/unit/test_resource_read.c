@@ -89,6 +89,48 @@ START_TEST(a_row_has_a_validator)
 }
 END_TEST
 
+/* The validator of the only row of a resource that a query gives. */
+static const char *validator(const shop_t *shop, const char *resource,
+                             const char *query)
+{
+    dsapi_res_reading_t reading = {-1, 0, -1, 0, -1, 1};
+    dsapi_err_t *err;
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+
+    dsapi_resource_read(&call, shop_query(&err, shop, resource, query),
+                        &reading, g_pool);
+    ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
+    return dsapi_rows_get(rows, DSAPI_RES_ETAG);
+}
+
+START_TEST(validators_are_of_the_whole_row_in_any_zone)
+{
+    shop_t *shop = shop_open();
+    dsapi_rows_t *rows;
+    dsapi_err_t *err;
+    const char *first = validator(shop, "pas", "id=eq.1");
+
+    pg_value(shop->pg, "UPDATE s.pa SET b = 'c' WHERE id = 1");
+    ck_assert_str_ne(validator(shop, "pas", "id=eq.1"), first);
+    ck_assert_str_eq(validator(shop, "versions", "id=eq.1"), "t");
+    ck_assert_ptr_null(validator(shop, "versions", "id=eq.2"));
+    pg_value(shop->pg, "ALTER TABLE s.label ADD a timestamptz DEFAULT now(), "
+                       "ADD b "
+                       "timestamptz[] DEFAULT ARRAY[now()], ADD c tstzrange "
+                       "DEFAULT "
+                       "tstzrange(now(), NULL)");
+    shop_read(shop);
+    first = validator(shop, "labels", "id=eq.1");
+    ck_assert_int_eq(
+        pg_run(&rows, &err, shop->db, "SET timezone = 'Asia/Tokyo'"),
+        APR_SUCCESS);
+    ck_assert_str_eq(validator(shop, "labels", "id=eq.1"), first);
+    pg_value(shop->pg, "UPDATE s.label SET b = NULL");
+    ck_assert_str_ne(validator(shop, "labels", "id=eq.1"), first);
+}
+END_TEST
+
 START_TEST(what_is_embedded_has_a_bound)
 {
     shop_t *shop = shop_open();
@@ -102,6 +144,38 @@ START_TEST(what_is_embedded_has_a_bound)
     ck_assert_str_eq(read_rows(shop, "select=labels(id)&id=eq.1&labels.limit=9",
                                bound, &total),
                      "[{\"labels\":[{\"id\":1}]}]");
+}
+END_TEST
+
+START_TEST(what_a_row_embeds_has_a_size)
+{
+    static const struct {
+        const char *query;
+        int mb;
+        int fits;
+    } rows[] = {{"select=id,chs(list)", 15, 1},
+                {"select=id,chs(list)", 17, 0},
+                {"select=id,chs(list),others:chs(list)", 9, 0},
+                {"select=id,chs(list,pas(chs(list)))", 7, 1},
+                {"select=id,chs(list,pas(chs(list)))", 9, 0},
+                {"select=id,...chs(list)", 17, 0}};
+    shop_t *shop = shop_open();
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *got;
+
+        pg_value(shop->pg, "UPDATE s.ch SET list = repeat('x', %d000000)",
+                 rows[i].mb);
+        got = shop_ask(shop, "pas", rows[i].query);
+        if (rows[i].fits) {
+            ck_assert_msg(*got == '[', "%.200s", got);
+            ck_assert_uint_gt(strlen(got), rows[i].mb * 1000000U);
+        }
+        else {
+            ck_assert_msg(strncmp(got, "result-too-large: ", 18) == 0,
+                          "%d: %.100s", (int)i, got);
+        }
+    }
 }
 END_TEST
 
@@ -127,4 +201,6 @@ START_TEST(counts_and_plans)
 END_TEST
 
 UNIT_SUITE(resource_read, pages_and_totals, a_row_has_a_validator,
-           what_is_embedded_has_a_bound, counts_and_plans)
+           validators_are_of_the_whole_row_in_any_zone,
+           what_is_embedded_has_a_bound, what_a_row_embeds_has_a_size,
+           counts_and_plans)

@@ -60,5 +60,28 @@ START_TEST(if_none_match_names_a_validator)
 }
 END_TEST
 
+static const char *values_of(const char *if_match)
+{
+    apr_array_header_t *values = dsapi_route_etag_values(if_match, g_pool);
+
+    return values ? apr_array_pstrcat(g_pool, values, '|') : "any";
+}
+
+START_TEST(if_match_stands_for_values)
+{
+    ck_assert_str_eq(values_of("*"), "any");
+    ck_assert_str_eq(values_of(" * "), "any");
+    ck_assert_str_eq(values_of("\"a\""), "a|\"a\"");
+    ck_assert_str_eq(values_of("\"a\", W/\"b\" ,\"c\""), "a|\"a\"|c|\"c\"");
+    ck_assert_str_eq(values_of("\"a-gzip\""), "a-gzip|\"a-gzip\"|a|\"a\"");
+    ck_assert_str_eq(values_of("\"v%201\""), "v%201|\"v%201\"|v 1");
+    ck_assert_str_eq(values_of("\"%ff%00\""), "%ff%00|\"%ff%00\"");
+    ck_assert_str_eq(values_of("\"\377\""), "");
+    ck_assert_str_eq(values_of("W/\"a\""), "");
+    ck_assert_str_eq(values_of("a"), "");
+    ck_assert_str_eq(values_of(""), "");
+}
+END_TEST
+
 UNIT_SUITE(route_etag, an_etag_is_of_type_and_body,
-           if_none_match_names_a_validator)
+           if_none_match_names_a_validator, if_match_stands_for_values)
