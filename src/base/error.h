@@ -44,6 +44,7 @@ typedef struct dsapi_said_t {
     const char *message;
     const char *detail; /* NULL: none */
     const char *hint;   /* NULL: none */
+    const char *where;  /* its function that said so; NULL: unknown */
 } dsapi_said_t;
 
 /** An error. Every string lives in the pool it was made from. */

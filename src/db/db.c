@@ -335,6 +335,7 @@ const dsapi_said_t *dsapi_db_said(const PGresult *error, apr_pool_t *pool)
     said->message = dsapi_db_field(error, PG_DIAG_MESSAGE_PRIMARY, pool);
     said->detail = dsapi_db_field(error, PG_DIAG_MESSAGE_DETAIL, pool);
     said->hint = dsapi_db_field(error, PG_DIAG_MESSAGE_HINT, pool);
+    said->where = dsapi_db_field(error, PG_DIAG_SOURCE_FUNCTION, pool);
     return said->message ? said : NULL;
 }
 

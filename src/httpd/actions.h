@@ -127,6 +127,10 @@ apr_status_t mod_dsapi_show_metric(mod_dsapi_answer_t *answer,
 /** Append a text to a key: whether it is there, how long, and itself. */
 void mod_dsapi_key_text(dsapi_buf_t *key, const char *text);
 
+/** @return 1: a user or the session's values may have decided the answer, which
+ *  is no matter of caches that others share */
+int mod_dsapi_is_personal(const request_rec *r, const mod_dsapi_route_t *route);
+
 /** What clients may do with an answer of a route with DsapiCache. */
 void mod_dsapi_cache_control(request_rec *r, const mod_dsapi_route_t *route);
 

@@ -56,15 +56,18 @@ void mod_dsapi_key_text(dsapi_buf_t *key, const char *text)
     }
 }
 
-/* What a user or the session's values may have decided is no matter of caches
- * that others share. */
+int mod_dsapi_is_personal(const request_rec *r, const mod_dsapi_route_t *route)
+{
+    return r->user || r->ap_auth_type ||
+           apr_table_get(r->headers_in, "Authorization") ||
+           route->service->session->nelts > 0;
+}
+
 static int is_private(const request_rec *r, const mod_dsapi_route_t *route)
 {
     return route->caching.scope == MOD_DSAPI_CACHE_PRIVATE ||
            (route->caching.scope == MOD_DSAPI_CACHE_AUTO &&
-            (r->user || r->ap_auth_type ||
-             apr_table_get(r->headers_in, "Authorization") ||
-             route->service->session->nelts > 0));
+            mod_dsapi_is_personal(r, route));
 }
 
 /* The versions are read here: before the answer is computed. */

@@ -9,12 +9,16 @@
 /* So long a catalogue is not read again, whatever clients ask for. */
 #define CALM apr_time_from_sec(1)
 
+/* So old a catalogue is read again by the next request: a new default, or
+ * another key, is a change that no error tells of. */
+#define AGE apr_time_from_sec(5)
+
 /* A catalogue that has been read; in a pool of its own. */
 typedef struct generation_t {
     const dsapi_catalog_t *catalog;
     apr_pool_t *pool;
-    apr_time_t read_at;
-    int users; /* requests, and the holder */
+    apr_time_t read_at; /* or when that was tried last */
+    int users;          /* requests, and the holder */
 } generation_t;
 
 /* The catalogue of a service in a server's database. */
@@ -109,8 +113,9 @@ static int suffices(const holder_t *holder, const dsapi_catalog_t *old)
 {
     const generation_t *current = holder->current;
 
-    return current && (current->catalog != old || holder->reading ||
-                       apr_time_now() - current->read_at < CALM);
+    return current &&
+           (holder->reading || apr_time_now() - current->read_at <
+                                   (current->catalog == old ? CALM : AGE));
 }
 
 /* Waits until nobody reads for a holder that has nothing. @return 0: the time
@@ -142,6 +147,9 @@ static void renew(holder_t *holder, dsapi_err_t **perr, request_rec *r,
     if (generation) {
         leave(holder->current);
         holder->current = generation;
+    }
+    else if (holder->current) {
+        holder->current->read_at = apr_time_now();
     }
     apr_thread_cond_broadcast(child.cond);
 }

@@ -618,6 +618,9 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
     dsapi_err_t *err;
 
     apr_table_mergen(r->headers_out, "Vary", "Accept, Prefer, Range");
+    if (mod_dsapi_is_personal(r, route)) {
+        apr_table_setn(r->headers_out, "Cache-Control", "private");
+    }
     ask.answer.buf = dsapi_buf_make(0, r->pool);
     if (answer_ask(&ask, &err, capture) != APR_SUCCESS) {
         dsapi_resource_problem(err, r->pool);
@@ -625,6 +628,7 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
             dsapi_resource_conceal(err);
         }
         apr_table_unset(r->headers_out, "Preference-Applied");
+        apr_table_unset(r->headers_out, "Cache-Control");
         return mod_dsapi_send_problem(r, err);
     }
     if (answer->sent) {

@@ -8,6 +8,7 @@
 #include "httpd/actions.h"
 #include "json/value.h"
 #include "resource/catalog.h"
+#include "resource/once.h"
 #include "resource/prefer.h"
 #include "resource/query.h"
 
@@ -42,6 +43,7 @@ void mod_dsapi_catalog_child_init(apr_pool_t *pchild);
 /**
  * Take the catalogue of a request's service. It is read when it is first asked
  * for, by one request; those that come meanwhile wait, at most DsapiDBWait.
+ * When it is five seconds old one request reads it again, and others go on.
  * @param pcatalog  in/out: NULL, or what has turned out to be old: then another
  *                  one, unless it was read within the last second (the same
  *                  again), or another request reads it just now (the same, too)
@@ -88,6 +90,17 @@ apr_status_t mod_dsapi_ask_changed(dsapi_err_t **perr,
 apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
                                     dsapi_err_t **perr,
                                     const mod_dsapi_ask_t *ask);
+
+/* resource_once.c */
+
+/**
+ * Idempotency-Key of a POST: whose it is, and what it is for.
+ * @param once  out: in the request's pool; its key is NULL where none was sent
+ * @param json  the body
+ * @return APR_SUCCESS; as dsapi_once_key or mod_dsapi_settings
+ */
+apr_status_t mod_dsapi_ask_once(dsapi_once_t *once, dsapi_err_t **perr,
+                                const mod_dsapi_ask_t *ask, const char *json);
 
 /* import.c */
 

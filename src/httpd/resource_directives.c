@@ -9,23 +9,6 @@
 #define PAGE_MAX  1000
 #define ROWS_MAX  APR_INT64_C(1000000000)
 
-/* A table as SQL writes it: words and quoted names with dots between. */
-static int is_table(const char *s)
-{
-    int quoted = 0;
-
-    for (const char *p = s; *p; p++) {
-        if (*p == '"') {
-            quoted = !quoted;
-        }
-        else if (!quoted && !(apr_isalnum(*p) || strchr("_.$", *p) ||
-                              ((unsigned char)*p & 0x80))) {
-            return 0;
-        }
-    }
-    return *s && !quoted;
-}
-
 static mod_dsapi_resource_t *make_resource(const cmd_parms *cmd,
                                            const mod_dsapi_service_t *service,
                                            const char *name, const char *table)
@@ -67,6 +50,8 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
                                  .service = outer->service};
     const mod_dsapi_resource_t *have;
     apr_array_header_t *words;
+    const char *schema;
+    const char *table;
     const char *name;
     const char *mistake = mod_dsapi_section_args(&words, cmd, args);
 
@@ -78,7 +63,9 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
     }
     if (words->nelts != 2 ||
         !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value) ||
-        !is_table(APR_ARRAY_IDX(words, 1, dsapi_arg_t).value)) {
+        !dsapi_catalog_table(&schema, &table,
+                             APR_ARRAY_IDX(words, 1, dsapi_arg_t).value,
+                             cmd->temp_pool)) {
         return "<DsapiResource> takes a name of letters, digits, '-', '_', '.' "
                "and a table as SQL writes it: <DsapiResource visits "
                "visits.visit>";
@@ -110,15 +97,16 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
 const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
                                 const apr_array_header_t *args)
 {
-    static const char *const words[] = {
-        "list", "read", "create", "update", "delete", "rollback", "import"};
+    static const char *const words[] = {"list",   "read",   "create",
+                                        "update", "delete", "rollback",
+                                        "import", "bulk"};
     int allow = 0;
 
     for (int i = 0; i < args->nelts; i++) {
         const char *word = mod_dsapi_word(args, i);
         int known = 0;
 
-        for (int j = 0; word && j < 7; j++) {
+        for (int j = 0; word && j < 8; j++) {
             if (strcmp(word, words[j]) == 0) {
                 allow |= 1 << j;
                 known = 1;
@@ -126,11 +114,17 @@ const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
         }
         if (!known) {
             return mod_dsapi_fail(cmd, "takes some of list read create update "
-                                       "delete rollback import");
+                                       "delete rollback import bulk");
         }
     }
     section->resource->allow = allow;
     return NULL;
+}
+
+/* What clients call a column. */
+static const char *client_name(const dsapi_arg_t *arg)
+{
+    return arg->key ? arg->key : arg->value;
 }
 
 const char *mod_dsapi_set_columns(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -140,15 +134,21 @@ const char *mod_dsapi_set_columns(cmd_parms *cmd, mod_dsapi_section_t *section,
 
     for (int i = 0; i < args->nelts; i++) {
         const dsapi_arg_t *arg = &APR_ARRAY_IDX(args, i, dsapi_arg_t);
-        const char *name = arg->key ? arg->key : arg->value;
+        const char *name = client_name(arg);
 
+        if (!*arg->value ||
+            (!arg->key && !arg->quoted && strchr(arg->value, '='))) {
+            return mod_dsapi_fail(cmd, "takes names of columns, or "
+                                       "name=\"SQL's name\"");
+        }
         for (int j = 0; j < i; j++) {
             const dsapi_arg_t *other = &APR_ARRAY_IDX(args, j, dsapi_arg_t);
+            int same = strcmp(other->value, arg->value) == 0;
 
-            if (strcmp(other->key ? other->key : other->value, name) == 0) {
+            if (same || strcmp(client_name(other), name) == 0) {
                 return mod_dsapi_fail(
-                    cmd,
-                    apr_psprintf(cmd->temp_pool, "names '%s' twice", name));
+                    cmd, apr_psprintf(cmd->temp_pool, "names '%s' twice",
+                                      same ? arg->value : name));
             }
         }
     }
@@ -160,9 +160,10 @@ const char *mod_dsapi_set_key(cmd_parms *cmd, mod_dsapi_section_t *section,
                               const apr_array_header_t *args)
 {
     section->resource->spec.key = mod_dsapi_word(args, 0);
-    return section->resource->spec.key ? NULL
-                                       : mod_dsapi_fail(cmd, "takes the name "
-                                                             "of a column");
+    return section->resource->spec.key && *section->resource->spec.key
+               ? NULL
+               : mod_dsapi_fail(cmd, "takes the name "
+                                     "of a column");
 }
 
 /* A number of rows, or none. @return 0: it is neither */
@@ -321,10 +322,10 @@ static const struct {
 } methods[] = {
     {"GET", MOD_DSAPI_LIST, MOD_DSAPI_READ},
     {"POST", MOD_DSAPI_CREATE, 0},
-    {"PUT", MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE,
+    {"PUT", MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE | MOD_DSAPI_BULK,
      MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE},
-    {"PATCH", MOD_DSAPI_UPDATE, MOD_DSAPI_UPDATE},
-    {"DELETE", MOD_DSAPI_DELETE, MOD_DSAPI_DELETE},
+    {"PATCH", MOD_DSAPI_UPDATE | MOD_DSAPI_BULK, MOD_DSAPI_UPDATE},
+    {"DELETE", MOD_DSAPI_DELETE | MOD_DSAPI_BULK, MOD_DSAPI_DELETE},
 };
 
 static const char *declare_path(const mod_dsapi_resource_t *resource,
@@ -350,13 +351,51 @@ static const char *declare_path(const mod_dsapi_resource_t *resource,
     return mistake;
 }
 
+/* May there be such a column, as far as DsapiColumns says? */
+static int shows(const mod_dsapi_resource_t *resource, const char *name)
+{
+    const apr_array_header_t *columns = resource->spec.columns;
+    int found = !columns;
+
+    for (int i = 0; !found && i < columns->nelts; i++) {
+        found = strcmp(client_name(&APR_ARRAY_IDX(columns, i, dsapi_arg_t)),
+                       name) == 0;
+    }
+    return found;
+}
+
+/* Ties DsapiNested to its resource. @return what is wrong; NULL: nothing */
+static const char *find_nested(mod_dsapi_nested_t *nested, apr_pool_t *pool)
+{
+    const mod_dsapi_service_t *service = nested->above->service;
+
+    nested->resource = find(service, nested->name);
+    if (!nested->resource) {
+        return apr_psprintf(pool,
+                            "DsapiNested: there is no <DsapiResource %s> in "
+                            "the service '%s'",
+                            nested->name, service->name);
+    }
+    return shows(nested->resource, nested->column)
+               ? NULL
+               : apr_psprintf(pool,
+                              "DsapiNested: '%s' is not among DsapiColumns of "
+                              "<DsapiResource %s>",
+                              nested->column, nested->name);
+}
+
 const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
                                       apr_pool_t *pool)
 {
     path_t path = {apr_pstrcat(pool, "/", resource->spec.name, NULL),
                    DSAPI_SHAPE_ROWS, NULL};
     const char *row = apr_pstrcat(pool, path.path, "/{key}", NULL);
-    const char *mistake = declare_path(resource, &path, pool);
+    const char *key = resource->spec.key;
+    const char *mistake =
+        key && !shows(resource, key)
+            ? apr_psprintf(pool, "DsapiKey: '%s' is not among DsapiColumns",
+                           key)
+            : declare_path(resource, &path, pool);
 
     path.path = row;
     path.shape = DSAPI_SHAPE_ROW;
@@ -368,16 +407,12 @@ const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
         mod_dsapi_nested_t *nested =
             &APR_ARRAY_IDX(resource->nested, i, mod_dsapi_nested_t);
 
-        nested->resource = find(resource->service, nested->name);
-        if (!nested->resource) {
-            return apr_psprintf(pool,
-                                "DsapiNested: there is no <DsapiResource %s> "
-                                "in the service '%s'",
-                                nested->name, resource->service->name);
+        mistake = find_nested(nested, pool);
+        if (!mistake) {
+            path.nested = nested;
+            path.path = apr_pstrcat(pool, row, "/", nested->name, NULL);
+            mistake = declare_path(resource, &path, pool);
         }
-        path.nested = nested;
-        path.path = apr_pstrcat(pool, row, "/", nested->name, NULL);
-        mistake = declare_path(resource, &path, pool);
     }
     return mistake;
 }

@@ -32,14 +32,30 @@ typedef struct change_t {
     apr_int64_t inserted; /* of nrows; -1: nobody has counted */
 } change_t;
 
+static apr_off_t service_max(const mod_dsapi_ask_t *ask)
+{
+    apr_off_t max_bytes = ask->resource->service->max_body_bytes;
+
+    return max_bytes >= 0 ? max_bytes : MAX_BODY_BYTES;
+}
+
 apr_off_t mod_dsapi_ask_max_body(const mod_dsapi_ask_t *ask)
 {
-    if (ask->resource->max_body_bytes >= 0) {
-        return ask->resource->max_body_bytes;
-    }
-    return ask->resource->service->max_body_bytes >= 0
-               ? ask->resource->service->max_body_bytes
-               : MAX_BODY_BYTES;
+    apr_off_t max_bytes = ask->resource->max_body_bytes;
+
+    return max_bytes >= 0 ? max_bytes : service_max(ask);
+}
+
+/* What is in memory. Where files may come, DsapiMaxBody of the resource is
+ * theirs, and no more of JSON comes than to the service's others. */
+static apr_off_t max_json(const mod_dsapi_ask_t *ask)
+{
+    apr_off_t max_bytes = mod_dsapi_ask_max_body(ask);
+    apr_off_t others = service_max(ask);
+
+    return (ask->resource->allow & MOD_DSAPI_IMPORT) && max_bytes > others
+               ? others
+               : max_bytes;
 }
 
 apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
@@ -59,7 +75,7 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     if (rv != APR_SUCCESS || ask->spool) {
         return rv;
     }
-    rv = mod_dsapi_read_body(&body, perr, r, mod_dsapi_ask_max_body(ask));
+    rv = mod_dsapi_read_body(&body, perr, r, max_json(ask));
     if (rv != APR_SUCCESS) {
         return strcmp((*perr)->code, "invalid-json") == 0
                    ? dsapi_resource_fail(perr, r->pool, HTTP_BAD_REQUEST,
@@ -366,10 +382,12 @@ static apr_status_t run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
                               const change_t *change, dsapi_db_t *db,
                               const apr_array_header_t *calls)
 {
+    const mod_dsapi_ask_t *ask = change->ask;
     dsapi_batch_t batch = {(const dsapi_call_t *)calls->elts, calls->nelts, 0,
-                           apr_time_from_sec(5)};
+                           mod_dsapi_timeout_of(ask->r, ask->route) *
+                               calls->nelts};
 
-    return dsapi_db_run(prows, perr, db, &batch, change->ask->r->pool);
+    return dsapi_db_run(prows, perr, db, &batch, ask->r->pool);
 }
 
 static void add_word(apr_array_header_t *calls, const char *sql)
@@ -449,36 +467,47 @@ static apr_status_t begin(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
 static apr_status_t finish(change_t *change, dsapi_err_t **perr);
 
 /* Completes the answer and keeps it, as who connects. */
-static apr_status_t keep(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
+static apr_status_t keep(change_t *change, dsapi_err_t **perr,
+                         apr_array_header_t *calls)
 {
     mod_dsapi_ask_t *ask = change->ask;
     const apr_table_t *headers = ask->r->headers_out;
-    apr_pool_t *pool = ask->r->pool;
-    apr_array_header_t *calls = apr_array_make(pool, 2, sizeof(dsapi_call_t));
     dsapi_once_answer_t answer;
-    dsapi_rows_t *ignored;
     apr_status_t rv = finish(change, perr);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    answer.status = apr_itoa(pool, ask->answer.status);
+    answer.status = apr_itoa(calls->pool, ask->answer.status);
     answer.type = ask->answer.type;
     answer.location = apr_table_get(headers, "Location");
     answer.range = apr_table_get(headers, "Content-Range");
     answer.applied = apr_table_get(headers, "Preference-Applied");
     answer.body = dsapi_buf_str(ask->answer.buf);
     add_word(calls, "RESET ROLE");
-    dsapi_once_end(apr_array_push(calls), &change->once, &answer, pool);
-    return run_calls(&ignored, perr, change, db, calls);
+    dsapi_once_end(apr_array_push(calls), &change->once, &answer, calls->pool);
+    return APR_SUCCESS;
 }
+
+/* What COMMIT would check, as who makes the change, and no longer than it may
+ * take: for COMMIT there is no statement_timeout. */
+static const char check_now[] = "SET CONSTRAINTS ALL IMMEDIATE";
 
 /* Ends the transaction of a change that may stay. */
 static apr_status_t commit(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
 {
-    apr_status_t rv = change->once.key ? keep(change, perr, db) : APR_SUCCESS;
+    apr_array_header_t *calls =
+        apr_array_make(change->ask->r->pool, 4, sizeof(dsapi_call_t));
+    dsapi_rows_t *ignored;
+    apr_status_t rv = APR_SUCCESS;
 
-    return rv == APR_SUCCESS ? run_word(perr, change, db, "COMMIT") : rv;
+    add_word(calls, check_now);
+    if (change->once.key) {
+        rv = keep(change, perr, calls);
+    }
+    add_word(calls, "COMMIT");
+    return rv == APR_SUCCESS ? run_calls(&ignored, perr, change, db, calls)
+                             : rv;
 }
 
 /* The change in a transaction that is ended when it is known what it has
@@ -504,9 +533,8 @@ static apr_status_t run_checked_once(change_t *change, dsapi_err_t **perr,
         rv = check(change, perr);
     }
     if (rv == APR_SUCCESS && !change->done) {
-        /* what a commit would find */
         rv = ask->prefer.tx == DSAPI_PREFER_ROLLBACK
-                 ? run_word(perr, change, db, "SET CONSTRAINTS ALL IMMEDIATE")
+                 ? run_word(perr, change, db, check_now)
                  : commit(change, perr, db);
     }
     if (rv != DSAPI_EDBDOWN && rv != DSAPI_ETIMEOUT && !dsapi_db_idle(db)) {
@@ -684,46 +712,6 @@ static apr_status_t finish(change_t *change, dsapi_err_t **perr)
     return mod_dsapi_ask_write(ask, perr, change->rows);
 }
 
-/* Idempotency-Key of a POST that is to stay: whose it is, and of what. */
-static apr_status_t take_key(change_t *change, dsapi_err_t **perr)
-{
-    const mod_dsapi_ask_t *ask = change->ask;
-    request_rec *r = ask->r;
-    const apr_array_header_t *session = ask->route->service->session;
-    dsapi_once_t *once = &change->once;
-    const char *prefer = apr_table_get(r->headers_in, "Prefer");
-    const char *accept = apr_table_get(r->headers_in, "Accept");
-    const char **settings;
-    const char *wanted;
-    apr_status_t rv;
-
-    if (change->writing.change != DSAPI_RES_INSERT ||
-        ask->prefer.tx == DSAPI_PREFER_ROLLBACK) {
-        return APR_SUCCESS;
-    }
-    rv = dsapi_once_key(&once->key, perr,
-                        apr_table_get(r->headers_in, "Idempotency-Key"),
-                        r->pool);
-    if (rv == APR_SUCCESS) {
-        rv = mod_dsapi_settings(&settings, perr, r, ask->route);
-    }
-    if (rv != APR_SUCCESS || !once->key) {
-        return rv;
-    }
-    once->scope = apr_pstrcat(r->pool, "POST ", r->uri, "\n",
-                              r->user ? r->user : "", NULL);
-    for (int i = 0; i < session->nelts; i++) {
-        once->scope =
-            apr_pstrcat(r->pool, once->scope, "\n", settings[i + 1], NULL);
-    }
-    wanted = apr_pstrcat(r->pool, r->args ? r->args : "", "\n",
-                         prefer ? prefer : "", "\n", accept ? accept : "", "\n",
-                         change->payload.json, NULL);
-    once->fingerprint =
-        dsapi_route_etag_make("", wanted, strlen(wanted), r->pool);
-    return APR_SUCCESS;
-}
-
 /* PATCH without anything to be changed: shows the row of a key, or nothing. */
 static void change_nothing(change_t *change)
 {
@@ -747,8 +735,9 @@ apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     }
     change->ask = ask;
     rv = prepare(change, perr);
-    if (rv == APR_SUCCESS) {
-        rv = take_key(change, perr);
+    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_INSERT &&
+        ask->prefer.tx != DSAPI_PREFER_ROLLBACK) {
+        rv = mod_dsapi_ask_once(&change->once, perr, ask, change->payload.json);
     }
     if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_UPDATE &&
         change->writing.columns->nelts == 0) {

@@ -1,6 +1,7 @@
 /* The catalogue: see catalog.h. */
 #include "resource/catalog.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -65,24 +66,79 @@ static const char catalog_sql[] =
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND "
     "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k "
     "WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f'))) "
-    "FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY l (t, i) "
-    "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(l.t) "
-    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "FROM ROWS FROM (pg_catalog.unnest($1::name[]), "
+    "pg_catalog.unnest($2::name[])) WITH ORDINALITY l (s, t, i) "
+    "JOIN pg_catalog.pg_class c ON c.relname = l.t "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND "
+    "CASE l.s WHEN '' THEN pg_catalog.pg_table_is_visible(c.oid) "
+    "ELSE n.nspname = l.s END "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY l.i";
+
+static int is_name_char(char c)
+{
+    return apr_isalnum(c) || c == '_' || c == '$' || ((unsigned char)c & 0x80);
+}
+
+/* Takes a name, in quotes or not. @return what follows; NULL: there is none */
+static const char *take_name(const char **pname, const char *p,
+                             apr_pool_t *pool)
+{
+    char *out = apr_pstrdup(pool, p);
+
+    *pname = out;
+    if (*p == '"') {
+        for (p++; *p && (*p != '"' || p[1] == '"'); p++) {
+            p += *p == '"';
+            *out++ = *p;
+        }
+        *out = '\0';
+        return *p && **pname ? p + 1 : NULL;
+    }
+    if (apr_isdigit(*p) || *p == '$') {
+        return NULL;
+    }
+    for (; is_name_char(*p); p++) {
+        *out++ = (char)apr_tolower(*p);
+    }
+    *out = '\0';
+    return **pname ? p : NULL;
+}
+
+int dsapi_catalog_table(const char **pschema, const char **ptable,
+                        const char *text, apr_pool_t *pool)
+{
+    const char *p = take_name(ptable, text, pool);
+
+    *pschema = NULL;
+    if (p && *p == '.') {
+        *pschema = *ptable;
+        p = take_name(ptable, p + 1, pool);
+    }
+    return p && *p == '\0';
+}
 
 void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
                         apr_pool_t *pool)
 {
+    apr_array_header_t *schemas =
+        apr_array_make(pool, specs->nelts, sizeof(const char *));
     apr_array_header_t *tables =
         apr_array_make(pool, specs->nelts, sizeof(const char *));
-    const char **values = apr_palloc(pool, sizeof(*values));
+    const char **values = apr_palloc(pool, sizeof(*values) * 2);
 
     for (int i = 0; i < specs->nelts; i++) {
-        APR_ARRAY_PUSH(tables, const char *) =
-            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->table;
+        const char *schema;
+        const char *table;
+
+        dsapi_catalog_table(
+            &schema, &table,
+            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->table, pool);
+        APR_ARRAY_PUSH(schemas, const char *) = schema ? schema : "";
+        APR_ARRAY_PUSH(tables, const char *) = table;
     }
-    values[0] = dsapi_base_array_literal(tables, pool);
-    pcall->sql = dsapi_sql_literal(catalog_sql, 1, pool);
+    values[0] = dsapi_base_array_literal(schemas, pool);
+    values[1] = dsapi_base_array_literal(tables, pool);
+    pcall->sql = dsapi_sql_literal(catalog_sql, 2, pool);
     pcall->types = NULL;
     pcall->values = values;
 }

@@ -16,7 +16,8 @@
 /** A resource as it is configured; borrowed by the catalogue. */
 typedef struct dsapi_res_spec_t {
     const char *name;
-    const char *table;           /* as SQL writes it: visits."Property" */
+    const char *table;           /* as SQL writes it: visits."Property"; see
+                                    dsapi_catalog_table */
     apr_array_header_t *columns; /* of dsapi_arg_t: the client's name (key;
                                     NULL: the same) and SQL's; NULL: all */
     const char *key;             /* of {base}/{resource}/{key}, the client's
@@ -72,6 +73,15 @@ typedef struct dsapi_entity_t {
 typedef struct dsapi_catalog_t {
     apr_array_header_t *entities; /* of dsapi_entity_t */
 } dsapi_catalog_t;
+
+/**
+ * Take a table's name apart as SQL does: x, X, s.x, "S"."x.y".
+ * @param pschema  out: in pool; NULL: the search path finds it
+ * @param ptable   out: in pool
+ * @return 1; 0: it is no name of a table, or one of another database
+ */
+int dsapi_catalog_table(const char **pschema, const char **ptable,
+                        const char *text, apr_pool_t *pool);
 
 /**
  * The query that reads it: one row a table that is there.

@@ -77,11 +77,18 @@ static const state_row_t states[] = {
     {"42501", 403}, {"", 400},
 };
 
-/* DsapiRole names a role that is not there: no mistake of the client. */
+/* DsapiRole names a role that is not there, or not the connection's to take: no
+ * mistake of the client. Messages are in any language: what says so sets
+ * roles and Prefer's timezone, whose name is in the message. */
 static int is_role(const dsapi_err_t *err)
 {
-    return strcmp(err->sqlstate, "22023") == 0 && err->said &&
-           strncmp(err->said->message, "role ", 5) == 0;
+    const dsapi_said_t *said = err->said;
+
+    return said && said->where &&
+           strcmp(said->where, "call_string_check_hook") == 0 &&
+           (strcmp(err->sqlstate, "42501") == 0 ||
+            (strcmp(err->sqlstate, "22023") == 0 &&
+             !strstr(said->message, "\"TimeZone\"")));
 }
 
 /* Is this the state, and has the message this word? A translated one has it,

@@ -697,12 +697,27 @@ END
 1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource "a b" t>\n</DsapiResource>
 1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x "t; SELECT 1">\n</DsapiResource>
 1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 's."t'>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x x..t>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x d.s.t>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x .t>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x s.>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 's.""'>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 's."t"u'>\n</DsapiResource>
+1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 2t>\n</DsapiResource>
 3 ~ <DsapiResource>: 'x' is declared in .*, line 2 already ~ <DsapiResource x t>\n</DsapiResource>\n<DsapiResource x u>\n</DsapiResource>
-2 ~ DsapiAllow: takes some of list read create update delete rollback import ~ <DsapiResource x t>\nDsapiAllow list look\n</DsapiResource>
+2 ~ DsapiAllow: takes some of list read create update delete rollback import bulk ~ <DsapiResource x t>\nDsapiAllow list look\n</DsapiResource>
 2 ~ DsapiAllow: takes some of ~ <DsapiResource x t>\nDsapiAllow a=b\n</DsapiResource>
 2 ~ DsapiColumns: takes names ~ <DsapiResource x t>\nDsapiColumns\n</DsapiResource>
 2 ~ DsapiColumns: names 'a' twice ~ <DsapiResource x t>\nDsapiColumns a b a=c\n</DsapiResource>
+2 ~ DsapiColumns: names 'name' twice ~ <DsapiResource x t>\nDsapiColumns id a=name b=name\n</DsapiResource>
+2 ~ DsapiColumns: names 'name' twice ~ <DsapiResource x t>\nDsapiColumns name b=name\n</DsapiResource>
+2 ~ DsapiColumns: takes names of columns ~ <DsapiResource x t>\nDsapiColumns id =name\n</DsapiResource>
+2 ~ DsapiColumns: takes names of columns ~ <DsapiResource x t>\nDsapiColumns id a=\n</DsapiResource>
+2 ~ DsapiColumns: takes names of columns ~ <DsapiResource x t>\nDsapiColumns ""\n</DsapiResource>
+1 ~ DsapiKey: 'name' is not among DsapiColumns ~ <DsapiResource x t>\nDsapiColumns id a=name\nDsapiKey name\n</DsapiResource>
+1 ~ DsapiNested: 'n' is not among DsapiColumns of <DsapiResource y> ~ <DsapiResource x t>\nDsapiNested y n\n</DsapiResource>\n<DsapiResource y t>\nDsapiColumns id\n</DsapiResource>
 2 ~ DsapiKey: takes the name of a column ~ <DsapiResource x t>\nDsapiKey a=b\n</DsapiResource>
+2 ~ DsapiKey: takes the name of a column ~ <DsapiResource x t>\nDsapiKey ""\n</DsapiResource>
 2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize 0\n</DsapiResource>
 2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize 10 max=5\n</DsapiResource>
 2 ~ DsapiPageSize: takes a number of rows ~ <DsapiResource x t>\nDsapiPageSize none max=5\n</DsapiResource>

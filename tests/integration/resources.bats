@@ -62,6 +62,10 @@ import() {
     req GET "$visit"
     expect_problem 404 not-found
     req DELETE "/visits/v1/visits?property_id=eq.${property##*/}"
+    expect_problem 405 method-not-allowed
+    req GET "/visits/v1/visits?property_id=eq.${property##*/}"
+    expect 200 length 1
+    req DELETE "/visits/v1/visits/$(json '.[0].id')"
     expect 204
     req DELETE "$property"
     expect 204
@@ -91,6 +95,26 @@ import() {
         -H 'Idempotency-Key: once'
     expect 201
     [[ $(sql 'SELECT count(*) FROM visits.property') == 1 ]]
+}
+
+@test "collections are not changed as a whole" {
+    local path
+
+    for path in visits properties; do
+        req DELETE "/visits/v1/$path"
+        expect_problem 405 method-not-allowed
+        [[ $(header Allow) == 'GET, HEAD, POST, OPTIONS' ]]
+    done
+    send PATCH /catalog/v1/items '{"registry":"x"}'
+    expect_problem 405 method-not-allowed
+    req DELETE /catalog/v1/items
+    expect_problem 405 method-not-allowed
+}
+
+@test "catalog: files may be larger than JSON" {
+    head -c 11000000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/large"
+    send POST /catalog/v1/items "@$BATS_TEST_TMPDIR/large"
+    expect_problem 413 body-too-large
 }
 
 @test "visits: CSV of both" {

@@ -128,6 +128,42 @@ START_TEST(a_changed_table_is_read_anew)
 }
 END_TEST
 
-UNIT_SUITE(resource_catalog, tables_and_columns,
+START_TEST(names_of_tables)
+{
+    static const char *const rows[][3] = {
+        {"t", "-", "t"},
+        {"S.Tab_1$", "s", "tab_1$"},
+        {"\"S.\"\"x\".\"T t\"", "S.\"x", "T t"},
+        {"s.\"\"\"\"", "s", "\""},
+        {"\xc3\x84.t", "\xc3\x84", "t"},
+        {"", NULL, NULL},
+        {"x..t", NULL, NULL},
+        {"d.s.t", NULL, NULL},
+        {".t", NULL, NULL},
+        {"s.", NULL, NULL},
+        {"1t", NULL, NULL},
+        {"$t", NULL, NULL},
+        {"a b", NULL, NULL},
+        {"s.\"\"", NULL, NULL},
+        {"\"t", NULL, NULL},
+        {"\"s\"t", NULL, NULL},
+        {"t\"", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *schema;
+        const char *table;
+        int ok = dsapi_catalog_table(&schema, &table, rows[i][0], g_pool);
+
+        ck_assert_msg(ok == (rows[i][1] != NULL), "%s", rows[i][0]);
+        if (ok) {
+            ck_assert_str_eq(schema ? schema : "-", rows[i][1]);
+            ck_assert_str_eq(table, rows[i][2]);
+        }
+    }
+}
+END_TEST
+
+UNIT_SUITE(resource_catalog, names_of_tables, tables_and_columns,
            a_validator_of_its_own_is_no_column, views_and_keys,
            configured_names_and_keys, a_changed_table_is_read_anew)

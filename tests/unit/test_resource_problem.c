@@ -5,7 +5,8 @@
 #include "unit/ast.h"
 #include "unit/unit.h"
 
-static const dsapi_said_t said = {"the message", "the \"detail\"", "the hint"};
+static const dsapi_said_t said = {"the message", "the \"detail\"", "the hint",
+                                  NULL};
 
 static dsapi_err_t *of_state(const char *sqlstate)
 {
@@ -56,20 +57,34 @@ START_TEST(a_mistake_of_ours_is_told_to_the_log)
 }
 END_TEST
 
-START_TEST(a_role_that_is_not_there_is_ours_to_mend)
+START_TEST(a_role_that_cannot_be_taken_is_ours_to_mend)
 {
-    static const dsapi_said_t role = {"role \"x\" does not exist", NULL, NULL};
-    static const dsapi_said_t zone = {"invalid value for parameter", NULL,
-                                      NULL};
-    dsapi_err_t *err;
+    static const char hook[] = "call_string_check_hook";
+    static const struct {
+        const char *state;
+        int http;
+        dsapi_said_t said;
+    } rows[] = {
+        {"22023", 500, {"die Rolle \"x\" gibt es nicht", NULL, NULL, hook}},
+        {"42501", 500, {"permission denied to set role", NULL, NULL, hook}},
+        {"22023",
+         400,
+         {"invalid value for parameter \"TimeZone\"", NULL, NULL, hook}},
+        {"22023", 400, {"role \"x\"", NULL, NULL, "elsewhere"}},
+        {"42501", 403, {"permission denied", NULL, NULL, "aclcheck_error"}},
+        {"42501", 403, {"permission denied", NULL, NULL, NULL}},
+    };
 
-    for (int i = 0; i < 2; i++) {
-        dsapi_db_error(&err, "22023", "x", g_pool);
-        err->said = i ? &zone : &role;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dsapi_err_t *err;
+
+        dsapi_db_error(&err, rows[i].state, "x", g_pool);
+        err->said = &rows[i].said;
         dsapi_resource_problem(err, g_pool);
-        ck_assert_int_eq(err->http, i ? 400 : 500);
-        ck_assert_str_eq(err->detail,
-                         i ? zone.message : "the service made a mistake");
+        ck_assert_int_eq(err->http, rows[i].http);
+        ck_assert_str_eq(err->detail, rows[i].http == 500
+                                          ? "the service made a mistake"
+                                          : rows[i].said.message);
     }
 }
 END_TEST
@@ -187,7 +202,7 @@ END_TEST
 
 UNIT_SUITE(resource_problem, a_mistake_of_the_client_is_told_in_full,
            a_mistake_of_ours_is_told_to_the_log,
-           a_role_that_is_not_there_is_ours_to_mend,
+           a_role_that_cannot_be_taken_is_ours_to_mend,
            what_may_be_tried_again_keeps_its_status,
            what_is_raised_for_clients_is_told_in_full,
            a_row_that_is_sent_twice_is_the_clients_mistake,

@@ -64,7 +64,9 @@ START_TEST(what_a_changed_table_may_explain)
         const char *code;
         int stale;
     } rows[] = {{"42703", 1},    {"PGRST200", 1}, {"PGRST204", 1},
-                {"PGRST205", 1}, {"PGRST100", 0}, {"22P02", 0}};
+                {"PGRST205", 1}, {"PGRST100", 0}, {"22P02", 1},
+                {"22003", 1},    {"23502", 1},    {"42804", 1},
+                {"42P10", 1},    {"428C9", 1},    {"23505", 0}};
     dsapi_err_t *err;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
