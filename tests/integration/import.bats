@@ -393,6 +393,28 @@ waits() {
     expect 201
 }
 
+# spools N: the children have so many files without a name
+spools() {
+    local pid n=0 file
+
+    for pid in $(ps -o pid= --ppid "$(httpd_pid)"); do
+        for file in "/proc/$pid/fd"/*; do
+            [[ $(readlink "$file") != */dsapi.*' (deleted)' ]] || n=$((n + 1))
+        done
+    done
+    [[ $n == "$1" ]]
+}
+
+@test "a client that hangs up leaves nothing" {
+    exec {fd}<>"/dev/tcp/127.0.0.1/$PORT"
+    printf '%b' 'POST /shop/v1/items HTTP/1.1\r\nHost: a\r\n' \
+        'Content-Type: text/csv\r\nContent-Length: 100\r\n\r\nid\n1\n' >&"$fd"
+    wait_until 30 spools 1
+    exec {fd}>&-
+    wait_until 30 spools 0
+    rows item 0
+}
+
 @test "no file is left, and none has a name while it is there" {
     post items 'id\n1\nx\n'
     expect 422
