@@ -46,6 +46,7 @@ static apr_uint64_t bits(fuzz_t *fuzz)
 
 int fuzz_below(fuzz_t *fuzz, int n)
 {
+    ck_assert_int_gt(n, 0);
     return (int)(bits(fuzz) % (apr_uint64_t)n);
 }
 
@@ -128,9 +129,13 @@ const char *fuzz_words(fuzz_t *fuzz, int most, const char *const *words)
 long fuzz_mapped_pages(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    long pages = 0;
+    char text[100] = "";
+    apr_int64_t pages = 0;
 
-    ck_assert(file && fscanf(file, "%ld", &pages) == 1);
+    ck_assert(file && fgets(text, sizeof(text), file));
     fclose(file);
-    return pages;
+    text[strcspn(text, " ")] = '\0';
+    ck_assert_int_eq(dsapi_base_parse_int(&pages, text, 1, APR_INT32_MAX),
+                     APR_SUCCESS);
+    return (long)pages;
 }
