@@ -152,7 +152,9 @@ apr_status_t dsapi_import_open(dsapi_import_t **pimport, dsapi_err_t **perr,
     import->spec = spec;
     import->spool = spool;
     import->pool = pool;
-    import->staged = spec->is_view || spec->mode != DSAPI_IMPORT_INSERT;
+    import->staged = spec->is_view || spec->mode != DSAPI_IMPORT_INSERT ||
+                     spec->show != NULL;
+    import->shown = NULL;
     import->reader =
         dsapi_csv_reader_make(spec->delimiter, read_spool, spool, pool);
     rv = dsapi_csv_read(&header, import->reader);
@@ -256,6 +258,7 @@ static apr_status_t store(dsapi_import_report_t *report, dsapi_copy_end_t *end,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    report->shown = import->shown;
     rv = dsapi_load_run(&ended, perr, import,
                         import->spec->rollback ? "SET CONSTRAINTS ALL "
                                                  "IMMEDIATE; ROLLBACK"

@@ -44,6 +44,11 @@ typedef enum dsapi_import_mode_t {
     DSAPI_IMPORT_IGNORE  /* nothing; of several the first one counts */
 } dsapi_import_mode_t;
 
+/** Makes a statement of one that inserts, as "t0", which shows the rows.
+ *  @param pcall  out: in pool */
+typedef void (*dsapi_import_show_fn)(dsapi_call_t *pcall, void *baton,
+                                     const char *insert, apr_pool_t *pool);
+
 /** What is to be done with a file. Borrowed until it has been. */
 typedef struct dsapi_import_spec_t {
     const char *schema; /* not quoted */
@@ -60,7 +65,10 @@ typedef struct dsapi_import_spec_t {
                                   no statement_timeout: it would count our
                                   reading */
     int nsetup;
-    int rollback; /* keep nothing */
+    int rollback;              /* keep nothing */
+    dsapi_import_show_fn show; /* all rows are shown, and held in memory; NULL:
+                                  none */
+    void *baton;               /* its own */
 } dsapi_import_spec_t;
 
 /** A record that is refused. Strings are UTF-8. */
@@ -83,6 +91,7 @@ typedef struct dsapi_import_report_t {
     apr_array_header_t *rows; /* of dsapi_import_row_t, in the file's order:
                                  refused; none where something was stored */
     int more;                 /* others are refused, too */
+    dsapi_rows_t *shown;      /* what show's statement gave; NULL: none */
 } dsapi_import_report_t;
 
 typedef struct dsapi_import_t dsapi_import_t;

@@ -228,7 +228,7 @@ static const char *insert_sql(const dsapi_import_t *import, apr_pool_t *pool)
 
     put(buf, "INSERT INTO ");
     put_table(buf, spec);
-    put(buf, " (");
+    put(buf, " AS t0 (");
     put_names(buf, import->names + 1, import->ncolumns);
     put(buf, ") ");
     if (spec->mode == DSAPI_IMPORT_MERGE && has_keys(import)) {
@@ -299,8 +299,26 @@ apr_status_t dsapi_load_run(dsapi_copy_end_t *pend, dsapi_err_t **perr,
     return dsapi_db_copy(pend, perr, import->db, &copy, pool);
 }
 
+/* What is staged goes into the table, and its rows are shown. Whether an error
+ * is of a row is not known: it may be. */
+static apr_status_t show(dsapi_copy_end_t *pend, dsapi_err_t **perr,
+                         dsapi_import_t *import, apr_pool_t *pool)
+{
+    dsapi_call_t call;
+    dsapi_batch_t batch = {&call, 1, 0, dsapi_load_left(import)};
+    apr_status_t rv;
+
+    import->spec->show(&call, import->spec->baton, insert_sql(import, pool),
+                       pool);
+    rv = dsapi_db_run(&import->shown, perr, import->db, &batch, pool);
+    memset(pend, 0, sizeof(*pend));
+    pend->of_row = rv != APR_SUCCESS && (*perr)->sqlstate;
+    pend->affected = rv == APR_SUCCESS ? dsapi_rows_count(import->shown) : 0;
+    return rv;
+}
+
 apr_status_t dsapi_load_store(dsapi_copy_end_t *pend, dsapi_err_t **perr,
-                              const dsapi_import_t *import, int apart,
+                              dsapi_import_t *import, int apart,
                               dsapi_copy_fn source, void *baton,
                               apr_pool_t *pool)
 {
@@ -314,7 +332,10 @@ apr_status_t dsapi_load_store(dsapi_copy_end_t *pend, dsapi_err_t **perr,
     apr_status_t rv = dsapi_db_copy(pend, perr, import->db, &copy, pool);
 
     if (rv == APR_SUCCESS && import->staged) {
-        rv = dsapi_load_run(pend, perr, import, insert_sql(import, pool), pool);
+        rv = import->spec->show && !apart
+                 ? show(pend, perr, import, pool)
+                 : dsapi_load_run(pend, perr, import, insert_sql(import, pool),
+                                  pool);
     }
     return rv;
 }

@@ -22,6 +22,7 @@ struct dsapi_import_t {
                            as well */
     dsapi_db_t *db;
     apr_time_t until;
+    dsapi_rows_t *shown; /* of the last run; NULL: none */
     apr_pool_t *pool;
 };
 
@@ -61,18 +62,19 @@ apr_status_t dsapi_load_run(dsapi_copy_end_t *pend, dsapi_err_t **perr,
 
 /**
  * Store records.
+ * @param import  in/out: shown
  * @param apart   1: so that it can be undone by itself; end it by one of the
- *                two below
+ *                two below. Nothing is shown then
  * @param source  of what dsapi_load_put has made
  * @return as dsapi_db_copy
  */
 apr_status_t dsapi_load_store(dsapi_copy_end_t *pend, dsapi_err_t **perr,
-                              const dsapi_import_t *import, int apart,
+                              dsapi_import_t *import, int apart,
                               dsapi_copy_fn source, void *baton,
                               apr_pool_t *pool);
 
-/** A setting of the transaction: how many rows there were that DSAPI_IMPORT_MERGE
- *  has changed; '' or NULL: none. */
+/** A setting of the transaction: how many rows there were that
+ *  DSAPI_IMPORT_MERGE has changed; '' or NULL: none. */
 #define DSAPI_LOAD_CHANGED "current_setting('dsapi_import.changed', true)"
 
 /** SQL behind what was stored apart. */

@@ -192,7 +192,7 @@ static apr_status_t give(const char **pdata, apr_size_t *plen, void *baton)
  *         else the fault is none of theirs */
 static apr_status_t try(hunt_t *hunt, dsapi_err_t **perr)
 {
-    const dsapi_import_t *import = hunt->import;
+    dsapi_import_t *import = hunt->import;
     apr_pool_t *pool = hunt->scratch;
     dsapi_copy_end_t end;
     dsapi_err_t *err;

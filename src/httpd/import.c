@@ -112,6 +112,25 @@ static apr_status_t take_setup(import_t *it, dsapi_err_t **perr)
     return APR_SUCCESS;
 }
 
+/* A dsapi_import_show_fn. */
+static void show(dsapi_call_t *pcall, void *baton, const char *insert,
+                 apr_pool_t *pool)
+{
+    const import_t *it = baton;
+
+    dsapi_resource_show(pcall, it->ask->query, insert, pool);
+}
+
+/* Are the rows to be shown? Those of a file that is no larger than what is held
+ * in memory of any answer, to who may see them, or has made them. */
+static int is_shown(const mod_dsapi_ask_t *ask)
+{
+    return ask->prefer.answer == DSAPI_PREFER_FULL && !ask->singular &&
+           ask->spool_bytes <= mod_dsapi_srv_of(ask->r->server)->buffer_bytes &&
+           (ask->prefer.resolution == 0 ||
+            (ask->resource->allow & MOD_DSAPI_LIST));
+}
+
 /* Where the file goes to. */
 static apr_status_t take_spec(import_t *it, dsapi_err_t **perr)
 {
@@ -141,6 +160,10 @@ static apr_status_t take_spec(import_t *it, dsapi_err_t **perr)
                          : DSAPI_IMPORT_IGNORE;
         spec->keys = (const char *const *)keys->elts;
         spec->nkeys = keys->nelts;
+    }
+    if (is_shown(ask)) {
+        spec->show = show;
+        spec->baton = it;
     }
     spec->delimiter = ask->delimiter;
     spec->rollback = ask->prefer.tx == DSAPI_PREFER_ROLLBACK;
@@ -212,7 +235,7 @@ static void set_headers(const import_t *it)
     if (it->spec.mode == DSAPI_IMPORT_INSERT) {
         obeyed.resolution = 0;
     }
-    if (obeyed.answer != DSAPI_PREFER_MINIMAL) {
+    if (obeyed.answer != DSAPI_PREFER_MINIMAL && !it->spec.show) {
         obeyed.answer = 0;
     }
     obeyed.max_affected = -1;
@@ -248,5 +271,6 @@ apr_status_t mod_dsapi_ask_import(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     set_headers(&it);
     ask->answer.status = it.report.none_new ? HTTP_OK : HTTP_CREATED;
     ask->answer.type = NULL;
-    return APR_SUCCESS;
+    return it.spec.show ? mod_dsapi_ask_write(ask, perr, it.report.shown)
+                        : APR_SUCCESS;
 }

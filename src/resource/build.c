@@ -391,17 +391,19 @@ static void put_field_item(dsapi_build_t *build, const dsapi_res_node_t *node,
 typedef struct list_t {
     dsapi_build_t *build;
     const dsapi_res_node_t *node;
-    int n;              /* columns there are */
-    const char *groups; /* their numbers, but for aggregates */
+    int n;               /* columns there are */
+    dsapi_buf_t *groups; /* their numbers, but for aggregates; NULL: there is
+                            no aggregate */
 } list_t;
 
 static void next(list_t *list, int grouped)
 {
     dsapi_build_put(list->build, list->n++ > 0 ? ", " : "", NULL);
-    if (grouped && list->node->grouped) {
-        list->groups =
-            apr_psprintf(list->build->pool, "%s%s%d", list->groups,
-                         *list->groups ? ", " : " GROUP BY ", list->n);
+    if (grouped && list->groups) {
+        const char *number = apr_itoa(list->build->pool, list->n);
+
+        dsapi_buf_put(list->groups, ", ", list->groups->len_bytes ? 2 : 0);
+        dsapi_buf_put(list->groups, number, strlen(number));
     }
 }
 
@@ -435,7 +437,7 @@ static void put_star(list_t *list)
 static void put_embed(list_t *list, const dsapi_res_node_t *child)
 {
     const char *joined = dsapi_build_label(list->build, child, "e");
-    const char *cast = list->node->grouped ? "::jsonb" : "";
+    const char *cast = list->node->compared ? "::jsonb" : "";
 
     next(list, 1);
     if (dsapi_relation_to_one(child->relation)) {
@@ -536,8 +538,11 @@ static void put_items(list_t *list)
 const char *dsapi_build_items(dsapi_build_t *build,
                               const dsapi_res_node_t *node)
 {
-    list_t list = {build, node, 0, ""};
+    list_t list = {build, node, 0, NULL};
 
+    if (node->grouped) {
+        list.groups = dsapi_buf_make(64, build->pool);
+    }
     if (node->items->nelts == 0 && !node->relation) {
         put_star(&list); /* nothing was said */
     }
@@ -545,5 +550,8 @@ const char *dsapi_build_items(dsapi_build_t *build,
     if (list.n == 0) {
         dsapi_build_put(build, "1", NULL);
     }
-    return list.groups;
+    return list.groups && list.groups->len_bytes
+               ? apr_pstrcat(build->pool, " GROUP BY ",
+                             dsapi_buf_str(list.groups), NULL)
+               : "";
 }

@@ -64,14 +64,13 @@ static const char *rest(dsapi_lex_t *lex, int inside)
 static int take_quoted_item(const char **pvalue, dsapi_lex_t *lex)
 {
     const char *begin = lex->p;
-    dsapi_err_t *ignored;
     dsapi_err_t **perr = lex->perr;
     int ok;
 
     if (*begin != '"') {
         return 0;
     }
-    lex->perr = &ignored;
+    lex->perr = NULL;
     ok = dsapi_lex_quoted(pvalue, lex) &&
          (!*lex->p || *lex->p == ',' || *lex->p == ')');
     lex->perr = perr;

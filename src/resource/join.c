@@ -156,7 +156,8 @@ static void put_list(dsapi_build_t *build, const dsapi_res_node_t *child,
     for (int i = 0; names && i < names->nelts; i++) {
         dsapi_build_put(build, ", coalesce(", NULL);
         put_json(build, joined, APR_ARRAY_IDX(names, i, const char *));
-        dsapi_build_put(build, ", '[]') AS ", NULL);
+        dsapi_build_put(build, ", '[]')",
+                        parent->compared ? "::jsonb AS " : " AS ", NULL);
         dsapi_build_name(build, APR_ARRAY_IDX(names, i, const char *));
     }
     dsapi_build_put(build, " FROM (", NULL);

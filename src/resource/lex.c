@@ -34,11 +34,16 @@ static int column_of(const char *text, const char *at)
 
 int dsapi_lex_fail(dsapi_lex_t *lex, const char *at, const char *expecting)
 {
-    apr_size_t len = *at ? dsapi_base_utf8_length(at, strlen(at)) : 0;
-    const char *found =
-        *at ? apr_psprintf(lex->pool, "\"%.*s\"", len ? (int)len : 1, at)
-            : "end of input";
+    const char *found = "end of input";
 
+    if (!lex->perr) {
+        return 0;
+    }
+    if (*at) {
+        apr_size_t len = dsapi_base_utf8_length(at, strlen(at));
+
+        found = apr_psprintf(lex->pool, "\"%.*s\"", len ? (int)len : 1, at);
+    }
     dsapi_resource_fail(lex->perr, lex->pool, 400, "PGRST100",
                         "\"%s (%s)\" (line 1, column %d)", lex->what, lex->text,
                         column_of(lex->text, at));
@@ -83,24 +88,25 @@ int dsapi_lex_descend(dsapi_lex_t *lex)
 
 int dsapi_lex_quoted(const char **ptext, dsapi_lex_t *lex)
 {
-    char *out = apr_palloc(lex->pool, strlen(lex->p) + 1);
-    char *end = out;
-    const char *p = lex->p;
+    const char *begin = lex->p + 1;
+    const char *p = begin;
+    char *end;
 
-    if (*p != '"') {
-        return dsapi_lex_fail(lex, p, "\"\\\"\"");
+    if (*lex->p != '"') {
+        return dsapi_lex_fail(lex, lex->p, "\"\\\"\"");
     }
-    for (p++; *p && *p != '"'; p++) {
-        if (*p == '\\' && p[1]) {
-            p++;
-        }
-        *end++ = *p;
+    while (*p && *p != '"') {
+        p += *p == '\\' && p[1] ? 2 : 1;
     }
     if (!*p) {
         return dsapi_lex_fail(lex, p, "\"\\\"\"");
     }
+    *ptext = end = apr_palloc(lex->pool, (apr_size_t)(p - begin) + 1);
+    for (; begin < p; begin++) {
+        begin += *begin == '\\';
+        *end++ = *begin;
+    }
     *end = '\0';
-    *ptext = out;
     lex->p = p + 1;
     return 1;
 }
@@ -176,7 +182,7 @@ int dsapi_lex_word(const char **pword, dsapi_lex_t *lex)
 /* Is this where an index of an array ends? */
 static int ends_index(const char *p)
 {
-    return !*p || *p == '.' || *p == ',' || strncmp(p, "->", 2) == 0 ||
+    return !*p || strchr(".,)", *p) || strncmp(p, "->", 2) == 0 ||
            strncmp(p, "::", 2) == 0;
 }
 

@@ -16,8 +16,8 @@ typedef struct dsapi_lex_t {
     const char *what; /* "failed to parse filter" */
     const char *text;
     const char *p;
-    int depth; /* brackets that are open */
-    dsapi_err_t **perr;
+    int depth;          /* brackets that are open */
+    dsapi_err_t **perr; /* NULL: an attempt, of which nothing is told */
     apr_pool_t *pool;
 } dsapi_lex_t;
 

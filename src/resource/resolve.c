@@ -129,6 +129,7 @@ static int resolve_child(resolver_t *resolver, dsapi_res_node_t *child,
     }
     child->entity = child->relation->target;
     child->needed |= child->inner;
+    child->compared = child->spread && node->compared;
     return resolve_node(resolver, child) &&
            (!(child->spread && child->grouped) ||
             not_implemented(resolver, "Aggregates are not implemented for "
@@ -209,11 +210,15 @@ static int resolve_cast(const resolver_t *resolver, const char **pcast)
 static int resolve_items(resolver_t *resolver, dsapi_res_node_t *node)
 {
     for (int i = 0; i < node->items->nelts; i++) {
+        node->grouped |=
+            APR_ARRAY_IDX(node->items, i, dsapi_res_item_t).aggregate != NULL;
+    }
+    node->compared |= node->grouped;
+    for (int i = 0; i < node->items->nelts; i++) {
         dsapi_res_item_t *item =
             &APR_ARRAY_IDX(node->items, i, dsapi_res_item_t);
         int star = !item->node && strcmp(item->field.name, "*") == 0;
 
-        node->grouped |= item->aggregate != NULL;
         if (!resolve_cast(resolver, &item->cast) ||
             !resolve_cast(resolver, &item->aggregate_cast)) {
             return 0;

@@ -28,10 +28,9 @@ static int at_end(const dsapi_lex_t *lex)
 static int take_alias(const char **palias, dsapi_lex_t *lex)
 {
     const char *begin = lex->p;
-    dsapi_err_t *ignored;
     dsapi_err_t **perr = lex->perr;
 
-    lex->perr = &ignored;
+    lex->perr = NULL;
     if (dsapi_lex_name(palias, lex) && lex->p[0] == ':' && lex->p[1] != ':') {
         lex->p++;
     }
@@ -72,7 +71,6 @@ static int take_items(apr_array_header_t *items, dsapi_lex_t *lex);
 static int take_relation(dsapi_res_item_t *item, dsapi_lex_t *lex)
 {
     const char *begin = lex->p;
-    dsapi_err_t *ignored;
     dsapi_err_t **perr = lex->perr;
     const char *name;
     int spread = dsapi_lex_take(lex, "...");
@@ -80,7 +78,7 @@ static int take_relation(dsapi_res_item_t *item, dsapi_lex_t *lex)
     if (!spread) {
         take_alias(&item->alias, lex);
     }
-    lex->perr = &ignored;
+    lex->perr = NULL;
     if (dsapi_lex_name(&name, lex) && strcmp(name, "count") != 0) {
         item->node = dsapi_resource_node(name, lex->pool);
         item->node->spread = spread;

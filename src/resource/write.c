@@ -393,6 +393,44 @@ static void put_hidden(const writer_t *writer, int counted)
     }
 }
 
+/* Behind the change: what is shown of it. */
+static void put_shown(const writer_t *writer)
+{
+    const dsapi_res_node_t *root = writer->query->root;
+    dsapi_build_t *build = writer->build;
+
+    put_returning(writer);
+    dsapi_build_put(build, ") SELECT ", NULL);
+    build->from_source = 1;
+    if (writer->writing->full) {
+        const char *groups = dsapi_build_items(build, root);
+
+        put_hidden(writer, 0);
+        dsapi_build_put(build, " FROM src AS t0", NULL);
+        dsapi_build_joins(build, root, 0);
+        dsapi_build_put(build, groups, NULL);
+        dsapi_build_order(build, root);
+    }
+    else {
+        dsapi_build_put(build, "count(*) AS \"" DSAPI_RES_ROWS "\"", NULL);
+        put_hidden(writer, 1);
+        dsapi_build_put(build, " FROM src AS t0", NULL);
+    }
+}
+
+void dsapi_resource_show(dsapi_call_t *pcall, const dsapi_res_query_t *query,
+                         const char *insert, apr_pool_t *pool)
+{
+    const dsapi_res_writing_t writing = {.change = DSAPI_RES_INSERT, .full = 1};
+    dsapi_build_t build;
+    writer_t writer = {&build, query, &writing};
+
+    dsapi_build_init(&build, -1, pool);
+    dsapi_build_put(&build, "WITH src AS (", insert, NULL);
+    put_shown(&writer);
+    dsapi_build_end(pcall, &build);
+}
+
 void dsapi_resource_write(dsapi_call_t *pcall, const dsapi_res_query_t *query,
                           const dsapi_res_writing_t *writing, apr_pool_t *pool)
 {
@@ -413,22 +451,6 @@ void dsapi_resource_write(dsapi_call_t *pcall, const dsapi_res_query_t *query,
     else {
         put_insert(&writer);
     }
-    put_returning(&writer);
-    dsapi_build_put(&build, ") SELECT ", NULL);
-    build.from_source = 1;
-    if (writing->full) {
-        const char *groups = dsapi_build_items(&build, query->root);
-
-        put_hidden(&writer, 0);
-        dsapi_build_put(&build, " FROM src AS t0", NULL);
-        dsapi_build_joins(&build, query->root, 0);
-        dsapi_build_put(&build, groups, NULL);
-        dsapi_build_order(&build, query->root);
-    }
-    else {
-        dsapi_build_put(&build, "count(*) AS \"" DSAPI_RES_ROWS "\"", NULL);
-        put_hidden(&writer, 1);
-        dsapi_build_put(&build, " FROM src AS t0", NULL);
-    }
+    put_shown(&writer);
     dsapi_build_end(pcall, &build);
 }

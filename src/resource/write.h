@@ -76,4 +76,10 @@ apr_status_t dsapi_resource_check_filters(dsapi_err_t **perr,
 void dsapi_resource_write(dsapi_call_t *pcall, const dsapi_res_query_t *query,
                           const dsapi_res_writing_t *writing, apr_pool_t *pool);
 
+/** A statement that inserts, and shows the rows. @param insert  SQL, which
+ *  calls the table t0; borrowed for the call @param pcall  out: refers to pool
+ *  and query */
+void dsapi_resource_show(dsapi_call_t *pcall, const dsapi_res_query_t *query,
+                         const char *insert, apr_pool_t *pool);
+
 #endif

@@ -19,6 +19,8 @@ source tests/lib/servers.sh
 source tests/bench/measures.sh
 # shellcheck source=tests/bench/series.sh
 source tests/bench/series.sh
+# shellcheck source=tests/bench/resource.sh
+source tests/bench/resource.sh
 
 ROUNDS=${ROUNDS:-3}
 DURATION=${DURATION:-3}
@@ -31,8 +33,6 @@ STRICT=${STRICT:-}
 # With a contender the figure is ours / contender, and more is better; with a
 # unit in its place it is ours, and less is better. A line without floor is
 # there to be seen.
-#
-# To come with what they measure: CSV import beside psql \copy.
 lines() {
     cat <<'END'
 time   | time, no database             | http time        | http bare-time      | 0.9  | 0.95
@@ -59,6 +59,13 @@ series | 10 x the rows                 | http rows-10     | http rows-1         
 series | 100 x the rows                | http rows-100    | http rows-1         |      |
 insert | insert, 201                   | http insert      | pgbench -c4 insert  | 0.5  | 0.65
 insert | insert, 201                   | http insert      | pgbench -c16 insert |      |
+rest   | resource, list of 100 rows   | http item-list   | pgbench -c4 item-list | 0.3 | 0.45
+rest   | resource, list of 100 rows   | http item-list   | pgbench -c16 item-list |    |
+rest   | resource, key lookup         | http item        | pgbench -c4 item    | 0.3  | 0.45
+rest   | resource, key lookup         | http item        | http doc            |      |
+rest   | resource, insert             | http entry       | pgbench -c4 entry   | 0.5  | 0.65
+rest   | resource, insert             | http entry       | http insert         |      |
+import | CSV import, 500000 rows      | import http      | import copy         | 0.6  | 0.9
 bulk   | bulk store, 100000 rows       | bulk job         | bulk sql            | 0.8  | 0.95
 stream | 1000000 rows as CSV           | stream           | copy out            | 0.6  | 0.8
 stream | growth of a child meanwhile   | grown            | MB                  | 4    | 2

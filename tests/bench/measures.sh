@@ -32,6 +32,7 @@ start_servers() {
         echo "Define SELF $url"
         echo "Include $(srv_quote "$SRV_TOP/tests/bench/bench.conf")"
         echo "Include $(srv_quote "$SRV_TOP/tests/bench/series.conf")"
+        echo "Include $(srv_quote "$SRV_TOP/tests/bench/resource.conf")"
     } >"$bench/extra.conf"
     srv_httpd_conf "$bench/httpd" port="$port" conninfo="$conninfo" \
         upstream="$url" services=time extra="$bench/extra.conf" || return 1
@@ -98,7 +99,9 @@ make_files() {
     seq -f 'POST /bench/notes {"name":"Bolt","amount":%.0f}' 1 1000 >insert
     cd "$SRV_TOP" || return 1
     make_series_lists
+    make_resource_lists
     make_scripts
+    make_resource_scripts
 }
 
 # The same statements for pgbench

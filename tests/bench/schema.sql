@@ -24,9 +24,17 @@ CREATE TABLE bench.bulk (area bigint, day date, people double precision,
                          prevalence double precision,
                          PRIMARY KEY (area, day));
 
+-- Rows of a resource, and an empty table for a file of them.
+CREATE TABLE bench.item (id integer PRIMARY KEY, name text NOT NULL,
+                         amount numeric NOT NULL, day date NOT NULL);
+INSERT INTO bench.item
+SELECT n, 'Item ' || n, n * 7 % 100000 / 100.0, date '2022-01-01' + n % 400
+  FROM generate_series(1, 10000) AS n;
+CREATE TABLE bench.import (LIKE bench.item INCLUDING INDEXES);
+
 -- 30 countries; their areas and days are in observations.sql.
 INSERT INTO hungermap.country (iso3, name)
 SELECT iso3, iso3
   FROM unnest('{AFG,AGO,BDI,BEN,BFA,BGD,BOL,CAF,CIV,CMR,COD,COG,COL,DJI,ETH,GHA,GIN,GMB,GTM,HND,HTI,IRQ,KEN,LAO,LBR,LSO,MDG,MLI,MMR,MOZ}'::text[]) AS iso3;
 
-ANALYZE bench.doc;
+ANALYZE bench.doc, bench.item;

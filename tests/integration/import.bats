@@ -285,6 +285,48 @@ case_of() {
     rows item 5
 }
 
+@test "the rows are returned where that is asked for" {
+    local many full=(-H 'Prefer: return=representation, count=exact')
+
+    post 'items?select=id,word,upper:word' 'id,word\n2,b\n1,\n' "${full[@]}"
+    expect 201 'tojson' '[{"id":2,"word":"b","upper":"b"},{"id":1,"word":null,"upper":null}]'
+    [[ $(header Preference-Applied) == 'return=representation, count=exact' ]]
+    [[ $(header Content-Range) == '*/2' ]]
+    post 'items?select=id,word&order=id' 'id\n4\n3\n' "${full[@]}" \
+        -H 'Accept: text/csv'
+    expect 201
+    [[ $(tr '\r\n' ' :' <"$RES/body") == 'id,word :3,w :4,w :' ]]
+    post 'property?select=price,visits:visit(place)' 'name,price\na,15\n' \
+        "${full[@]}"
+    expect 201 'tojson' '[{"price":15,"visits":[]}]'
+    post 'items?select=id' 'id,word\n1,x\n5,y\n' -H \
+        'Prefer: return=representation, resolution=merge-duplicates'
+    expect 201 'tojson' '[{"id":1},{"id":5}]'
+    post 'items?select=id' 'id\n8\n' \
+        -H 'Prefer: return=representation, tx=rollback'
+    expect 201 'tojson' '[{"id":8}]'
+    rows item 5
+    # who may not read has not
+    post 'seen' 'id,word\n9,x\n' "${full[@]}"
+    expect 201 'tojson' '[{"id":9,"word":"x"}]'
+    # refused records are told as ever, and so is what cannot be shown
+    post items 'id,word\n6,a\nx,b\n1,c\n' "${full[@]}"
+    expect 422 '.rows | map([.line, .column]) | tojson' '[[3,"id"],[4,"id"]]'
+    lacks Preference-Applied
+    post 'items?select=word::int' 'id,word\n6,a\n' "${full[@]}"
+    expect_problem 400 22P02
+    post 'items?select=id::nosuch' 'id,word\n6,a\n' "${full[@]}"
+    expect_problem 400 42704
+    rows item 6
+    # a large file's are not
+    many=$BATS_TEST_TMPDIR/many.csv
+    { echo id && seq 100000000 100130000; } >"$many"
+    post_file growing "$many" "${full[@]}"
+    expect 201
+    [[ -z $body && $(header Preference-Applied) == count=exact ]]
+    rows growing 130001
+}
+
 @test "what httpd uncompresses is taken" {
     printf 'id\n1\n2\n' | gzip >"$BATS_TEST_TMPDIR/ids.csv.gz"
     post_file growing "$BATS_TEST_TMPDIR/ids.csv.gz" -H 'Content-Encoding: gzip'
@@ -391,6 +433,28 @@ waits() {
     rows item 0
     post slow 'id\n1\n'
     expect 201
+}
+
+# spools N: the children have so many files without a name
+spools() {
+    local pid n=0 file
+
+    for pid in $(ps -o pid= --ppid "$(httpd_pid)"); do
+        for file in "/proc/$pid/fd"/*; do
+            [[ $(readlink "$file") != */dsapi.*' (deleted)' ]] || n=$((n + 1))
+        done
+    done
+    [[ $n == "$1" ]]
+}
+
+@test "a client that hangs up leaves nothing" {
+    exec {fd}<>"/dev/tcp/127.0.0.1/$PORT"
+    printf '%b' 'POST /shop/v1/items HTTP/1.1\r\nHost: a\r\n' \
+        'Content-Type: text/csv\r\nContent-Length: 100\r\n\r\nid\n1\n' >&"$fd"
+    wait_until 30 spools 1
+    exec {fd}>&-
+    wait_until 30 spools 0
+    rows item 0
 }
 
 @test "no file is left, and none has a name while it is there" {

@@ -24,6 +24,10 @@
 /* Only db.c includes libpq. */
 extern void *PQconnectdb(const char *conninfo);
 extern void PQfinish(void *conn);
+extern void *PQprepare(void *conn, const char *name, const char *sql,
+                       int ntypes, const unsigned *types);
+extern char *PQresultErrorField(const void *result, int field);
+extern void PQclear(void *result);
 typedef void (*notice_fn)(void *arg, const char *message);
 extern notice_fn PQsetNoticeProcessor(void *conn, notice_fn fn, void *arg);
 
@@ -65,6 +69,17 @@ void *pg_connect(const char *conninfo, apr_pool_t *pool)
 dsapi_db_t *pg_adopt(const pg_t *pg)
 {
     return dsapi_db_adopt(pg_connect(pg->conninfo, g_pool), g_pool);
+}
+
+const char *pg_parse(const char **pmessage, const pg_t *pg, const char *sql)
+{
+    void *result = PQprepare(pg->conn, "", sql, 0, NULL);
+    const char *sqlstate =
+        apr_pstrdup(g_scratch, PQresultErrorField(result, 'C'));
+
+    *pmessage = apr_pstrdup(g_scratch, PQresultErrorField(result, 'M'));
+    PQclear(result);
+    return sqlstate;
 }
 
 dsapi_call_t pg_call(const char *sql, int nvalues, ...)
@@ -176,7 +191,8 @@ pg_t *pg_open(void)
     /* of two dbname the last counts */
     pg->conninfo = apr_psprintf(g_pool, "%s dbname=%s connect_timeout=5",
                                 wanted("DSAPI_TEST_PG"), pg->name);
-    pg->db = pg_adopt(pg);
+    pg->conn = pg_connect(pg->conninfo, g_pool);
+    pg->db = dsapi_db_adopt(pg->conn, g_pool);
     return pg;
 }
 

@@ -14,7 +14,8 @@
 typedef struct pg_t {
     const char *name;
     const char *conninfo; /* of the superuser */
-    dsapi_db_t *db;       /* a connection for the test's own questions */
+    void *conn;           /* a connection for the test's own questions */
+    dsapi_db_t *db;       /* the same */
 } pg_t;
 
 /** A new, empty database; dropped with g_pool. */
@@ -50,6 +51,11 @@ void pg_until(const pg_t *pg, const char *want, const char *fmt, ...)
 /** Run one statement on any connection. @return as dsapi_db_run */
 apr_status_t pg_run(dsapi_rows_t **prows, dsapi_err_t **perr, dsapi_db_t *db,
                     const char *sql);
+
+/** Have the server parse a statement, with parameters of unknown types.
+ *  @param pmessage  out: what it says against that, in g_scratch
+ *  @return its SQLSTATE, in g_scratch; NULL: nothing is wrong */
+const char *pg_parse(const char **pmessage, const pg_t *pg, const char *sql);
 
 /** A call of a text with nvalues texts (NULL: SQL NULL), in g_pool. */
 dsapi_call_t pg_call(const char *sql, int nvalues, ...);

@@ -382,6 +382,45 @@ START_TEST(nothing_is_kept_where_that_is_asked_for)
 }
 END_TEST
 
+/** A dsapi_import_show_fn. */
+static void show(dsapi_call_t *pcall, void *baton, const char *insert,
+                 apr_pool_t *pool)
+{
+    const char **values = apr_palloc(pool, sizeof(*values));
+
+    values[0] = baton;
+    pcall->sql = dsapi_sql_literal(apr_pstrcat(pool, "WITH i AS (", insert,
+                                               " RETURNING t0.name) SELECT "
+                                               "name, $1::text FROM i",
+                                               NULL),
+                                   1, pool);
+    pcall->types = NULL;
+    pcall->values = values;
+}
+
+START_TEST(rows_are_shown)
+{
+    load_rig_t *rig = load_rig_open();
+    char x[] = "x";
+
+    rig->spec.show = show;
+    rig->spec.baton = x;
+    ck_assert_int_eq(load_rig_text(rig, "name,price\nb,1\na,2\n"), APR_SUCCESS);
+    ck_assert_int_eq(rig->report.stored, 2);
+    ck_assert_int_eq(dsapi_rows_count(rig->report.shown), 2);
+    ck_assert_str_eq(dsapi_rows_value(NULL, rig->report.shown, 0, 0), "b");
+    ck_assert_str_eq(dsapi_rows_value(NULL, rig->report.shown, 1, 1), "x");
+    ck_assert_int_eq(load_rig_text(rig, "name,price\nc,1\n,2\n"),
+                     DSAPI_EUNPROC);
+    ck_assert_ptr_null(rig->report.shown);
+    ck_assert_str_eq(load_rig_rows(rig), "2@3 name ");
+    rig->spec.show = NULL;
+    ck_assert_int_eq(load_rig_text(rig, "name,price\nc,1\n"), APR_SUCCESS);
+    ck_assert_ptr_null(rig->report.shown);
+    ck_assert_int_eq(load_rig_count(rig), 3);
+}
+END_TEST
+
 /** Row-level security, by a setting and a role of the transaction. */
 START_TEST(policies_and_views)
 {
@@ -558,7 +597,7 @@ UNIT_SUITE(csv_import, each_case, a_header_has_to_fit, names_are_of_any_kind,
            a_registry_with_duplicate_keys,
            the_last_of_the_same_key_wins_or_the_first,
            what_the_key_is_may_be_missing, visits_of_properties,
-           nothing_is_kept_where_that_is_asked_for, policies_and_views,
-           what_was_in_others_way_is_run_again, a_fault_that_is_no_records,
-           a_connection_that_breaks, a_deadline_and_a_dead_connection,
-           a_large_file_needs_little_memory)
+           nothing_is_kept_where_that_is_asked_for, rows_are_shown,
+           policies_and_views, what_was_in_others_way_is_run_again,
+           a_fault_that_is_no_records, a_connection_that_breaks,
+           a_deadline_and_a_dead_connection, a_large_file_needs_little_memory)

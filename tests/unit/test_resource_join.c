@@ -69,6 +69,11 @@ static const char *const cases[][3] = {
      "in an aggregate function"},
     {"items", "select=m:maker(name),count()&maker=is.not_null",
      "[{\"m\":{\"name\": \"one\"},\"count\":2}]"},
+    {"items", "select=count(),...labels(word)&labels.order=id&id=eq.1",
+     "[{\"count\":1,\"word\":[\"big\", \"small\"]}]"},
+    {"details", "select=count(),...items(name,maker(id),...labels(w:word))",
+     "[{\"count\":1,\"name\":\"ant\",\"maker\":{\"id\": 1},"
+     "\"w\":[\"big\", \"small\"]}]"},
     {"items", "select=id,m:maker(name)&order=m(name).desc.nullslast,id.desc",
      "[{\"id\":2,\"m\":{\"name\":\"one\"}},{\"id\":1,\"m\":{\"name\":\"one\"}},"
      "{\"id\":3,\"m\":null}]"},

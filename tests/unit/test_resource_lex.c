@@ -64,6 +64,9 @@ START_TEST(an_error_says_where_and_what)
                                      "\\\")\\\"\"");
     ck_assert(!dsapi_lex_name(&word, on("a-")));
     ck_assert(!dsapi_lex_word(&word, on("-")));
+    on("a")->perr = NULL; /* an attempt */
+    ck_assert(!dsapi_lex_quoted(&word, &lex));
+    ck_assert_ptr_null(err);
 }
 END_TEST
 
@@ -86,7 +89,8 @@ START_TEST(an_index_is_short_and_ends)
         int is_index;
     } rows[] = {{"->1", 1},          {"->-1", 1},     {"->123456789", 1},
                 {"->1234567890", 0}, {"->1a", 0},     {"->1->a", 1},
-                {"->>1::int", 1},    {"->1.desc", 1}, {"->1,b", 1}};
+                {"->>1::int", 1},    {"->1.desc", 1}, {"->1,b", 1},
+                {"->1)", 1}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         ck_assert(dsapi_lex_path(&path, on(rows[i].text)));

@@ -135,7 +135,7 @@ START_TEST(a_row_that_is_sent_twice_is_the_clients_mistake)
                 {"more than one row returned by a subquery", 500}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        dsapi_said_t words = {rows[i].message, NULL, NULL};
+        dsapi_said_t words = {rows[i].message, NULL, NULL, NULL};
         dsapi_err_t *err;
 
         dsapi_db_error(&err, "21000", "x", g_pool);
@@ -152,7 +152,7 @@ START_TEST(what_is_too_large_is_told)
 {
     static const dsapi_said_t words = {"unrecognized configuration parameter "
                                        "\"" DSAPI_RES_TOO_LARGE "\"",
-                                       NULL, NULL};
+                                       NULL, NULL, NULL};
     dsapi_err_t *err;
 
     dsapi_db_error(&err, "42704", "x", g_pool);

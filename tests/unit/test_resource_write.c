@@ -258,4 +258,26 @@ START_TEST(fixed_values_and_validators)
 }
 END_TEST
 
-UNIT_SUITE(resource_write, tables_are_changed, fixed_values_and_validators)
+START_TEST(what_others_insert_is_shown)
+{
+    shop_t *shop = shop_open();
+    dsapi_err_t *err;
+    dsapi_res_query_t *query = shop_query(&err, shop, "items",
+                                          "select=id,loud,m:maker(name)&order="
+                                          "id&limit=1&id=eq.1");
+    dsapi_call_t call;
+    dsapi_rows_t *rows;
+
+    dsapi_resource_show(&call, query,
+                        "INSERT INTO s.item AS t0 (id, name, maker) VALUES "
+                        "(41, 'b', 1), (40, 'a', NULL)",
+                        g_pool);
+    ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
+    ck_assert_str_eq(shop_rows(rows), "[{\"id\":40,\"loud\":\"A\",\"m\":null},"
+                                      "{\"id\":41,\"loud\":\"B\",\"m\":{"
+                                      "\"name\":\"one\"}}]");
+}
+END_TEST
+
+UNIT_SUITE(resource_write, tables_are_changed, fixed_values_and_validators,
+           what_others_insert_is_shown)
