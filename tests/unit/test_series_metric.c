@@ -129,12 +129,26 @@ START_TEST(used_parameters_are_known)
 }
 END_TEST
 
-START_TEST(mistakes_say_what_would_be_right)
+typedef struct mistake_t {
+    const char *line;
+    const char *says;
+} mistake_t;
+
+static void refuse(const mistake_t *mistake)
 {
-    static const struct {
-        const char *line;
-        const char *says;
-    } rows[] = {
+    dsapi_metric_t *metric;
+    dsapi_err_t *err = NULL;
+
+    ck_assert_msg(parse(&metric, &err, mistake->line) == DSAPI_ESYNTAX, "%s",
+                  mistake->line);
+    ck_assert_ptr_null(metric);
+    ck_assert_msg(strstr(err->detail, mistake->says) != NULL, "%s: %s",
+                  mistake->line, err->detail);
+}
+
+START_TEST(wrong_aggregates_say_what_would_be_right)
+{
+    static const mistake_t rows[] = {
         {"", "has no aggregate; add one"},
         {"x", "'x': behind the series' name stand range="},
         {"n=count", "n=count is no aggregate; write n=avg(measure)"},
@@ -164,6 +178,17 @@ START_TEST(mistakes_say_what_would_be_right)
         {"n=sum(:free)", "'free' must have enum="},
         {"n=sum(:may)", "'may' must have enum="},
         {"n=count() n=count()", "'n=' stands there twice"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        refuse(&rows[i]);
+    }
+}
+END_TEST
+
+START_TEST(wrong_groups_and_ranges_say_what_would_be_right)
+{
+    static const mistake_t rows[] = {
         {"range=:from n=count()", "range= takes the first and the last day"},
         {"range=:from,2020-01-01 n=count()", "and not '2020-01-01'"},
         {"range=:from,:n n=count()", "'n' must be of type date"},
@@ -181,14 +206,7 @@ START_TEST(mistakes_say_what_would_be_right)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        dsapi_metric_t *metric;
-        dsapi_err_t *err = NULL;
-
-        ck_assert_msg(parse(&metric, &err, rows[i].line) == DSAPI_ESYNTAX, "%s",
-                      rows[i].line);
-        ck_assert_ptr_null(metric);
-        ck_assert_msg(strstr(err->detail, rows[i].says) != NULL, "%s: %s",
-                      rows[i].line, err->detail);
+        refuse(&rows[i]);
     }
 }
 END_TEST
@@ -196,4 +214,5 @@ END_TEST
 UNIT_SUITE(series_metric, the_contracts_metrics_are_read,
            windows_minimums_and_comparisons_are_read,
            a_metric_needs_neither_range_nor_group, used_parameters_are_known,
-           mistakes_say_what_would_be_right)
+           wrong_aggregates_say_what_would_be_right,
+           wrong_groups_and_ranges_say_what_would_be_right)
