@@ -134,13 +134,30 @@ static int resolve_child(resolver_t *resolver, dsapi_res_node_t *child,
                                       "spreads."));
 }
 
+/* "count" is count() where no column is called so: clients older than
+ * aggregates write it. */
+static void take_bare_count(dsapi_res_item_t *item,
+                            const dsapi_res_node_t *node)
+{
+    if (!item->node && !item->aggregate && !item->field.path &&
+        strcmp(item->field.name, "count") == 0 &&
+        !dsapi_catalog_column(node->entity, "count")) {
+        item->aggregate = "count";
+        item->aggregate_cast = item->cast;
+        item->cast = NULL;
+        item->field.name = "*";
+    }
+}
+
 static int resolve_items(resolver_t *resolver, dsapi_res_node_t *node)
 {
     for (int i = 0; i < node->items->nelts; i++) {
         dsapi_res_item_t *item =
             &APR_ARRAY_IDX(node->items, i, dsapi_res_item_t);
-        int star = !item->node && strcmp(item->field.name, "*") == 0;
+        int star;
 
+        take_bare_count(item, node);
+        star = !item->node && strcmp(item->field.name, "*") == 0;
         node->grouped |= item->aggregate != NULL;
         if (item->node
                 ? !resolve_child(resolver, item->node, node)

@@ -37,6 +37,11 @@ static const char *const cases[][3] = {
     {"items", "select=id,...details(count())",
      "PGRST127: Feature not implemented; \"Aggregates are not implemented for "
      "spreads.\""},
+    {"items", "select=count", "[{\"count\":3}]"},
+    {"items", "select=n:count::text", "[{\"n\":\"3\"}]"},
+    {"items", "select=id,labels(count)&id=eq.1",
+     "[{\"id\":1,\"labels\":[{\"count\":2}]}]"},
+    {"items", "select=count->a", "42703: column items.count does not exist"},
     {"renamed", "select=*",
      "[{\"id\":1,\"title\":\"ant\",\"odd\":null,"
      "\"maker\":1}"},
