@@ -15,6 +15,7 @@ void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
     build->values = apr_array_make(pool, 8, sizeof(const char *));
     build->max_rows = max_rows;
     build->from_source = 0;
+    build->stripped = 0;
     build->pool = pool;
 }
 
@@ -417,11 +418,14 @@ static void put_embed(list_t *list, const dsapi_res_node_t *child)
     const char *cast = list->node->grouped ? "::jsonb" : "";
 
     next(list, 1);
+    dsapi_build_put(list->build,
+                    list->build->stripped ? "json_strip_nulls(" : "(", NULL);
     if (dsapi_relation_to_one(child->relation)) {
-        dsapi_build_put(list->build, "row_to_json(", joined, ".*)", cast, NULL);
+        dsapi_build_put(list->build, "row_to_json(", joined, ".*))", cast,
+                        NULL);
     }
     else {
-        dsapi_build_put(list->build, "coalesce(", joined, ".list, '[]')", cast,
+        dsapi_build_put(list->build, "coalesce(", joined, ".list, '[]'))", cast,
                         NULL);
     }
     dsapi_build_put(list->build, " AS ", NULL);

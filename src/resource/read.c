@@ -76,6 +76,7 @@ void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
     const char *groups;
 
     dsapi_build_init(&build, reading->max_rows, pool);
+    build.stripped = query->stripped;
     dsapi_build_put(&build, "SELECT ", NULL);
     groups = dsapi_build_items(&build, root);
     if (reading->count) {

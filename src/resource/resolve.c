@@ -61,6 +61,9 @@ static int resolve_cond(const resolver_t *resolver, dsapi_res_cond_t *cond,
         return resolve_field(resolver, &cond->field, node);
     }
     if (cond->op != DSAPI_RES_IS || strstr(cond->value, "NULL") == NULL) {
+        if (dsapi_catalog_column(node->entity, cond->field.name)) {
+            return resolve_field(resolver, &cond->field, node);
+        }
         dsapi_resource_fail(resolver->perr, resolver->pool, 400, "PGRST120",
                             "Bad operator on the '%s' embedded resource",
                             cond->field.name);

@@ -203,8 +203,8 @@ const failures = [
             + 'CONFLICT specification', null, null],
     ['what may not be written', () => db.from('rooms').insert({ id: 9 }), 405,
         'method-not-allowed', undefined, undefined, undefined],
-    ['what is not there', () => db.from('nosuch').select(), 404, 'not-found',
-        undefined, undefined, undefined],
+    ['what is not there', () => db.from('nosuch').select(), 404, 'PGRST205',
+        "Could not find the table 'nosuch' in the schema cache", null, null],
 ];
 
 for (const [name, ask, status, code, message, details, hint] of failures) {

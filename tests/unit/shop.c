@@ -119,7 +119,7 @@ const char *shop_rows(const dsapi_rows_t *rows)
         dsapi_route_table_make(DSAPI_FORMAT_JSON, buf, g_pool);
     dsapi_err_t *err = NULL;
 
-    dsapi_route_table_flat(table);
+    dsapi_route_table_flat(table, 0);
     ck_assert_int_eq(
         dsapi_route_table_rows(table, &err, rows, dsapi_rows_count(rows)),
         APR_SUCCESS);

@@ -28,6 +28,10 @@ static const char *const cases[][3] = {
     {"items", "select=id,details(note)&details=is.true",
      "PGRST120: Bad operator on the 'details' embedded resource; \"Only is "
      "null or not is null filters are allowed on embedded resources\""},
+    {"items", "select=id,maker:makers!item_maker(name)&maker=eq.1&limit=1",
+     "[{\"id\":1,\"maker\":{\"name\":\"one\"}}"},
+    {"items", "select=id,maker:makers!item_maker(name)&maker=is.null",
+     "[{\"id\":3,\"maker\":null}]"},
     {"items", "order=details(note)",
      "PGRST108: 'details' is not an embedded resource in this request; Verify "
      "that 'details' is included in the 'select' query parameter."},
