@@ -14,14 +14,21 @@ CREATE TABLE lib.book (id int PRIMARY KEY, title text NOT NULL,
 CREATE TABLE lib.tag (id int PRIMARY KEY, word text);
 CREATE TABLE lib.book_tag (book int REFERENCES lib.book,
     tag int REFERENCES lib.tag, PRIMARY KEY (book, tag));
-CREATE TABLE lib.nullable (a int UNIQUE, b int);
 CREATE VIEW lib.long_book AS SELECT id AS no, title, author AS by
     FROM lib.book WHERE pages > 100;
+CREATE TABLE lib.rating (book int REFERENCES lib.book, stars int,
+    PRIMARY KEY (book, stars));
+CREATE VIEW lib.rated AS SELECT r.stars, r.book, b.id AS no, b.title
+    FROM lib.book b LEFT JOIN lib.rating r ON r.book = b.id;
+CREATE FUNCTION lib.rate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO lib.book VALUES (NEW.no, NEW.title); RETURN NEW; END $$;
+CREATE TRIGGER rate INSTEAD OF INSERT ON lib.rated FOR EACH ROW
+    EXECUTE FUNCTION lib.rate();
 GRANT USAGE ON SCHEMA lib TO clerk;
 GRANT SELECT (id, title), INSERT, UPDATE, DELETE ON lib.book TO clerk;'
 
 ROWS="
-TRUNCATE lib.author, lib.book, lib.tag, lib.book_tag, lib.nullable;
+TRUNCATE lib.author, lib.book, lib.tag, lib.book_tag, lib.rating;
 INSERT INTO lib.author VALUES (1, 'Ann', 1900), (2, 'Bob', NULL);
 INSERT INTO lib.book VALUES (1, 'one', 1, 50, '{\"a\": null, \"b\": 1}'),
     (2, 'two', 1, 150, NULL), (3, 'three', 2, 250, NULL),
@@ -42,8 +49,8 @@ CONF='<DsapiService lib "/lib/v1">
     <DsapiResource long_books lib.long_book>
         DsapiAllow list read create
     </DsapiResource>
-    <DsapiResource nullables lib.nullable>
-        DsapiAllow list read create update
+    <DsapiResource rated lib.rated>
+        DsapiAllow list create
     </DsapiResource>
 </DsapiService>
 <DsapiService clerk "/clerk/v1">
@@ -90,10 +97,11 @@ is() {
     }
 }
 
-# gives PATH BODY
+# gives PATH BODY: but for blanks
 gives() {
     get "$1"
     expect 200
+    body=$(jq -c . <<<"$body")
     is "$2"
 }
 
@@ -153,4 +161,27 @@ FULL=(-H 'Prefer: return=representation')
         -H 'Prefer: return=representation, resolution=merge-duplicates'
     expect 200
     is '[]'
+}
+
+@test "views are embedded by the keys they show" {
+    gives 'long_books?select=no,authors(name),tags(word)&order=no' \
+        '[{"no":2,"authors":{"name":"Ann"},"tags":[{"word":"x"},{"word":"y"}]},{"no":3,"authors":{"name":"Bob"},"tags":[]}]'
+    gives 'authors?select=id,long_books(title)&order=id' \
+        '[{"id":1,"long_books":[{"title":"two"}]},{"id":2,"long_books":[{"title":"three"}]}]'
+    gives 'tags?select=id,long_books!inner(no)&long_books.no=eq.2&order=id' \
+        '[{"id":1,"long_books":[{"no":2}]},{"id":2,"long_books":[{"no":2}]}]'
+    gives 'book_tags?select=books(id),long_books(no)&order=book,tag&limit=2' \
+        '[{"books":{"id":1},"long_books":null},{"books":{"id":2},"long_books":{"no":2}}]'
+    gives 'books?select=author(name)&id=eq.1' '[{"author":{"name":"Ann"}}]'
+}
+
+@test "Location of what is made through a view" {
+    send POST /lib/v1/long_books '{"no":9,"title":"nine"}' \
+        -H 'Prefer: return=headers-only'
+    expect 201
+    has Location '/lib/v1/long_books?no=eq.9'
+    send POST /lib/v1/rated '{"title":"ten","no":10}' \
+        -H 'Prefer: return=headers-only'
+    expect 201
+    has Location '/lib/v1/rated?stars=is.null&book=is.null&no=eq.10'
 }
