@@ -21,6 +21,11 @@ run_packages="make gcc libc6-dev pkg-config apache2-bin apache2-dev
 check_packages="$run_packages check bats shellcheck clang-format clang-tidy
     cppcheck faketime git wrk"
 bench_packages="$run_packages wrk"
+# a node that is not Debian's brings an npm that Debian's is in conflict with
+for p in node:nodejs npm:npm; do
+    command -v "${p%:*}" >/dev/null ||
+        check_packages="$check_packages ${p#*:}"
+done
 
 case "${1:-}" in
 run) wanted=$run_packages ;;

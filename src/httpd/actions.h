@@ -33,6 +33,7 @@ typedef struct mod_dsapi_answer_t {
     const char *body; /* NULL: what is in buf */
     apr_size_t body_bytes;
     dsapi_format_e format;        /* of rows */
+    int stripped;                 /* a resource's rows, without nulls */
     dsapi_cache_lead_t *duty;     /* declined by a stream; NULL: none */
     mod_dsapi_listing_t *listing; /* of a resource; NULL: of a route */
     int sent;                     /* nothing is left to be done */
@@ -178,6 +179,10 @@ void mod_dsapi_link_pages(request_rec *r, apr_int64_t limit, apr_int64_t offset,
 /** Answer a request for a resource. @return as a handler */
 int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
                        const dsapi_match_t *match);
+
+/** Answer what no route of a service with resources is for, as PostgREST does.
+ *  @param path  behind the base */
+int mod_dsapi_resource_none(request_rec *r, const char *path);
 
 /** DsapiTime; as mod_dsapi_query. */
 apr_status_t mod_dsapi_show_time(mod_dsapi_answer_t *answer, dsapi_err_t **perr,

@@ -164,6 +164,9 @@ int mod_dsapi_handler(request_rec *r)
         return DECLINED;
     }
     match = mod_dsapi_match(r);
+    if (!match && req->service->resources->nelts > 0) {
+        return mod_dsapi_resource_none(r, req->rest);
+    }
     if (!match) {
         dsapi_fail(&err, r->pool, DSAPI_ENOTFOUND, "not-found",
                    "the service has no such path");

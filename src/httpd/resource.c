@@ -13,8 +13,7 @@
 #include "route/etag.h"
 #include "route/table.h"
 
-#define OBJECT_TYPE "application/vnd.pgrst.object"
-#define ARRAY_TYPE  "application/vnd.pgrst.array"
+#define OBJECT_TYPE "application/vnd.pgrst.object+json"
 
 apr_array_header_t *mod_dsapi_ask_calls(const mod_dsapi_ask_t *ask)
 {
@@ -66,6 +65,12 @@ apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
     return (*perr)->rv;
 }
 
+static const char *list_type(const mod_dsapi_ask_t *ask)
+{
+    return ask->answer.stripped ? ask->stripped_type
+                                : dsapi_route_table_type(ask->answer.format);
+}
+
 apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                  const dsapi_rows_t *rows)
 {
@@ -75,18 +80,40 @@ apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     apr_status_t rv;
 
     if (ask->singular) {
-        dsapi_route_write_nth(answer->buf, dsapi_route_plan_flat(rows, pool),
-                              rows, 0);
-        answer->type =
-            ask->key ? MOD_DSAPI_JSON_TYPE : OBJECT_TYPE "+json; charset=utf-8";
+        dsapi_route_write_nth(
+            answer->buf, dsapi_route_plan_flat(rows, answer->stripped, pool),
+            rows, 0);
+        answer->type = ask->key           ? MOD_DSAPI_JSON_TYPE
+                       : answer->stripped ? ask->stripped_type
+                                          : OBJECT_TYPE "; charset=utf-8";
         return APR_SUCCESS;
     }
     table = dsapi_route_table_make(answer->format, answer->buf, pool);
-    dsapi_route_table_flat(table);
+    dsapi_route_table_flat(table, answer->stripped);
     rv = dsapi_route_table_rows(table, perr, rows, dsapi_rows_count(rows));
     dsapi_route_table_end(table);
-    answer->type = dsapi_route_table_type(answer->format);
+    answer->type = list_type(ask);
     return rv;
+}
+
+/* Is it one of PostgREST's own types, "+json" or not? Then, without nulls? */
+static int accepts_pgrst(mod_dsapi_ask_t *ask, const char *accept,
+                         const char *shape)
+{
+    const char *type = apr_pstrcat(ask->r->pool, "application/vnd.pgrst.",
+                                   shape, "+json", NULL);
+
+    if (!dsapi_route_accepts(accept, type) &&
+        !dsapi_route_accepts(
+            accept, apr_pstrmemdup(ask->r->pool, type, strlen(type) - 5))) {
+        return 0;
+    }
+    if (ap_strcasestr(accept, "nulls=stripped")) {
+        ask->answer.stripped = 1;
+        ask->stripped_type = apr_pstrcat(
+            ask->r->pool, type, ";nulls=stripped; charset=utf-8", NULL);
+    }
+    return 1;
 }
 
 /* What Accept asks for: a format of lists, or one object. */
@@ -97,13 +124,11 @@ static apr_status_t choose_format(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 
     ask->answer.format = DSAPI_FORMAT_JSON;
     ask->singular = ask->key != NULL;
-    if (dsapi_route_accepts(accept, OBJECT_TYPE "+json") ||
-        dsapi_route_accepts(accept, OBJECT_TYPE)) {
+    if (accepts_pgrst(ask, accept, "object")) {
         ask->singular = 1;
         return APR_SUCCESS;
     }
-    if (format < 0 && (dsapi_route_accepts(accept, ARRAY_TYPE "+json") ||
-                       dsapi_route_accepts(accept, ARRAY_TYPE))) {
+    if (format < 0 && accepts_pgrst(ask, accept, "array")) {
         return APR_SUCCESS;
     }
     if (format >= 0) {
@@ -178,6 +203,7 @@ static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (!ask->entity) {
         return no_table(perr, ask);
     }
+    ask->query->stripped = ask->answer.stripped;
     rv = take_path(ask, perr, capture);
     return rv == APR_SUCCESS
                ? dsapi_resource_resolve(ask->query, perr, ask->catalog,
@@ -240,7 +266,7 @@ static void begin_list(void *baton)
             ask->limit >= 0 && total - ask->query->root->offset > ask->limit;
     }
     list_headers(ask, -1);
-    answer->type = dsapi_route_table_type(answer->format);
+    answer->type = list_type(ask);
     answer->status = total >= 0 && (ask->query->root->offset > 0 ||
                                     (ask->limit >= 0 && total > ask->limit))
                          ? HTTP_PARTIAL_CONTENT
@@ -354,7 +380,7 @@ static apr_status_t finish_list(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (rv == APR_SUCCESS || *ptotal >= 0) {
         list_headers(ask, listing->nrows);
     }
-    ask->answer.type = dsapi_route_table_type(ask->answer.format);
+    ask->answer.type = list_type(ask);
     return rv;
 }
 
@@ -639,4 +665,22 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
                ? mod_dsapi_send_body(r, answer->status, NULL, NULL, 0)
                : mod_dsapi_send_body(r, answer->status, answer->type,
                                      answer->buf->data, answer->buf->len_bytes);
+}
+
+int mod_dsapi_resource_none(request_rec *r, const char *path)
+{
+    dsapi_err_t *err;
+
+    path += *path == '/';
+    if (strchr(path, '/')) {
+        dsapi_resource_fail(&err, r->pool, HTTP_NOT_FOUND, "PGRST125",
+                            "Invalid path specified in request URL");
+    }
+    else {
+        dsapi_resource_fail(&err, r->pool, HTTP_NOT_FOUND, "PGRST205",
+                            "Could not find the table '%s' in the schema "
+                            "cache",
+                            path);
+    }
+    return mod_dsapi_send_problem(r, err);
 }

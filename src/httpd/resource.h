@@ -28,6 +28,7 @@ typedef struct mod_dsapi_ask_t {
     dsapi_prefer_t prefer;
     dsapi_format_e format;
     int singular; /* one object is asked for, by Accept or by its key */
+    const char *stripped_type; /* media type of answer.stripped */
     const dsapi_catalog_t *catalog;
     const dsapi_entity_t *entity;
     dsapi_res_query_t *query; /* resolved */

@@ -619,6 +619,7 @@ static void set_location(const change_t *change)
 {
     const mod_dsapi_ask_t *ask = change->ask;
     const apr_array_header_t *pk = ask->entity->pk;
+    int by_filters = ask->prefer.answer == DSAPI_PREFER_HEADERS;
     apr_pool_t *pool = ask->r->pool;
     const char *url = apr_pstrcat(
         pool, ap_os_escape_path(pool, ask->resource->service->base, 1), "/",
@@ -631,16 +632,17 @@ static void set_location(const change_t *change)
         const char *value = dsapi_rows_get(
             change->rows, apr_psprintf(pool, DSAPI_RES_PK "%d", i));
 
-        value = dsapi_base_percent_encode(value ? value : "", pool);
-        url = ask->prefer.answer == DSAPI_PREFER_HEADERS
-                  ? apr_pstrcat(
-                        pool, url, i ? "&" : "?",
-                        dsapi_base_percent_encode(
-                            shown_name(ask->entity,
-                                       APR_ARRAY_IDX(pk, i, const char *)),
-                            pool),
-                        "=eq.", value, NULL)
-                  : apr_pstrcat(pool, url, "/", value, NULL);
+        if (by_filters) {
+            url = apr_pstrcat(
+                pool, url, i ? "&" : "?",
+                dsapi_base_percent_encode(
+                    shown_name(ask->entity, APR_ARRAY_IDX(pk, i, const char *)),
+                    pool),
+                value ? "=eq." : "=is.null", NULL);
+        }
+        url = apr_pstrcat(pool, url, by_filters ? "" : "/",
+                          dsapi_base_percent_encode(value ? value : "", pool),
+                          NULL);
     }
     apr_table_setn(ask->r->headers_out, "Location", url);
 }
@@ -682,7 +684,10 @@ static int status_of(const change_t *change)
 {
     switch (change->writing.change) {
     case DSAPI_RES_INSERT:
-        return change->inserted == 0 ? HTTP_OK : HTTP_CREATED;
+        return change->inserted == 0 ||
+                       (change->writing.merge && change->nrows == 0)
+                   ? HTTP_OK
+                   : HTTP_CREATED;
     case DSAPI_RES_PUT:
         if (change->writing.full) {
             return change->inserted > 0 ? HTTP_CREATED : HTTP_OK;

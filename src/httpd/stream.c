@@ -233,7 +233,7 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
         buf->len_bytes = 0;
         st->table = dsapi_route_table_make(st->answer->format, buf, pool);
         if (st->answer->listing) {
-            dsapi_route_table_flat(st->table);
+            dsapi_route_table_flat(st->table, st->answer->stripped);
             st->answer->listing->total = -1;
         }
         st->nrows = 0;

@@ -16,6 +16,7 @@ void dsapi_build_init(dsapi_build_t *build, apr_int64_t max_rows,
     build->max_rows = max_rows;
     build->list_max_bytes = DSAPI_RES_EMBED_MAX_BYTES;
     build->from_source = 0;
+    build->stripped = 0;
     build->pool = pool;
 }
 
@@ -440,12 +441,15 @@ static void put_embed(list_t *list, const dsapi_res_node_t *child)
     const char *cast = list->node->compared ? "::jsonb" : "";
 
     next(list, 1);
+    dsapi_build_put(list->build,
+                    list->build->stripped ? "json_strip_nulls(" : "(", NULL);
     if (dsapi_relation_to_one(child->relation)) {
-        dsapi_build_put(list->build, "row_to_json(", joined, ".*)", cast, NULL);
+        dsapi_build_put(list->build, "row_to_json(", joined, ".*))", cast,
+                        NULL);
     }
     else {
         dsapi_build_put(list->build, "coalesce(", joined,
-                        "." DSAPI_BUILD_LIST ", '[]')", cast, NULL);
+                        "." DSAPI_BUILD_LIST ", '[]'))", cast, NULL);
     }
     dsapi_build_put(list->build, " AS ", NULL);
     dsapi_build_name(list->build, child->alias ? child->alias : child->name);

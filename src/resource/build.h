@@ -27,6 +27,7 @@ typedef struct dsapi_build_t {
     apr_int64_t max_rows;       /* of what is embedded; -1: as many as there
                                    are */
     int list_max_bytes;         /* of the JSON of a list that is embedded */
+    int stripped;               /* what is embedded is wanted without nulls */
     int from_source;            /* t0 is no table but rows of one that has been
                                    changed: its computed columns are columns */
     apr_pool_t *pool;

@@ -8,6 +8,21 @@
 #include "base/args.h"
 #include "base/type.h"
 #include "json/value.h"
+#include "resource/view.h"
+
+/* The keys of a table, SQL of its OID. */
+#define KEYS(oid)                                                           \
+    "(SELECT pg_catalog.json_agg(pg_catalog.json_build_object("             \
+    "'name', k.conname, 'type', k.contype, 'target', k.confrelid::text, "   \
+    "'cols', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "     \
+    "pg_catalog.unnest(k.conkey) WITH ORDINALITY u (n, o) "                 \
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND "        \
+    "a.attnum = u.n), "                                                     \
+    "'refs', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "     \
+    "pg_catalog.unnest(k.confkey) WITH ORDINALITY u (n, o) "                \
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND "       \
+    "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k " \
+    "WHERE k.conrelid = " oid " AND k.contype IN ('p', 'u', 'f'))"
 
 /*
  * A document for each table of the list $1. A value's type has no length, so
@@ -55,17 +70,21 @@ static const char catalog_sql[] =
     "FROM pg_catalog.pg_proc p WHERE p.pronamespace = c.relnamespace AND "
     "p.pronargs = 1 AND p.proargtypes[0] = c.reltype AND p.prokind = 'f' AND "
     "NOT p.proretset), "
-    "'keys', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
-    "'name', k.conname, 'type', k.contype, 'target', k.confrelid::text, "
-    "'cols', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "
-    "pg_catalog.unnest(k.conkey) WITH ORDINALITY u (n, o) "
-    "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND "
-    "a.attnum = u.n), "
-    "'refs', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "
-    "pg_catalog.unnest(k.confkey) WITH ORDINALITY u (n, o) "
-    "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND "
-    "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k "
-    "WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f'))) "
+    "'keys', " KEYS("c.oid") ", "
+    "'layers', CASE WHEN c.relkind IN ('v', 'm') THEN (WITH "
+    "RECURSIVE b AS (SELECT c.oid UNION SELECT d.refobjid FROM b JOIN "
+    "pg_catalog.pg_rewrite r ON r.ev_class = b.oid JOIN "
+    "pg_catalog.pg_depend d ON d.objid = r.oid AND d.classid = "
+    "'pg_catalog.pg_rewrite'::regclass AND d.refclassid = "
+    "'pg_catalog.pg_class'::regclass) SELECT "
+    "pg_catalog.json_agg(pg_catalog.json_build_object('oid', b.oid::text, "
+    "'rule', r.ev_action::text, 'cols', (SELECT "
+    "pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM "
+    "pg_catalog.pg_attribute a WHERE a.attrelid = b.oid AND a.attnum > 0), "
+    "'keys', "
+    KEYS("b.oid")
+    ") ORDER BY b.oid) FROM b LEFT JOIN pg_catalog.pg_rewrite r ON "
+    "r.ev_class = b.oid AND r.ev_type = '1') END) "
     "FROM ROWS FROM (pg_catalog.unnest($1::name[]), "
     "pg_catalog.unnest($2::name[])) WITH ORDINALITY l (s, t, i) "
     "JOIN pg_catalog.pg_class c ON c.relname = l.t "
@@ -239,22 +258,22 @@ static int same_names(const apr_array_header_t *a, const apr_array_header_t *b)
     return found == a->nelts && a->nelts == b->nelts;
 }
 
-static void take_keys(dsapi_entity_t *entity, const dsapi_json_slice_t *list,
-                      apr_pool_t *pool)
+static void take_keys(apr_array_header_t **ppk, apr_array_header_t **pfks,
+                      const dsapi_json_slice_t *list, apr_pool_t *pool)
 {
     apr_array_header_t *uniques = apr_array_make(pool, 2, sizeof(void *));
     dsapi_json_slice_t key;
     dsapi_json_iter_t iter = {NULL};
 
-    entity->pk = apr_array_make(pool, 1, sizeof(const char *));
-    entity->fks = apr_array_make(pool, 2, sizeof(dsapi_fk_t));
+    *ppk = apr_array_make(pool, 1, sizeof(const char *));
+    *pfks = apr_array_make(pool, 2, sizeof(dsapi_fk_t));
     while (dsapi_json_next_item(&key, &iter, list)) {
         const char *type = text_of(&key, "type", pool);
         apr_array_header_t *cols = texts_of(&key, "cols", pool);
         int kind = type ? *type : 0;
 
         if (kind == 'f') {
-            dsapi_fk_t *fk = apr_array_push(entity->fks);
+            dsapi_fk_t *fk = apr_array_push(*pfks);
 
             fk->name = text_of(&key, "name", pool);
             fk->target = text_of(&key, "target", pool);
@@ -264,11 +283,11 @@ static void take_keys(dsapi_entity_t *entity, const dsapi_json_slice_t *list,
         }
         APR_ARRAY_PUSH(uniques, apr_array_header_t *) = cols;
         if (kind == 'p') {
-            entity->pk = cols;
+            *ppk = cols;
         }
     }
-    for (int i = 0; i < entity->fks->nelts; i++) {
-        dsapi_fk_t *fk = &APR_ARRAY_IDX(entity->fks, i, dsapi_fk_t);
+    for (int i = 0; i < (*pfks)->nelts; i++) {
+        dsapi_fk_t *fk = &APR_ARRAY_IDX(*pfks, i, dsapi_fk_t);
 
         fk->unique = 0;
         for (int j = 0; j < uniques->nelts; j++) {
@@ -276,6 +295,27 @@ static void take_keys(dsapi_entity_t *entity, const dsapi_json_slice_t *list,
                 fk->cols, APR_ARRAY_IDX(uniques, j, apr_array_header_t *));
         }
     }
+}
+
+/* A view and what is below it. */
+static apr_array_header_t *layers_of(const dsapi_json_slice_t *list,
+                                     apr_pool_t *pool)
+{
+    apr_array_header_t *layers =
+        apr_array_make(pool, 4, sizeof(dsapi_view_layer_t));
+    dsapi_json_slice_t doc;
+    dsapi_json_iter_t iter = {NULL};
+
+    while (dsapi_json_next_item(&doc, &iter, list)) {
+        dsapi_view_layer_t *layer = apr_array_push(layers);
+        dsapi_json_slice_t keys = member(&doc, "keys", pool);
+
+        layer->oid = text_of(&doc, "oid", pool);
+        layer->rule = text_of(&doc, "rule", pool);
+        layer->cols = texts_of(&doc, "cols", pool);
+        take_keys(&layer->pk, &layer->fks, &keys, pool);
+    }
+    return layers;
 }
 
 /* The column of DsapiKey, or the primary key's only one. */
@@ -343,6 +383,7 @@ static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
                         const dsapi_json_slice_t *doc, apr_pool_t *pool)
 {
     dsapi_json_slice_t keys = member(doc, "keys", pool);
+    dsapi_json_slice_t layers = member(doc, "layers", pool);
     apr_int64_t changes = apr_atoi64(text_of(doc, "changes", pool));
 
     entity->spec = spec;
@@ -355,7 +396,9 @@ static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
     entity->updatable = (changes & 4) != 0;
     entity->deletable = (changes & 16) != 0;
     take_columns(entity, doc, pool);
-    take_keys(entity, &keys, pool);
+    take_keys(&entity->pk, &entity->fks, &keys, pool);
+    entity->layers =
+        layers.kind == DSAPI_JSON_NULL ? NULL : layers_of(&layers, pool);
     entity->key = key_of(entity);
 }
 
@@ -379,6 +422,7 @@ dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
                         &doc, pool);
         }
     }
+    dsapi_view_link(catalog, pool);
     return catalog;
 }
 

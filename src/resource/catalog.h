@@ -64,8 +64,11 @@ typedef struct dsapi_entity_t {
     dsapi_column_t *etag;        /* "@etag", which is none of them; NULL */
     int whole;                   /* they are all the table has, by their own
                                     names */
-    apr_array_header_t *pk;      /* of const char *: SQL names */
+    apr_array_header_t *pk;      /* of const char *: SQL names; of a view,
+                                    those of its tables that it shows */
     apr_array_header_t *fks;     /* of dsapi_fk_t */
+    apr_array_header_t *layers;  /* of a view, of dsapi_view_layer_t: it, and
+                                    what is below; NULL: a table */
     const dsapi_column_t *key;   /* NULL: there is none, or of more than one
                                     column */
 } dsapi_entity_t;

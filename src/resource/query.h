@@ -129,6 +129,7 @@ typedef struct dsapi_res_query_t {
     apr_array_header_t *columns;     /* of const char *; NULL: not said */
     apr_array_header_t *on_conflict; /* of const char *; NULL: not said */
     int ranged;                      /* it has a limit or an offset */
+    int stripped; /* what is embedded is wanted without nulls; 0 at first */
 } dsapi_res_query_t;
 
 /**

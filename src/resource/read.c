@@ -76,6 +76,7 @@ void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
     const char *groups;
 
     dsapi_build_init(&build, reading->max_rows, pool);
+    build.stripped = query->stripped;
     dsapi_build_put(&build, "SELECT ", NULL);
     groups = dsapi_build_items(&build, root);
     if (reading->count) {
@@ -93,7 +94,7 @@ void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
     if (root->order->nelts > 0) {
         dsapi_build_order(&build, root);
     }
-    else if (!root->grouped) {
+    else if (!root->grouped && root->entity->is_table) {
         put_key_order(&build, root);
     }
     dsapi_build_limit(&build, reading->limit, reading->offset);

@@ -67,8 +67,9 @@ static int fits(const wanted_t *wanted, const dsapi_relation_t *relation)
                            is_only(columns_of(relation, 1), hint) ||
                            is_only(columns_of(relation, 0), hint));
     }
-    return by_name || strcmp(wanted->name, relation->fk->name) == 0 ||
-           is_only(columns_of(relation, 1), wanted->name);
+    return by_name || (relation->target->is_table &&
+                       (strcmp(wanted->name, relation->fk->name) == 0 ||
+                        is_only(columns_of(relation, 1), wanted->name)));
 }
 
 static void consider(wanted_t *wanted, const dsapi_relation_t *relation)
@@ -106,7 +107,8 @@ static void consider_middle(wanted_t *wanted, const dsapi_entity_t *middle,
     relation.middle = middle;
     for (int i = 0; i < middle->fks->nelts; i++) {
         relation.far = &APR_ARRAY_IDX(middle->fks, i, dsapi_fk_t);
-        if (relation.far == fk || !holds(middle->pk, relation.far->cols)) {
+        if (strcmp(relation.far->name, fk->name) == 0 ||
+            !holds(middle->pk, relation.far->cols)) {
             continue;
         }
         for (int j = 0; j < wanted->catalog->entities->nelts; j++) {
@@ -125,6 +127,15 @@ static void consider_entity(wanted_t *wanted, const dsapi_entity_t *other)
     const dsapi_entity_t *from = wanted->from;
     dsapi_relation_t relation = {.from = from, .target = other};
 
+    for (int i = 0; i < other->fks->nelts; i++) {
+        relation.fk = &APR_ARRAY_IDX(other->fks, i, dsapi_fk_t);
+        if (strcmp(relation.fk->target, from->oid) == 0) {
+            relation.ours = 0;
+            relation.cardinality =
+                relation.fk->unique ? DSAPI_RES_O2O : DSAPI_RES_O2M;
+            consider(wanted, &relation);
+        }
+    }
     for (int i = 0; i < from->fks->nelts; i++) {
         relation.fk = &APR_ARRAY_IDX(from->fks, i, dsapi_fk_t);
         if (strcmp(relation.fk->target, other->oid) == 0) {
@@ -134,14 +145,16 @@ static void consider_entity(wanted_t *wanted, const dsapi_entity_t *other)
             consider(wanted, &relation);
         }
     }
+}
+
+/* Those by way of one other table. */
+static void consider_middles(wanted_t *wanted, const dsapi_entity_t *other)
+{
     for (int i = 0; i < other->fks->nelts; i++) {
-        relation.fk = &APR_ARRAY_IDX(other->fks, i, dsapi_fk_t);
-        if (strcmp(relation.fk->target, from->oid) == 0) {
-            relation.ours = 0;
-            relation.cardinality =
-                relation.fk->unique ? DSAPI_RES_O2O : DSAPI_RES_O2M;
-            consider(wanted, &relation);
-            consider_middle(wanted, other, relation.fk);
+        const dsapi_fk_t *fk = &APR_ARRAY_IDX(other->fks, i, dsapi_fk_t);
+
+        if (strcmp(fk->target, wanted->from->oid) == 0) {
+            consider_middle(wanted, other, fk);
         }
     }
 }
@@ -261,6 +274,10 @@ apr_status_t dsapi_relation_find(const dsapi_relation_t **prelation,
     for (int i = 0; i < catalog->entities->nelts; i++) {
         consider_entity(&wanted,
                         &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t));
+    }
+    for (int i = 0; i < catalog->entities->nelts; i++) {
+        consider_middles(&wanted,
+                         &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t));
     }
     if (wanted.found->nelts == 0) {
         return none(perr, &wanted, pool);

@@ -62,6 +62,9 @@ static int resolve_cond(const resolver_t *resolver, dsapi_res_cond_t *cond,
         return resolve_field(resolver, &cond->field, node);
     }
     if (cond->op != DSAPI_RES_IS || strstr(cond->value, "NULL") == NULL) {
+        if (dsapi_catalog_column(node->entity, cond->field.name)) {
+            return resolve_field(resolver, &cond->field, node);
+        }
         dsapi_resource_fail(resolver->perr, resolver->pool, 400, "PGRST120",
                             "Bad operator on the '%s' embedded resource",
                             cond->field.name);
@@ -207,18 +210,37 @@ static int resolve_cast(const resolver_t *resolver, const char **pcast)
     return 0;
 }
 
+/* "count" is count() where no column is called so: clients older than
+ * aggregates write it. */
+static void take_bare_count(dsapi_res_item_t *item,
+                            const dsapi_res_node_t *node)
+{
+    if (!item->node && !item->aggregate && !item->field.path &&
+        strcmp(item->field.name, "count") == 0 &&
+        !dsapi_catalog_column(node->entity, "count")) {
+        item->aggregate = "count";
+        item->aggregate_cast = item->cast;
+        item->cast = NULL;
+        item->field.name = "*";
+    }
+}
+
 static int resolve_items(resolver_t *resolver, dsapi_res_node_t *node)
 {
     for (int i = 0; i < node->items->nelts; i++) {
-        node->grouped |=
-            APR_ARRAY_IDX(node->items, i, dsapi_res_item_t).aggregate != NULL;
+        dsapi_res_item_t *item =
+            &APR_ARRAY_IDX(node->items, i, dsapi_res_item_t);
+
+        take_bare_count(item, node);
+        node->grouped |= item->aggregate != NULL;
     }
     node->compared |= node->grouped;
     for (int i = 0; i < node->items->nelts; i++) {
         dsapi_res_item_t *item =
             &APR_ARRAY_IDX(node->items, i, dsapi_res_item_t);
-        int star = !item->node && strcmp(item->field.name, "*") == 0;
+        int star;
 
+        star = !item->node && strcmp(item->field.name, "*") == 0;
         if (!resolve_cast(resolver, &item->cast) ||
             !resolve_cast(resolver, &item->aggregate_cast)) {
             return 0;

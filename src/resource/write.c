@@ -343,33 +343,66 @@ static void put_update(const writer_t *writer)
     put_where(writer);
 }
 
-/* What the change gives: the rows, and what is computed of them, since it
+/* Is a stored column among what is asked for? */
+static int shows_column(const dsapi_res_node_t *root, const char *sql)
+{
+    const apr_array_header_t *columns = root->entity->columns;
+
+    for (int i = 0; i < columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(columns, i, dsapi_column_t);
+
+        if (!column->function && strcmp(column->sql, sql) == 0) {
+            return dsapi_build_uses(root, column);
+        }
+    }
+    return 0;
+}
+
+/* Is more shown of a row than some of its columns? */
+static int shows_all(const dsapi_res_node_t *root)
+{
+    for (int i = 0; i < root->items->nelts; i++) {
+        const dsapi_res_item_t *item =
+            &APR_ARRAY_IDX(root->items, i, dsapi_res_item_t);
+
+        if (item->node || (!item->field.column && !item->aggregate)) {
+            return 1;
+        }
+    }
+    return root->items->nelts == 0;
+}
+
+/* What the change gives: the rows, or of these what the client asks for, since
+ * it may not be allowed to see more; and what is computed of them, since it
  * cannot be later, when they are no rows of the table. */
 static void put_returning(const writer_t *writer)
 {
     const dsapi_res_node_t *root = writer->query->root;
     const apr_array_header_t *columns = root->entity->columns;
     const apr_array_header_t *pk = root->entity->pk;
+    int full = writer->writing->full;
+    int all = full && shows_all(root);
     dsapi_build_t *build = writer->build;
 
-    if (!writer->writing->full) {
-        dsapi_build_put(build, " RETURNING 1", NULL);
-        for (int i = 0; writer->writing->keys && i < pk->nelts; i++) {
-            dsapi_build_put(build, ", t0.", NULL);
-            dsapi_build_name(build, APR_ARRAY_IDX(pk, i, const char *));
-        }
-        return;
-    }
-    dsapi_build_put(build, " RETURNING t0.*", NULL);
-    for (int i = 0; i < columns->nelts; i++) {
+    dsapi_build_put(build, all ? " RETURNING t0.*" : " RETURNING 1", NULL);
+    for (int i = 0; full && i < columns->nelts; i++) {
         const dsapi_column_t *column =
             &APR_ARRAY_IDX(columns, i, dsapi_column_t);
 
-        if (column->function && dsapi_build_uses(root, column)) {
+        if ((column->function || !all) && dsapi_build_uses(root, column)) {
             dsapi_build_put(build, ", ", NULL);
             dsapi_build_column(build, root, column);
             dsapi_build_put(build, " AS ", NULL);
             dsapi_build_name(build, column->sql);
+        }
+    }
+    for (int i = 0; !all && writer->writing->keys && i < pk->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(pk, i, const char *);
+
+        if (!full || !shows_column(root, name)) {
+            dsapi_build_put(build, ", t0.", NULL);
+            dsapi_build_name(build, name);
         }
     }
 }
@@ -438,6 +471,7 @@ void dsapi_resource_write(dsapi_call_t *pcall, const dsapi_res_query_t *query,
     writer_t writer = {&build, query, writing};
 
     dsapi_build_init(&build, -1, pool);
+    build.stripped = query->stripped;
     dsapi_build_put(&build, "WITH src AS (", NULL);
     if (writing->change == DSAPI_RES_UPDATE) {
         put_update(&writer);

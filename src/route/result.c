@@ -80,6 +80,7 @@ struct dsapi_plan_t {
     form_t *forms;          /* theirs */
     const char **literals;  /* nvalues + 1: before each value, and behind */
     apr_size_t *lens_bytes; /* of the literals */
+    int stripped;           /* flat, and members that are null are left out */
 };
 
 /* A name of the shape: a value, or an object of names. */
@@ -460,8 +461,10 @@ apr_status_t dsapi_route_plan(dsapi_plan_t **pplan, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
-dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, apr_pool_t *pool)
+dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, int stripped,
+                                    apr_pool_t *pool)
 {
+    dsapi_plan_t *plan;
     int n = dsapi_rows_columns(rows);
     unsigned *oids = apr_palloc(pool, sizeof(*oids) * ((apr_size_t)n + 1));
     node_t *root = make_node("", -1, pool);
@@ -475,12 +478,38 @@ dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, apr_pool_t *pool)
             APR_ARRAY_PUSH(root->children, node_t *) = make_node(name, i, pool);
         }
     }
-    return make_plan(root, oids, n, pool);
+    plan = make_plan(root, oids, n, pool);
+    plan->stripped = stripped;
+    return plan;
+}
+
+/* A literal of a flat plan is a brace or a comma, and the member's name. */
+static void write_stripped(dsapi_buf_t *buf, const dsapi_plan_t *plan,
+                           dsapi_cell_fn cell, const void *baton, int row)
+{
+    char open = '{';
+
+    for (int i = 0; i < plan->nvalues; i++) {
+        apr_size_t len = 0;
+        const char *text = cell(&len, baton, row, plan->columns[i]);
+
+        if (text) {
+            dsapi_buf_putc(buf, open);
+            dsapi_buf_put(buf, plan->literals[i] + 1, plan->lens_bytes[i] - 1);
+            write_form(buf, plan->forms[i], text, len);
+            open = ',';
+        }
+    }
+    dsapi_buf_put(buf, "{}" + (open == ','), open == ',' ? 1 : 2);
 }
 
 void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,
                            dsapi_cell_fn cell, const void *baton, int row)
 {
+    if (plan->stripped) {
+        write_stripped(buf, plan, cell, baton, row);
+        return;
+    }
     for (int i = 0; i < plan->nvalues; i++) {
         apr_size_t len = 0;
         const char *text = cell(&len, baton, row, plan->columns[i]);

@@ -55,10 +55,12 @@ apr_status_t dsapi_route_plan_rows(dsapi_plan_t **pplan, dsapi_err_t **perr,
 /**
  * Plan the shape of the rows of a statement whose columns have any names: each
  * is a member, dots or not, and also one that there is twice.
- * @param rows  as in dsapi_route_plan_rows
+ * @param rows      as in dsapi_route_plan_rows
+ * @param stripped  members that are null are left out
  * @return the plan, in pool
  */
-dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, apr_pool_t *pool);
+dsapi_plan_t *dsapi_route_plan_flat(const dsapi_rows_t *rows, int stripped,
+                                    apr_pool_t *pool);
 
 /** Append one row as a JSON object. */
 void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,

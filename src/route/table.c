@@ -11,6 +11,7 @@ struct dsapi_table_t {
     dsapi_buf_t *buf;
     dsapi_plan_t *plan; /* JSON and NDJSON; NULL before the first rows */
     int flat;
+    int stripped;
     int begun;
     int filled; /* a row has been written */
     apr_pool_t *pool;
@@ -31,9 +32,10 @@ dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
     return table;
 }
 
-void dsapi_route_table_flat(dsapi_table_t *table)
+void dsapi_route_table_flat(dsapi_table_t *table, int stripped)
 {
     table->flat = 1;
+    table->stripped = stripped;
 }
 
 static int is_hidden(const dsapi_table_t *table, const char *name)
@@ -148,7 +150,7 @@ static apr_status_t begin(dsapi_table_t *table, dsapi_err_t **perr,
         dsapi_buf_putc(table->buf, '[');
     }
     if (table->flat) {
-        table->plan = dsapi_route_plan_flat(rows, table->pool);
+        table->plan = dsapi_route_plan_flat(rows, table->stripped, table->pool);
         return APR_SUCCESS;
     }
     return dsapi_route_plan_rows(&table->plan, perr, rows, table->pool);

@@ -23,8 +23,9 @@ dsapi_table_t *dsapi_route_table_make(dsapi_format_e format, dsapi_buf_t *buf,
                                       apr_pool_t *pool);
 
 /** Have every column be one of the table's by its own name, dots or not (see
- *  dsapi_route_plan_flat). Before the first rows. */
-void dsapi_route_table_flat(dsapi_table_t *table);
+ *  dsapi_route_plan_flat). Before the first rows.
+ *  @param stripped  of JSON, members that are null are left out */
+void dsapi_route_table_flat(dsapi_table_t *table, int stripped);
 
 /**
  * Append rows. Columns named "@..." are left out. In CSV a name with dots is

@@ -305,8 +305,11 @@ expect_error() {
     get missing
     expect_error 404 PGRST205 \
         "Could not find the table 'shop.missing' in the schema cache"
-    req GET /shop/v1/nosuch
-    expect_problem 404 not-found
+    get nosuch
+    expect_error 404 PGRST205 \
+        "Could not find the table 'nosuch' in the schema cache"
+    get nosuch/1/2
+    expect_error 404 PGRST125 'Invalid path specified in request URL'
 }
 
 @test "CSV and NDJSON" {

@@ -30,6 +30,11 @@ static const char schema[] =
     "REFERENCES s.label, PRIMARY KEY (item, label)); "
     "CREATE TABLE s.detail (item int PRIMARY KEY REFERENCES s.item, note text);"
     "CREATE VIEW s.cheap AS SELECT id, name FROM s.item WHERE price < 2; "
+    "CREATE VIEW s.cheapest AS SELECT a.name || '!' AS what, a.id AS no "
+    "FROM s.cheap a LEFT JOIN (SELECT item AS no FROM s.item_label) b "
+    "ON b.no = a.id WHERE NOT EXISTS (SELECT FROM s.label WHERE word = 'none');"
+    "CREATE VIEW s.loop AS SELECT id FROM s.item; "
+    "CREATE OR REPLACE VIEW s.loop AS SELECT id FROM s.loop; "
     "CREATE FUNCTION s.loud(s.item) RETURNS text LANGUAGE sql STABLE AS "
     "'SELECT upper($1.name)'; "
     "CREATE TABLE s.secret (item int REFERENCES s.item); "
@@ -102,6 +107,8 @@ shop_t *shop_open(void)
     add_spec(shop, "item_labels", "s.item_label", 1, NULL);
     add_spec(shop, "details", "s.detail", 1, NULL);
     add_spec(shop, "cheap", "s.cheap", 1, NULL);
+    add_spec(shop, "cheapest", "s.cheapest", 1, NULL);
+    add_spec(shop, "loop", "s.loop", 1, NULL);
     add_spec(shop, "secrets", "s.secret", 0, NULL);
     add_spec(shop, "renamed", "s.item", 0,
              "id title=name odd=\"Odd \\\"name.x\" maker");
@@ -129,7 +136,7 @@ const char *shop_rows(const dsapi_rows_t *rows)
         dsapi_route_table_make(DSAPI_FORMAT_JSON, buf, g_pool);
     dsapi_err_t *err = NULL;
 
-    dsapi_route_table_flat(table);
+    dsapi_route_table_flat(table, 0);
     ck_assert_int_eq(
         dsapi_route_table_rows(table, &err, rows, dsapi_rows_count(rows)),
         APR_SUCCESS);

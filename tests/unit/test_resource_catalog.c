@@ -79,7 +79,7 @@ START_TEST(views_and_keys)
     const dsapi_entity_t *detail = dsapi_catalog_find(shop->catalog, "details");
 
     ck_assert(!view->is_table && view->insertable && view->deletable);
-    ck_assert_int_eq(view->pk->nelts, 0);
+    ck_assert_int_eq(view->pk->nelts, 1);
     ck_assert_ptr_null(view->key);
     ck_assert_int_eq(middle->pk->nelts, 2);
     ck_assert_ptr_null(middle->key);

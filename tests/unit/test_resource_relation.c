@@ -49,6 +49,15 @@ START_TEST(relationships_are_found)
         {"items", "s.secret", NULL, "PGRST200: "},
         {"items", "labels", "nosuch", "PGRST200: "},
         {"items", "cheap", NULL, "PGRST200: "},
+        /* a view that shows a table's keys, or another view's */
+        {"cheap", "details", NULL, "O2O detail_item_fkey details"},
+        {"cheap", "labels", NULL, "M2M item_label_item_fkey labels"},
+        {"details", "cheap", NULL, "O2O detail_item_fkey cheap"},
+        {"details", "cheapest", NULL, "O2O detail_item_fkey cheapest"},
+        {"cheapest", "item_labels", NULL,
+         "O2M item_label_item_fkey item_labels"},
+        {"cheapest", "makers", NULL, "PGRST200: "},
+        {"details", "item", NULL, "O2O detail_item_fkey items"},
         {"secrets", "items", NULL, "M2O secret_item_fkey items"},
     };
     shop_t *shop = shop_open();

@@ -28,6 +28,10 @@ static const char *const cases[][3] = {
     {"items", "select=id,details(note)&details=is.true",
      "PGRST120: Bad operator on the 'details' embedded resource; \"Only is "
      "null or not is null filters are allowed on embedded resources\""},
+    {"items", "select=id,maker:makers!item_maker(name)&maker=eq.1&limit=1",
+     "[{\"id\":1,\"maker\":{\"name\":\"one\"}}"},
+    {"items", "select=id,maker:makers!item_maker(name)&maker=is.null",
+     "[{\"id\":3,\"maker\":null}]"},
     {"items", "order=details(note)",
      "PGRST108: 'details' is not an embedded resource in this request; Verify "
      "that 'details' is included in the 'select' query parameter."},
@@ -37,6 +41,11 @@ static const char *const cases[][3] = {
     {"items", "select=id,...details(count())",
      "PGRST127: Feature not implemented; \"Aggregates are not implemented for "
      "spreads.\""},
+    {"items", "select=count", "[{\"count\":3}]"},
+    {"items", "select=n:count::text", "[{\"n\":\"3\"}]"},
+    {"items", "select=id,labels(count)&id=eq.1",
+     "[{\"id\":1,\"labels\":[{\"count\":2}]}]"},
+    {"items", "select=count->a", "42703: column items.count does not exist"},
     {"renamed", "select=*",
      "[{\"id\":1,\"title\":\"ant\",\"odd\":null,"
      "\"maker\":1}"},

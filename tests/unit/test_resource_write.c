@@ -186,7 +186,7 @@ static const change_t changes[] = {
            "PGRST105: Filters must include all and only primary key columns "
            "with "
            "'eq' operators"),
-    CHANGE(PUT, "cheap", "id=eq.8", "{\"id\":8}", 0, 0, 0,
+    CHANGE(PUT, "loop", "id=eq.8", "{\"id\":8}", 0, 0, 0,
            "PGRST105: Filters must include all and only primary key columns "
            "with "
            "'eq' operators"),

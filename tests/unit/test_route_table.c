@@ -25,6 +25,7 @@ static dsapi_rows_t *rows_of(const char *sql)
     return rows;
 }
 
+/* flat: 1, or 2 without nulls */
 static const char *written_as(dsapi_format_e format, const char *sql, int flat)
 {
     dsapi_buf_t *buf = dsapi_buf_make(0, g_pool);
@@ -33,7 +34,7 @@ static const char *written_as(dsapi_format_e format, const char *sql, int flat)
     dsapi_err_t *err;
 
     if (flat) {
-        dsapi_route_table_flat(table);
+        dsapi_route_table_flat(table, flat == 2);
     }
     ck_assert_int_eq(
         dsapi_route_table_rows(table, &err, rows, dsapi_rows_count(rows)),
@@ -59,6 +60,18 @@ START_TEST(a_flat_table_has_every_column_by_its_name)
                                                            "2,3,4,6\r\n");
     ck_assert_str_eq(written_as(DSAPI_FORMAT_NDJSON, "SELECT 1 AS \".\"", 1),
                      "{\".\":1}\n");
+}
+END_TEST
+
+START_TEST(a_flat_table_has_no_nulls_where_they_are_not_wanted)
+{
+    static const char sql[] = "SELECT x AS a, y AS b, 1 AS \"@dsapi.total\" "
+                              "FROM (VALUES (1, 2), (NULL, 3), (4, NULL), "
+                              "(NULL, NULL)) v (x, y)";
+
+    ck_assert_str_eq(written_as(DSAPI_FORMAT_JSON, sql, 2), "[{\"a\":1,\"b\":2}"
+                                                            ",{\"b\":3},{\"a\":"
+                                                            "4},{}]");
 }
 END_TEST
 
@@ -196,6 +209,7 @@ START_TEST(every_format_has_its_type)
 END_TEST
 
 UNIT_SUITE(route_table, a_flat_table_has_every_column_by_its_name,
+           a_flat_table_has_no_nulls_where_they_are_not_wanted,
            json_is_an_array, ndjson_is_an_object_a_line, csv_has_a_header_line,
            csv_shows_timestamps_as_json_does,
            csv_shows_what_was_made_without_the_quotes_of_a_string,
