@@ -168,7 +168,7 @@ typedef struct mod_dsapi_text_t {
 #define MOD_DSAPI_DELETE   16
 #define MOD_DSAPI_ROLLBACK 32
 #define MOD_DSAPI_IMPORT   64  /* POST of CSV */
-#define MOD_DSAPI_BULK     128 /* PATCH, PUT and DELETE of the list */
+#define MOD_DSAPI_KEYED    128 /* PATCH, PUT and DELETE by the key alone */
 
 /* DsapiNested: a list of another resource's, below each row of this one. */
 typedef struct mod_dsapi_nested_t {

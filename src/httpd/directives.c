@@ -698,7 +698,7 @@ const command_rec mod_dsapi_commands[] = {
           "takes the name of a role of PostgreSQL's",
           "Role that the SQL of resources runs as (default: who connects)"),
     INNER("DsapiAllow", IN_RESOURCE, 1, 8, mod_dsapi_set_allow,
-          "takes some of list read create update delete rollback import bulk",
+          "takes some of list read create update delete rollback import keyed",
           "What a resource allows (default: list read)"),
     INNER("DsapiColumns", IN_RESOURCE, 1, 1000, mod_dsapi_set_columns,
           "takes names of columns, or name=\"SQL's name\"",

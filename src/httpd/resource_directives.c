@@ -99,7 +99,7 @@ const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
 {
     static const char *const words[] = {"list",   "read",   "create",
                                         "update", "delete", "rollback",
-                                        "import", "bulk"};
+                                        "import", "keyed"};
     int allow = 0;
 
     for (int i = 0; i < args->nelts; i++) {
@@ -114,7 +114,7 @@ const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
         }
         if (!known) {
             return mod_dsapi_fail(cmd, "takes some of list read create update "
-                                       "delete rollback import bulk");
+                                       "delete rollback import keyed");
         }
     }
     section->resource->allow = allow;
@@ -311,8 +311,9 @@ static const char *declare(const mod_dsapi_resource_t *resource,
     return NULL;
 }
 
-/* Below another's row there are GET and POST. */
-#define NESTED_LAST 1
+/* Below another's row, and of lists that are changed by the key alone, there
+ * are GET and POST. */
+#define LIST_LAST 1
 
 /* Which method needs what, at a list and at one row. */
 static const struct {
@@ -322,29 +323,30 @@ static const struct {
 } methods[] = {
     {"GET", MOD_DSAPI_LIST, MOD_DSAPI_READ},
     {"POST", MOD_DSAPI_CREATE, 0},
-    {"PUT", MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE | MOD_DSAPI_BULK,
+    {"PUT", MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE,
      MOD_DSAPI_CREATE | MOD_DSAPI_UPDATE},
-    {"PATCH", MOD_DSAPI_UPDATE | MOD_DSAPI_BULK, MOD_DSAPI_UPDATE},
-    {"DELETE", MOD_DSAPI_DELETE | MOD_DSAPI_BULK, MOD_DSAPI_DELETE},
+    {"PATCH", MOD_DSAPI_UPDATE, MOD_DSAPI_UPDATE},
+    {"DELETE", MOD_DSAPI_DELETE, MOD_DSAPI_DELETE},
 };
 
 static const char *declare_path(const mod_dsapi_resource_t *resource,
                                 const path_t *path, apr_pool_t *pool)
 {
     int allow = path->nested ? path->nested->resource->allow : resource->allow;
+    int is_list = path->shape == DSAPI_SHAPE_ROWS;
     const char *mistake = NULL;
 
     for (apr_size_t i = 0; !mistake && i < sizeof(methods) / sizeof(methods[0]);
          i++) {
-        int needs =
-            path->shape == DSAPI_SHAPE_ROWS ? methods[i].list : methods[i].row;
+        int needs = is_list ? methods[i].list : methods[i].row;
 
         if (needs == MOD_DSAPI_CREATE && !path->nested &&
             (allow & MOD_DSAPI_IMPORT)) {
             needs = MOD_DSAPI_IMPORT;
         }
         if (needs && (allow & needs) == needs &&
-            !(path->nested && i > NESTED_LAST)) {
+            !(i > LIST_LAST &&
+              (path->nested || (is_list && (allow & MOD_DSAPI_KEYED))))) {
             mistake = declare(resource, path, methods[i].method, pool);
         }
     }

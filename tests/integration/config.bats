@@ -705,7 +705,7 @@ END
 1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 's."t"u'>\n</DsapiResource>
 1 ~ <DsapiResource> takes a name .* and a table ~ <DsapiResource x 2t>\n</DsapiResource>
 3 ~ <DsapiResource>: 'x' is declared in .*, line 2 already ~ <DsapiResource x t>\n</DsapiResource>\n<DsapiResource x u>\n</DsapiResource>
-2 ~ DsapiAllow: takes some of list read create update delete rollback import bulk ~ <DsapiResource x t>\nDsapiAllow list look\n</DsapiResource>
+2 ~ DsapiAllow: takes some of list read create update delete rollback import keyed ~ <DsapiResource x t>\nDsapiAllow list look\n</DsapiResource>
 2 ~ DsapiAllow: takes some of ~ <DsapiResource x t>\nDsapiAllow a=b\n</DsapiResource>
 2 ~ DsapiColumns: takes names ~ <DsapiResource x t>\nDsapiColumns\n</DsapiResource>
 2 ~ DsapiColumns: names 'a' twice ~ <DsapiResource x t>\nDsapiColumns a b a=c\n</DsapiResource>

@@ -30,7 +30,7 @@ INSERT INTO shop.pair VALUES (1, 1, 'x'), (1, 2, 'y');"
 
 CONF='<DsapiService shop "/shop/v1">
     <DsapiResource items shop.item>
-        DsapiAllow list read create update delete rollback bulk
+        DsapiAllow list read create update delete rollback
     </DsapiResource>
     <DsapiResource makers shop.maker>
         DsapiNested items maker
@@ -43,14 +43,14 @@ CONF='<DsapiService shop "/shop/v1">
         DsapiKey title
     </DsapiResource>
     <DsapiResource keyed shop.keyed>
-        DsapiAllow list read create update bulk
+        DsapiAllow list read create update
         DsapiColumns no="Number" word
     </DsapiResource>
     <DsapiResource many shop.many>
         DsapiPageSize none
     </DsapiResource>
     <DsapiResource pairs shop.pair>
-        DsapiAllow list read create update delete bulk
+        DsapiAllow list read create update delete
     </DsapiResource>
     <DsapiResource cheap shop.cheap>
     </DsapiResource>
@@ -70,7 +70,7 @@ CONF='<DsapiService shop "/shop/v1">
 </DsapiService>
 <DsapiService blind "/blind/v1">
     <DsapiResource items shop.item>
-        DsapiAllow create update delete bulk
+        DsapiAllow create update delete
     </DsapiResource>
 </DsapiService>'
 

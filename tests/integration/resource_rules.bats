@@ -27,10 +27,10 @@ CREATE TABLE public.bare (id int PRIMARY KEY);"
 
 CONF='<DsapiService rules "/rules/v1">
     <DsapiResource ones rules.one>
-        DsapiAllow list read create update delete
+        DsapiAllow list read create update delete keyed
     </DsapiResource>
     <DsapiResource bulk rules.two>
-        DsapiAllow list read create update delete bulk
+        DsapiAllow list read create update delete
     </DsapiResource>
     <DsapiResource late rules.late>
         DsapiAllow list create
@@ -147,7 +147,7 @@ count() {
     expect_problem 403 42501
 }
 
-@test "lists are changed where DsapiAllow says bulk" {
+@test "lists are changed unless DsapiAllow says keyed" {
     send PATCH /rules/v1/ones '{"name":"x"}'
     expect_problem 405 method-not-allowed
     [[ $(header Allow) == 'GET, HEAD, POST, OPTIONS' ]]
