@@ -212,11 +212,9 @@ static apr_status_t count_changed(dsapi_import_report_t *report,
                                   apr_pool_t *pool)
 {
     dsapi_copy_end_t end;
-    const char *sql = apr_psprintf(pool,
-                                   "SELECT WHERE "
-                                   "coalesce(nullif(" DSAPI_LOAD_CHANGED
-                                   ", ''), '0') = '%" APR_INT64_T_FMT "'",
-                                   report->stored);
+    const char *sql =
+        apr_psprintf(pool, "SELECT WHERE %s = '%" APR_INT64_T_FMT "'",
+                     DSAPI_LOAD_CHANGED, report->stored);
     apr_status_t rv;
 
     report->none_new = 0;

@@ -216,9 +216,8 @@ static void put_conflict(dsapi_buf_t *buf, const dsapi_import_t *import)
         put(buf, " = EXCLUDED.");
         dsapi_sql_put_name(buf, import->names[i]);
     }
-    put(buf, " WHERE set_config('dsapi_import.changed', "
-             "(coalesce(nullif(" DSAPI_LOAD_CHANGED ", ''), '0')::bigint + "
-                                                    "1)::text, true) <> ''");
+    put(buf, " WHERE set_config('dsapi_import.changed', (");
+    put(buf, DSAPI_LOAD_CHANGED "::bigint + 1)::text, true) <> ''");
 }
 
 static const char *insert_sql(const dsapi_import_t *import, apr_pool_t *pool)

@@ -73,9 +73,11 @@ apr_status_t dsapi_load_store(dsapi_copy_end_t *pend, dsapi_err_t **perr,
                               dsapi_copy_fn source, void *baton,
                               apr_pool_t *pool);
 
-/** A setting of the transaction: how many rows there were that
- *  DSAPI_IMPORT_MERGE has changed; '' or NULL: none. */
-#define DSAPI_LOAD_CHANGED "current_setting('dsapi_import.changed', true)"
+/** A setting of the transaction: how many rows DSAPI_IMPORT_MERGE has changed,
+ *  and not made. */
+#define DSAPI_LOAD_CHANGED                                     \
+    "coalesce(nullif(current_setting('dsapi_import.changed', " \
+    "true), ''), '0')"
 
 /** SQL behind what was stored apart. */
 #define DSAPI_LOAD_KEEP "RELEASE SAVEPOINT dsapi"

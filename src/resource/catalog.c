@@ -227,8 +227,9 @@ static void take_column(dsapi_entity_t *entity,
         (is_etag && entity->etag)) {
         return;
     }
-    column = is_etag ? entity->etag = apr_palloc(pool, sizeof(*column))
-                     : (dsapi_column_t *)apr_array_push(entity->columns);
+    column = is_etag ? apr_palloc(pool, sizeof(*column))
+                     : apr_array_push(entity->columns);
+    entity->etag = is_etag ? column : entity->etag;
     memset(column, 0, sizeof(*column));
     column->name = name;
     column->sql = sql;

@@ -129,13 +129,10 @@ static int count_lists(const dsapi_res_node_t *node)
  * error: they would be values of one row, which is in memory as a whole. */
 static void put_json(dsapi_build_t *build, const char *rows, const char *column)
 {
-    dsapi_build_put(build, "CASE WHEN octet_length(json_agg(", rows,
-                    ".*)::text) > ",
-                    apr_itoa(build->pool, build->list_max_bytes),
-                    " THEN current_setting('" DSAPI_RES_TOO_LARGE "')::json "
-                                                                  "ELSE "
-                                                                  "json_agg(",
-                    rows, ".", NULL);
+    dsapi_build_put(
+        build, "CASE WHEN octet_length(json_agg(", rows, ".*)::text) > ",
+        apr_itoa(build->pool, build->list_max_bytes), " THEN current_setting('",
+        DSAPI_RES_TOO_LARGE, "')::json ELSE json_agg(", rows, ".", NULL);
     if (column) {
         dsapi_build_name(build, column);
     }

@@ -8,9 +8,9 @@
 #include "base/number.h"
 #include "resource/problem.h"
 
-#define BEHIND_THE_END                                                     \
-    "An offset of %" APR_INT64_T_FMT " was requested, but there are only " \
-                                     "%" APR_INT64_T_FMT " rows."
+#define N "%" APR_INT64_T_FMT
+#define BEHIND_THE_END \
+    "An offset of " N " was requested, but there are only " N " rows."
 
 /* "10-19" or "10-". @return 0: it is neither */
 static int parse(apr_int64_t *plower, apr_int64_t *pupper, const char *header,

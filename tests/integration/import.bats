@@ -243,7 +243,7 @@ case_of() {
         'resolution=ignore-duplicates, count=exact' ]]
     post_file 'blocks?on_conflict=assignment' "$BATS_TEST_TMPDIR/oui.csv" \
         -H 'Prefer: resolution=merge-duplicates, return=minimal'
-    expect 201
+    expect 200
     rows oui 32527
     req GET '/shop/v1/blocks?assignment=eq.002272&select=name'
     expect 200 '.[0].name' 'American Micro-Fuel Device Corp.'

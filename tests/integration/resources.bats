@@ -85,7 +85,7 @@ import() {
     send POST /visits/v1/properties '{"name":"a"}'
     expect_problem 400 23502
     req GET /visits/v1/properties/x
-    expect_problem 400 22P02
+    expect_problem 404 not-found
     send PATCH "/visits/v1/visits/$unknown" '{"place":"a"}'
     expect_problem 405 method-not-allowed
     send POST /visits/v1/properties '{"name":"a","price":1}' \
