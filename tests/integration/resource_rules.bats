@@ -198,6 +198,13 @@ count() {
     [[ $body != *nobody_at_all* ]]
 }
 
+@test "documentation of tables that cannot be looked at has no columns" {
+    claim_log 'DSAPI0061: the documentation has no columns.*set role "stranger"'
+    req GET /strange/v1/openapi.json
+    expect 200 '.components.schemas["row.ones"] | tojson' '{"type":"object"}' \
+        '.paths["/ones"].get.parameters[0].name' select
+}
+
 @test "deferred constraints have DsapiDBTimeout" {
     claim_log 'DSAPI0003: 57014: SQLSTATE 57014: canceling statement'
     send POST /rules/v1/late '{"id":1,"late":false}' \
