@@ -235,7 +235,8 @@ static void put_params(doc_t *doc, const dsapi_docs_route_t *route,
             put_param(doc, route, first, param);
         }
     }
-    if (route->resource && !route->by_key && strcmp(route->method, "POST")) {
+    if (route->resource && !route->by_key &&
+        strcmp(route->method, "POST") != 0) {
         dsapi_docs_put_filters(&doc->w, route);
     }
     dsapi_json_end_array(&doc->w);

@@ -220,44 +220,44 @@ void dsapi_docs_put_request(dsapi_json_writer_t *w,
 
 /* What a method answers. */
 typedef struct answer_t {
-    const char *method;
+    const char *method; /* "": every one */
+    const char *what;   /* NULL: an error */
     int list;
     int by_key;
     int status;
-    const char *what; /* NULL: an error */
     int has_rows;
 } answer_t;
 
 static const answer_t answers[] = {
-    {"GET", 1, 1, 200, "The rows, or the one of the key", 1},
-    {"GET", 1, 0, 206, "A page of the rows, with Prefer: count=exact", 1},
-    {"GET", 0, 1, 304, "The client has it", 0},
-    {"GET", 1, 1, 406, NULL, 0},
-    {"GET", 1, 0, 416, NULL, 0},
-    {"POST", 1, 1, 200, "Rows that were there have been merged with", 1},
-    {"POST", 1, 1, 201, "Stored, with Location where it is one row", 1},
-    {"POST", 1, 1, 409, NULL, 0},
-    {"POST", 1, 1, 413, NULL, 0},
-    {"POST", 1, 1, 415, NULL, 0},
-    {"POST", 1, 1, 422, NULL, 0},
-    {"PUT", 1, 1, 200, "Replaced, with Prefer: return=representation", 1},
-    {"PUT", 1, 1, 201, "Made, with Prefer: return=representation", 1},
-    {"PUT", 1, 1, 204, "Done", 0},
-    {"PUT", 1, 1, 409, NULL, 0},
-    {"PUT", 1, 1, 412, NULL, 0},
-    {"PUT", 1, 1, 415, NULL, 0},
-    {"PATCH", 1, 1, 200, "Changed, with Prefer: return=representation", 1},
-    {"PATCH", 1, 1, 204, "Done", 0},
-    {"PATCH", 1, 1, 409, NULL, 0},
-    {"PATCH", 1, 1, 412, NULL, 0},
-    {"PATCH", 1, 1, 415, NULL, 0},
-    {"DELETE", 1, 1, 200, "Deleted, with Prefer: return=representation", 1},
-    {"DELETE", 1, 1, 204, "Done", 0},
-    {"DELETE", 1, 1, 409, NULL, 0},
-    {"DELETE", 1, 1, 412, NULL, 0},
-    {"", 1, 1, 400, NULL, 0},
-    {"", 1, 1, 403, NULL, 0},
-    {"", 1, 1, 404, NULL, 0},
+    {"GET", "The rows, or the one of the key", 1, 1, 200, 1},
+    {"GET", "A page of the rows, with Prefer: count=exact", 1, 0, 206, 1},
+    {"GET", "The client has it", 0, 1, 304, 0},
+    {"GET", NULL, 1, 1, 406, 0},
+    {"GET", NULL, 1, 0, 416, 0},
+    {"POST", "Rows that were there have been merged with", 1, 1, 200, 1},
+    {"POST", "Stored, with Location where it is one row", 1, 1, 201, 1},
+    {"POST", NULL, 1, 1, 409, 0},
+    {"POST", NULL, 1, 1, 413, 0},
+    {"POST", NULL, 1, 1, 415, 0},
+    {"POST", NULL, 1, 1, 422, 0},
+    {"PUT", "Replaced, with Prefer: return=representation", 1, 1, 200, 1},
+    {"PUT", "Made, with Prefer: return=representation", 1, 1, 201, 1},
+    {"PUT", "Done", 1, 1, 204, 0},
+    {"PUT", NULL, 1, 1, 409, 0},
+    {"PUT", NULL, 1, 1, 412, 0},
+    {"PUT", NULL, 1, 1, 415, 0},
+    {"PATCH", "Changed, with Prefer: return=representation", 1, 1, 200, 1},
+    {"PATCH", "Done", 1, 1, 204, 0},
+    {"PATCH", NULL, 1, 1, 409, 0},
+    {"PATCH", NULL, 1, 1, 412, 0},
+    {"PATCH", NULL, 1, 1, 415, 0},
+    {"DELETE", "Deleted, with Prefer: return=representation", 1, 1, 200, 1},
+    {"DELETE", "Done", 1, 1, 204, 0},
+    {"DELETE", NULL, 1, 1, 409, 0},
+    {"DELETE", NULL, 1, 1, 412, 0},
+    {"", NULL, 1, 1, 400, 0},
+    {"", NULL, 1, 1, 403, 0},
+    {"", NULL, 1, 1, 404, 0},
 };
 
 static void put_problem(dsapi_json_writer_t *w, const char *status)

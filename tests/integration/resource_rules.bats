@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # status, body and output are set by req; $ is SQL's and httpd's
-# shellcheck disable=SC2154,SC2016
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031
 # Resources: what belongs to whom, and what is an administrator's.
 load ../lib/testing
 
