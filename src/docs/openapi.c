@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "docs/resource.h"
 #include "json/writer.h"
 #include "route/param.h"
 
@@ -12,8 +13,8 @@ typedef struct doc_t {
 } doc_t;
 
 /* What is the same in every document. */
-static const char components[] =
-    "{\"schemas\":{\"Problem\":{\"type\":\"object\","
+static const char problem_schema[] =
+    "{\"type\":\"object\","
     "\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\","
     "\"status\",\"detail\",\"instance\",\"code\"],\"properties\":{"
     "\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
@@ -22,8 +23,10 @@ static const char components[] =
     "\"code\":{\"type\":\"string\",\"description\":\"a stable word\"},"
     "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
     "\"properties\":{\"in\":{\"type\":\"string\"},"
-    "\"name\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"}}}}}},"
-    "\"Job\":{\"type\":\"object\",\"description\":\"the parameters, and how "
+    "\"name\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"}}}}}}";
+
+static const char job_schema[] =
+    "{\"type\":\"object\",\"description\":\"the parameters, and how "
     "the job stands\",\"required\":[\"state\",\"attempts\"],\"properties\":{"
     "\"state\":{\"enum\":[\"queued\",\"running\",\"succeeded\","
     "\"failed\"]},\"attempts\":{\"type\":\"integer\"},"
@@ -34,10 +37,13 @@ static const char components[] =
     "\"format\":\"date-time\"},"
     "\"next_attempt_at\":{\"type\":[\"string\",\"null\"],"
     "\"format\":\"date-time\"},"
-    "\"result\":{},\"error\":{\"type\":[\"string\",\"null\"]}}}},"
-    "\"responses\":{\"Problem\":{\"description\":\"An error\",\"content\":{"
-    "\"application/problem+json\":{\"schema\":{"
-    "\"$ref\":\"#/components/schemas/Problem\"}}}}}}";
+    "\"result\":{},\"error\":{\"type\":[\"string\",\"null\"]}}}";
+
+static const char responses[] = "{\"Problem\":{\"description\":\"An "
+                                "error\",\"content\":{"
+                                "\"application/problem+json\":{\"schema\":{"
+                                "\"$ref\":\"#/components/schemas/"
+                                "Problem\"}}}}}";
 
 /* JSON Schema's view of the types, in the order of dsapi_type_e. */
 static const struct {
@@ -228,6 +234,10 @@ static void put_params(doc_t *doc, const dsapi_docs_route_t *route,
         if (param->in != DSAPI_IN_BODY) {
             put_param(doc, route, first, param);
         }
+    }
+    if (route->resource && !route->by_key &&
+        strcmp(route->method, "POST") != 0) {
+        dsapi_docs_put_filters(&doc->w, route);
     }
     dsapi_json_end_array(&doc->w);
 }
@@ -425,8 +435,14 @@ static void put_operation(doc_t *doc, const dsapi_docs_route_t *route,
         dsapi_json_end_array(&doc->w);
     }
     put_params(doc, route, first);
-    put_body(doc, route);
-    put_answers(doc, route);
+    if (route->resource) {
+        dsapi_docs_put_request(&doc->w, route, doc->pool);
+        dsapi_docs_put_answers(&doc->w, route, doc->pool);
+    }
+    else {
+        put_body(doc, route);
+        put_answers(doc, route);
+    }
     dsapi_json_end_object(&doc->w);
 }
 
@@ -474,6 +490,45 @@ static void put_paths(doc_t *doc, const apr_array_header_t *routes)
     dsapi_json_end_object(&doc->w);
 }
 
+/* Was there a resource of that name among the first n routes? */
+static int is_told(const apr_array_header_t *routes, int n, const char *name)
+{
+    for (int i = 0; i < n; i++) {
+        const dsapi_docs_resource_t *resource =
+            APR_ARRAY_IDX(routes, i, dsapi_docs_route_t).resource;
+
+        if (resource && strcmp(resource->name, name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void put_components(doc_t *doc, const apr_array_header_t *routes)
+{
+    dsapi_json_key(&doc->w, "components");
+    dsapi_json_begin_object(&doc->w);
+    dsapi_json_key(&doc->w, "schemas");
+    dsapi_json_begin_object(&doc->w);
+    for (int i = 0; i < routes->nelts; i++) {
+        const dsapi_docs_resource_t *resource =
+            APR_ARRAY_IDX(routes, i, dsapi_docs_route_t).resource;
+
+        if (resource && !is_told(routes, i, resource->name)) {
+            dsapi_json_key(&doc->w, dsapi_docs_row_name(resource, doc->pool));
+            dsapi_docs_put_row(&doc->w, resource);
+        }
+    }
+    dsapi_json_key(&doc->w, "Problem");
+    dsapi_json_raw(&doc->w, problem_schema, sizeof(problem_schema) - 1);
+    dsapi_json_key(&doc->w, "Job");
+    dsapi_json_raw(&doc->w, job_schema, sizeof(job_schema) - 1);
+    dsapi_json_end_object(&doc->w);
+    dsapi_json_key(&doc->w, "responses");
+    dsapi_json_raw(&doc->w, responses, sizeof(responses) - 1);
+    dsapi_json_end_object(&doc->w);
+}
+
 void dsapi_docs_openapi(dsapi_buf_t *buf, const dsapi_docs_service_t *service,
                         apr_pool_t *pool)
 {
@@ -497,7 +552,6 @@ void dsapi_docs_openapi(dsapi_buf_t *buf, const dsapi_docs_service_t *service,
     dsapi_json_end_object(&doc.w);
     dsapi_json_end_array(&doc.w);
     put_paths(&doc, service->routes);
-    dsapi_json_key(&doc.w, "components");
-    dsapi_json_raw(&doc.w, components, sizeof(components) - 1);
+    put_components(&doc, service->routes);
     dsapi_json_end_object(&doc.w);
 }

@@ -1,7 +1,7 @@
 /*
  * A service as an OpenAPI 3.1 document: its routes, what they take, and the
- * shape of what they answer, as far as the configuration knows it (which
- * columns a query has is known to the database alone).
+ * shape of what they answer, as far as it is known (which columns a query has
+ * is known to the database alone).
  */
 #ifndef DSAPI_DOCS_OPENAPI_H
 #define DSAPI_DOCS_OPENAPI_H
@@ -23,6 +23,26 @@ typedef enum dsapi_docs_answer_e {
     DSAPI_DOCS_BATCH   /* jobs that have been */
 } dsapi_docs_answer_e;
 
+/** A column of a resource. */
+typedef struct dsapi_docs_column_t {
+    const char *name;
+    const char *type;    /* SQL's: of a domain that which it is made of */
+    const char *format;  /* SQL's, as people write it */
+    const char *comment; /* NULL: none */
+    int nullable;
+    int read_only;
+} dsapi_docs_column_t;
+
+/** A table that routes show. */
+typedef struct dsapi_docs_resource_t {
+    const char *name;
+    const char *comment;               /* NULL: none */
+    const apr_array_header_t *columns; /* of dsapi_docs_column_t; NULL: they
+                                          are not known */
+    int json;                          /* POST takes it */
+    int csv;                           /* POST takes it, too */
+} dsapi_docs_resource_t;
+
 typedef struct dsapi_docs_route_t {
     const char *method; /* upper case */
     const char *path;   /* a template */
@@ -36,6 +56,8 @@ typedef struct dsapi_docs_route_t {
     int status;               /* of success */
     int fresh;                /* queued: 200 where there is no need to */
     int cached;               /* it may be 304 */
+    const dsapi_docs_resource_t *resource; /* NULL: it is none's */
+    int by_key;                            /* one row of it */
 } dsapi_docs_route_t;
 
 typedef struct dsapi_docs_service_t {

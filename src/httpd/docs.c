@@ -1,14 +1,19 @@
 /*
  * DsapiDocs: a service's documentation, at {base}/openapi.json and {base}/docs.
- * It is written with the configuration, so that a request finds it ready.
+ * It is written with the configuration, so that a request finds it ready; but
+ * what the columns of resources are is known to the database alone: their
+ * service's document is written anew when it is asked for.
  */
-#include "docs/page.h"
+#include "httpd/resource.h"
 
 #include <apr_strings.h>
+#include <http_log.h>
 
-#include "httpd/actions.h"
+#include "docs/page.h"
 #include "httpd/directives.h"
 #include "route/etag.h"
+
+APLOG_USE_MODULE(dsapi);
 
 struct mod_dsapi_docs_t {
     const char *type;
@@ -16,6 +21,8 @@ struct mod_dsapi_docs_t {
     apr_size_t body_bytes;
     const char *etag;
     const char *policy; /* Content-Security-Policy; NULL: none */
+    const mod_dsapi_service_t *service; /* whose tables say more; NULL: it is
+                                           complete */
 };
 
 const char *mod_dsapi_set_docs(cmd_parms *cmd, mod_dsapi_section_t *section,
@@ -67,7 +74,53 @@ static int status_of(const mod_dsapi_route_t *route)
     return route->shape == DSAPI_SHAPE_NONE ? HTTP_NO_CONTENT : HTTP_OK;
 }
 
-static dsapi_docs_route_t describe(const mod_dsapi_route_t *route)
+static apr_array_header_t *columns_of(const dsapi_entity_t *entity,
+                                      apr_pool_t *pool)
+{
+    apr_array_header_t *columns = apr_array_make(pool, entity->columns->nelts,
+                                                 sizeof(dsapi_docs_column_t));
+
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+        dsapi_docs_column_t *docs;
+
+        if (column->function) {
+            continue; /* it is in a row where it is asked for */
+        }
+        docs = apr_array_push(columns);
+        docs->name = column->name;
+        docs->type = column->type;
+        docs->format = column->expected;
+        docs->comment = column->comment;
+        docs->nullable = column->nullable;
+        docs->read_only = column->generated;
+    }
+    return columns;
+}
+
+/* @param catalog  NULL: it is not known */
+static const dsapi_docs_resource_t *
+describe_resource(const mod_dsapi_resource_t *resource,
+                  const dsapi_catalog_t *catalog, apr_pool_t *pool)
+{
+    const dsapi_entity_t *entity =
+        catalog ? dsapi_catalog_find(catalog, resource->spec.name) : NULL;
+    dsapi_docs_resource_t *docs = apr_pcalloc(pool, sizeof(*docs));
+
+    docs->name = resource->spec.name;
+    docs->json = (resource->allow & MOD_DSAPI_CREATE) != 0;
+    docs->csv = (resource->allow & MOD_DSAPI_IMPORT) != 0;
+    if (entity) {
+        docs->comment = entity->comment;
+        docs->columns = columns_of(entity, pool);
+    }
+    return docs;
+}
+
+static dsapi_docs_route_t describe(const mod_dsapi_route_t *route,
+                                   const dsapi_catalog_t *catalog,
+                                   apr_pool_t *pool)
 {
     dsapi_docs_route_t docs = {.method = route->method,
                                .path = route->path,
@@ -84,7 +137,33 @@ static dsapi_docs_route_t describe(const mod_dsapi_route_t *route)
 
     docs.fresh = docs.answer == DSAPI_DOCS_QUEUED && !route->takes_body &&
                  route->source->core.fresh_for > 0;
+    if (route->resource) {
+        docs.resource = describe_resource(route->resource, catalog, pool);
+        docs.by_key = route->shape == DSAPI_SHAPE_ROW;
+    }
     return docs;
+}
+
+static dsapi_docs_service_t about(const mod_dsapi_service_t *service,
+                                  const dsapi_catalog_t *catalog,
+                                  apr_pool_t *pool)
+{
+    int n = service->routes->nelts;
+    apr_array_header_t *routes =
+        apr_array_make(pool, n, sizeof(dsapi_docs_route_t));
+
+    for (int i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(routes, dsapi_docs_route_t) = describe(
+            APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *),
+            catalog, pool);
+    }
+    return (dsapi_docs_service_t){.name = service->name,
+                                  .base =
+                                      ap_os_escape_path(pool, service->base, 1),
+                                  .title = service->title,
+                                  .description = service->description,
+                                  .version = service->version,
+                                  .routes = routes};
 }
 
 /* Gives a document its URL, which beats parameters as literals do.
@@ -117,16 +196,7 @@ static const char *publish(mod_dsapi_service_t *service, const char *path,
 const char *mod_dsapi_docs_settle(mod_dsapi_service_t *service,
                                   apr_pool_t *pconf, apr_pool_t *ptemp)
 {
-    int n = service->routes->nelts;
-    apr_array_header_t *routes =
-        apr_array_make(ptemp, n, sizeof(dsapi_docs_route_t));
-    dsapi_docs_service_t about = {
-        .name = service->name,
-        .base = ap_os_escape_path(ptemp, service->base, 1),
-        .title = service->title,
-        .description = service->description,
-        .version = service->version,
-        .routes = routes};
+    dsapi_docs_service_t docs_service = about(service, NULL, ptemp);
     dsapi_buf_t *openapi = dsapi_buf_make(0, ptemp);
     dsapi_buf_t *page = dsapi_buf_make(0, ptemp);
     struct mod_dsapi_docs_t docs = {.type = "application/openapi+json"};
@@ -135,29 +205,65 @@ const char *mod_dsapi_docs_settle(mod_dsapi_service_t *service,
     if (service->no_docs) {
         return NULL;
     }
-    for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(routes, dsapi_docs_route_t) = describe(
-            APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *));
-    }
-    dsapi_docs_openapi(openapi, &about, ptemp);
+    dsapi_docs_openapi(openapi, &docs_service, ptemp);
     docs.body = openapi->data;
     docs.body_bytes = openapi->len_bytes;
+    docs.service = service->resources->nelts > 0 ? service : NULL;
     mistake = publish(service, "/openapi.json", &docs, pconf);
     if (mistake) {
         return mistake;
     }
-    dsapi_docs_page(page, &about, ptemp);
+    dsapi_docs_page(page, &docs_service, ptemp);
     docs.type = "text/html; charset=utf-8";
     docs.body = page->data;
     docs.body_bytes = page->len_bytes;
     docs.policy = DSAPI_DOCS_POLICY;
+    docs.service = NULL;
     return publish(service, "/docs", &docs, pconf);
+}
+
+/* The document with what the database says. Where that cannot be asked, it is
+ * the one that was written with the configuration. */
+static const struct mod_dsapi_docs_t *
+complete(const struct mod_dsapi_docs_t *docs, request_rec *r)
+{
+    const mod_dsapi_service_t *service = docs->service;
+    const dsapi_catalog_t *catalog = NULL;
+    const mod_dsapi_route_t *route = NULL;
+    struct mod_dsapi_docs_t *whole;
+    dsapi_docs_service_t docs_service;
+    dsapi_buf_t *buf;
+    dsapi_err_t *err;
+
+    for (int i = 0; service && !route && i < service->routes->nelts; i++) {
+        route = APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *);
+        route = route->resource ? route : NULL;
+    }
+    if (!route) {
+        return docs;
+    }
+    if (mod_dsapi_catalog_get(&catalog, &err, r, route) != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "DSAPI0061: the documentation has no columns, since the "
+                      "tables cannot be looked at: %s",
+                      err->internal ? err->internal : err->detail);
+        return docs;
+    }
+    docs_service = about(service, catalog, r->pool);
+    buf = dsapi_buf_make(0, r->pool);
+    dsapi_docs_openapi(buf, &docs_service, r->pool);
+    whole = apr_pmemdup(r->pool, docs, sizeof(*docs));
+    whole->body = buf->data;
+    whole->body_bytes = buf->len_bytes;
+    whole->etag =
+        dsapi_route_etag_make(docs->type, buf->data, buf->len_bytes, r->pool);
+    return whole;
 }
 
 apr_status_t mod_dsapi_show_docs(mod_dsapi_answer_t *answer, request_rec *r,
                                  const mod_dsapi_route_t *route)
 {
-    const struct mod_dsapi_docs_t *docs = route->docs;
+    const struct mod_dsapi_docs_t *docs = complete(route->docs, r);
 
     apr_table_setn(r->headers_out, "ETag", docs->etag);
     apr_table_setn(r->headers_out, "Cache-Control", "no-cache");

@@ -235,30 +235,80 @@ typedef struct path_t {
     const mod_dsapi_nested_t *nested; /* NULL: the resource's own */
 } path_t;
 
-static void add_param(mod_dsapi_route_t *route, dsapi_in_e in, const char *name,
+static void add_param(mod_dsapi_route_t *route, dsapi_in_e in,
+                      dsapi_type_e type, const char *name,
                       const char *description, apr_pool_t *pool)
 {
     dsapi_param_t *param = apr_pcalloc(pool, sizeof(*param));
 
     param->name = name;
     param->in = in;
-    param->type.kind = in == DSAPI_IN_BODY ? DSAPI_TYPE_JSON : DSAPI_TYPE_TEXT;
+    param->type.kind = type;
     param->whole = in == DSAPI_IN_BODY;
     param->required = in == DSAPI_IN_BODY || in == DSAPI_IN_PATH;
     param->description = description;
     APR_ARRAY_PUSH(route->params, dsapi_param_t *) = param;
 }
 
+/* What else routes take, by their methods. */
+static const struct {
+    const char *methods; /* their first letters; A: PATCH */
+    int list;
+    int row;
+    dsapi_in_e in;
+    dsapi_type_e type;
+    const char *name;
+    const char *description;
+} takes[] = {
+    {"GPUAD", 1, 1, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "select",
+     "The columns, and what else is related."},
+    {"G", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "order",
+     "Columns, each with .desc perhaps."},
+    {"G", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_BIGINT, "limit", "The most rows."},
+    {"G", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_BIGINT, "offset",
+     "Rows to be left out."},
+    {"PA", 1, 1, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "columns",
+     "The columns to be stored; others of the body are left out."},
+    {"P", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "on_conflict",
+     "Unique columns that duplicates have in common, for resolution= of "
+     "Prefer; else the primary key."},
+    {"G", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "range",
+     "Rows, from 0, as 0-9."},
+    {"G", 1, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
+     "handling=strict, timezone=; of a list count=exact, planned or "
+     "estimated."},
+    {"P", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
+     "return=minimal, headers-only or representation, "
+     "resolution=merge-duplicates or ignore-duplicates, missing=default, "
+     "count=exact, handling=strict, timezone=."},
+    {"P", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "idempotency_key",
+     "What is sent again with the same within a day is done once, and "
+     "answered as it was; not with CSV."},
+    {"UAD", 1, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
+     "return=minimal or representation, count=exact, handling=strict, "
+     "max-affected=, timezone=."},
+    {"G", 0, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "if_none_match",
+     "ETags that the client has: 304."},
+    {"UAD", 0, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "if_match",
+     "The ETag that the row must have, else 412."},
+};
+
+/* Its first letter, but U of PUT and A of PATCH. */
+static int letter_of(const char *method)
+{
+    return *method == 'P' && method[1] != 'O' ? method[1] : *method;
+}
+
 /* What the documentation says that a route takes: nothing binds it. */
 static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
     for (int i = 0; i < route->path_names->nelts; i++) {
-        add_param(route, DSAPI_IN_PATH,
+        add_param(route, DSAPI_IN_PATH, DSAPI_TYPE_TEXT,
                   APR_ARRAY_IDX(route->path_names, i, const char *), NULL,
                   pool);
     }
     if (route->takes_body) {
-        add_param(route, DSAPI_IN_BODY, "body",
+        add_param(route, DSAPI_IN_BODY, DSAPI_TYPE_JSON, "body",
                   route->resource->allow & MOD_DSAPI_IMPORT
                       ? "An object with the columns of a row, or an array of "
                         "such; or text/csv, whose header names the columns."
@@ -266,16 +316,12 @@ static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
                         "such.",
                   pool);
     }
-    if (route->read_only) {
-        add_param(route, DSAPI_IN_QUERY, "select",
-                  "The columns, and what else is related.", pool);
-    }
-    if (route->read_only && route->shape == DSAPI_SHAPE_ROWS) {
-        add_param(route, DSAPI_IN_QUERY, "order",
-                  "Columns, each with .desc perhaps.", pool);
-        add_param(route, DSAPI_IN_QUERY, "limit", "The most rows.", pool);
-        add_param(route, DSAPI_IN_QUERY, "offset", "Rows to be left out.",
-                  pool);
+    for (apr_size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++) {
+        if (strchr(takes[i].methods, letter_of(route->method)) &&
+            (route->shape == DSAPI_SHAPE_ROW ? takes[i].row : takes[i].list)) {
+            add_param(route, takes[i].in, takes[i].type, takes[i].name,
+                      takes[i].description, pool);
+        }
     }
 }
 

@@ -34,9 +34,6 @@ static const char catalog_sql[] =
     "'oid', c.oid::text, 'schema', n.nspname, 'table', c.relname, "
     "'comment', pg_catalog.obj_description(c.oid, 'pg_class'), "
     "'is_table', c.relkind IN ('r', 'p'), "
-    "'changes', CASE WHEN c.relkind IN ('r', 'p') THEN 28 "
-    "WHEN c.relkind = 'm' THEN 0 "
-    "ELSE pg_catalog.pg_relation_is_updatable(c.oid, true) END, "
     "'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
     "'name', a.attname, "
     "'expected', pg_catalog.format_type(a.atttypid, a.atttypmod), "
@@ -385,7 +382,6 @@ static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
 {
     dsapi_json_slice_t keys = member(doc, "keys", pool);
     dsapi_json_slice_t layers = member(doc, "layers", pool);
-    apr_int64_t changes = apr_atoi64(text_of(doc, "changes", pool));
 
     entity->spec = spec;
     entity->oid = text_of(doc, "oid", pool);
@@ -393,9 +389,6 @@ static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
     entity->table = text_of(doc, "table", pool);
     entity->comment = text_of(doc, "comment", pool);
     entity->is_table = is_true(doc, "is_table", pool);
-    entity->insertable = (changes & 8) != 0; /* 1 << CMD_INSERT */
-    entity->updatable = (changes & 4) != 0;
-    entity->deletable = (changes & 16) != 0;
     take_columns(entity, doc, pool);
     take_keys(&entity->pk, &entity->fks, &keys, pool);
     entity->layers =

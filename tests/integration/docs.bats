@@ -150,6 +150,50 @@ valid() {
         '["#/components/schemas/Job"]'
 }
 
+@test "it says what resources take and give" {
+    local etag list='.paths["/properties"]' one='.paths["/properties/{key}"]'
+
+    sql "COMMENT ON TABLE visits.property IS 'what can be visited';
+        COMMENT ON COLUMN visits.property.price IS 'in euros'"
+    valid /catalog/v1
+    valid /visits/v1
+    expect 200 "$list | keys | tojson" '["get","post"]' \
+        "$one | keys | tojson" '["delete","get","patch","put"]' \
+        "$list.get.parameters | map(select(.in == \"query\").name) | tojson" \
+        '["select","order","limit","offset","id","name","address","price"]' \
+        "$list.get.parameters | map(select(.in == \"header\").name) | tojson" \
+        '["range","prefer"]' \
+        "$list.post.parameters | map(select(.in == \"header\").name) | tojson" \
+        '["prefer","idempotency-key"]' \
+        "$one.patch.parameters | map(.name) | tojson" \
+        '["key","select","columns","prefer","if-match"]' \
+        "$list.post.requestBody.content | keys | tojson" \
+        '["application/json","application/x-www-form-urlencoded","text/csv"]' \
+        "$one.patch.requestBody.content | keys | tojson" \
+        '["application/json","application/x-www-form-urlencoded"]' \
+        "$list.get.responses | keys | tojson" \
+        '["200","206","400","403","404","406","416","default"]' \
+        "$one.get.responses[\"200\"].content[\"application/json\"].schema | tojson" \
+        '{"$ref":"#/components/schemas/row.properties"}'
+    expect 200 '.components.schemas["row.properties"].description' \
+        'what can be visited' \
+        '.components.schemas["row.properties"].properties.price | tojson' \
+        '{"type":"number","format":"numeric","description":"in euros"}' \
+        '.components.schemas["row.properties"].properties.id | tojson' \
+        '{"type":"string","format":"uuid"}'
+    etag=$(header ETag)
+    req GET /visits/v1/openapi.json -H "If-None-Match: $etag"
+    expect 304
+    sql 'ALTER TABLE visits.property ADD note text'
+    wait_until 60 has_note
+}
+
+has_note() {
+    req GET /visits/v1/openapi.json
+    [[ $(json '.components.schemas["row.properties"].properties.note | tojson') \
+        == '{"type":["string","null"],"format":"text"}' ]]
+}
+
 @test "it beats parameters, and has a validator" {
     local etag
 

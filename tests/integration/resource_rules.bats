@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # status, body and output are set by req; $ is SQL's and httpd's
-# shellcheck disable=SC2154,SC2016
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031
 # Resources: what belongs to whom, and what is an administrator's.
 load ../lib/testing
 
@@ -196,6 +196,13 @@ count() {
     req GET /nobody/v1/ones
     expect_problem 500 22023
     [[ $body != *nobody_at_all* ]]
+}
+
+@test "documentation of tables that cannot be looked at has no columns" {
+    claim_log 'DSAPI0061: the documentation has no columns.*set role "stranger"'
+    req GET /strange/v1/openapi.json
+    expect 200 '.components.schemas["row.ones"] | tojson' '{"type":"object"}' \
+        '.paths["/ones"].get.parameters[0].name' select
 }
 
 @test "deferred constraints have DsapiDBTimeout" {
