@@ -100,20 +100,21 @@ apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
 static int accepts_pgrst(mod_dsapi_ask_t *ask, const char *accept,
                          const char *shape)
 {
-    const char *type = apr_pstrcat(ask->r->pool, "application/vnd.pgrst.",
-                                   shape, "+json", NULL);
+    apr_pool_t *pool = ask->r->pool;
+    const char *type =
+        apr_pstrcat(pool, "application/vnd.pgrst.", shape, "+json", NULL);
+    int accepts = dsapi_route_accepts(accept, type);
 
-    if (!dsapi_route_accepts(accept, type) &&
-        !dsapi_route_accepts(
-            accept, apr_pstrmemdup(ask->r->pool, type, strlen(type) - 5))) {
-        return 0;
+    if (!accepts) {
+        accepts = dsapi_route_accepts(
+            accept, apr_pstrmemdup(pool, type, strlen(type) - 5));
     }
-    if (ap_strcasestr(accept, "nulls=stripped")) {
+    if (accepts == 2) {
         ask->answer.stripped = 1;
-        ask->stripped_type = apr_pstrcat(
-            ask->r->pool, type, ";nulls=stripped; charset=utf-8", NULL);
+        ask->stripped_type =
+            apr_pstrcat(pool, type, ";nulls=stripped; charset=utf-8", NULL);
     }
-    return 1;
+    return accepts;
 }
 
 /* What Accept asks for: a format of lists, or one object. */

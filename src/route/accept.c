@@ -11,7 +11,7 @@ typedef struct range_t {
     const char *type;
     apr_size_t len;
     int q;        /* thousandths */
-    int stripped; /* nulls=stripped: another format */
+    int stripped; /* nulls=stripped */
 } range_t;
 
 static const char *skip_blanks(const char *p)
@@ -104,9 +104,10 @@ int dsapi_route_accepts(const char *accept, const char *type)
         range_t range;
 
         p = next_range(&range, p);
-        if (precision(&range, type) == 3 && !range.stripped) {
-            return range.q > 0 && range.q >= quality(accept, "application/"
-                                                             "json");
+        if (precision(&range, type) == 3) {
+            return range.q > 0 && range.q >= quality(accept, "application/json")
+                       ? 1 + range.stripped
+                       : 0;
         }
     }
     return 0;

@@ -23,8 +23,9 @@ typedef enum dsapi_format_e {
 int dsapi_route_accept(const char *accept, int table);
 
 /** Is a type named as such, with a quality not below that of
- *  application/json, and without nulls=stripped?
- *  @param accept  NULL: none @return 1 or 0 */
+ *  application/json?
+ *  @param accept  NULL: none
+ *  @return 0; 1; 2: it is, with nulls=stripped */
 int dsapi_route_accepts(const char *accept, const char *type);
 
 #endif

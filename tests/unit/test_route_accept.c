@@ -63,7 +63,9 @@ START_TEST(a_type_is_accepted_by_its_name)
         {"application/vnd.x+json;q=0.5, application/json", 0},
         {"application/json;q=0.5, Application/VND.x+json;a=b", 1},
         {"application/vnd.x+json;q=0", 0},
-        {"application/vnd.x+json; nulls=stripped", 0},
+        {"application/vnd.x+json; nulls=stripped", 2},
+        {"text/csv;nulls=stripped, application/vnd.x+json", 1},
+        {"application/vnd.x+json;nulls=stripped;q=0", 0},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
