@@ -222,6 +222,21 @@ const char *mod_dsapi_docs_settle(mod_dsapi_service_t *service,
     return publish(service, "/docs", &docs, pconf);
 }
 
+/* A route whose settings the tables are looked at with; NULL: there is none. */
+static const mod_dsapi_route_t *
+resource_route(const mod_dsapi_service_t *service)
+{
+    for (int i = 0; i < service->routes->nelts; i++) {
+        const mod_dsapi_route_t *route =
+            APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *);
+
+        if (route->resource) {
+            return route;
+        }
+    }
+    return NULL;
+}
+
 /* The document with what the database says. Where that cannot be asked, it is
  * the one that was written with the configuration. */
 static const struct mod_dsapi_docs_t *
@@ -229,16 +244,12 @@ complete(const struct mod_dsapi_docs_t *docs, request_rec *r)
 {
     const mod_dsapi_service_t *service = docs->service;
     const dsapi_catalog_t *catalog = NULL;
-    const mod_dsapi_route_t *route = NULL;
+    const mod_dsapi_route_t *route = service ? resource_route(service) : NULL;
     struct mod_dsapi_docs_t *whole;
     dsapi_docs_service_t docs_service;
     dsapi_buf_t *buf;
     dsapi_err_t *err;
 
-    for (int i = 0; service && !route && i < service->routes->nelts; i++) {
-        route = APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *);
-        route = route->resource ? route : NULL;
-    }
     if (!route) {
         return docs;
     }

@@ -55,8 +55,8 @@ typedef struct dsapi_entity_t {
     const char *oid;
     const char *schema;
     const char *table;
-    const char *comment; /* NULL: none */
-    int is_table;        /* not a view */
+    const char *comment;         /* NULL: none */
+    int is_table;                /* not a view */
     apr_array_header_t *columns; /* of dsapi_column_t: those shown */
     dsapi_column_t *etag;        /* "@etag", which is none of them; NULL */
     int whole;                   /* they are all the table has, by their own

@@ -17,6 +17,14 @@ END \$\$;
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON rules.late
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION rules.be_late();
+CREATE FUNCTION rules.be_told() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+    IF NEW.name = 'who' THEN RAISE EXCEPTION '%', current_user; END IF;
+    RETURN NULL;
+END \$\$;
+CREATE CONSTRAINT TRIGGER told AFTER INSERT ON rules.one
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    EXECUTE FUNCTION rules.be_told();
 CREATE TABLE rules.growing (id int, code text UNIQUE NOT NULL, n int,
     state text DEFAULT 'old', CONSTRAINT growing_pk PRIMARY KEY (id));
 CREATE SCHEMA closed;
@@ -203,6 +211,13 @@ count() {
     req GET /strange/v1/openapi.json
     expect 200 '.components.schemas["row.ones"] | tojson' '{"type":"object"}' \
         '.paths["/ones"].get.parameters[0].name' select
+}
+
+@test "deferred constraints run as DsapiRole" {
+    send POST /roled/v1/ones '{"id":9,"name":"who"}' -H 'Idempotency-Key: w'
+    expect_problem 400 P0001
+    expect 400 .message lowly
+    [[ $(count one 9) == 0 ]]
 }
 
 @test "deferred constraints have DsapiDBTimeout" {
