@@ -308,6 +308,7 @@ static apr_status_t store_again(dsapi_import_report_t *report,
             return rv;
         }
         report->records = report->stored = 0;
+        report->shown = NULL;
         if (roll_back(&err, import, pool) != APR_SUCCESS) {
             *perr = *perr ? *perr : err;
             return (*perr)->rv;

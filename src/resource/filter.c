@@ -157,7 +157,7 @@ static int take_operator(dsapi_res_cond_t *cond, dsapi_lex_t *lex)
     return 0;
 }
 
-/* (any), (all), (english) behind an operator that takes it. */
+/* (any), (all), (english) behind an operator that takes it, and the dot. */
 static int take_modifier(dsapi_res_cond_t *cond, dsapi_lex_t *lex)
 {
     operand_e operand = operators[cond->op].operand;
@@ -171,9 +171,11 @@ static int take_modifier(dsapi_res_cond_t *cond, dsapi_lex_t *lex)
     else if (operand == SEARCH && *lex->p == '(' && lex->p[1] != ')') {
         lex->p++;
         return dsapi_lex_word(&cond->language, lex) &&
-               dsapi_lex_expect(lex, ")", "\")\"");
+               dsapi_lex_expect(lex, ")", "\")\"") &&
+               (dsapi_lex_take(lex, ".") ||
+                dsapi_lex_fail(lex, lex->p, "delimiter (.)"));
     }
-    return *lex->p == '.' || dsapi_lex_fail(lex, lex->p, OPERATORS);
+    return dsapi_lex_take(lex, ".") || dsapi_lex_fail(lex, lex->p, OPERATORS);
 }
 
 /* An operator and its operand. */
@@ -188,7 +190,6 @@ static int take_expression(dsapi_res_cond_t *cond, dsapi_lex_t *lex, int inside)
     if (!take_modifier(cond, lex)) {
         return 0;
     }
-    lex->p++; /* the dot */
     switch (operators[cond->op].operand) {
     case LIST:
         return take_list(cond, lex);

@@ -135,7 +135,7 @@ long fuzz_mapped_pages(void)
     ck_assert(file && fgets(text, sizeof(text), file));
     fclose(file);
     text[strcspn(text, " ")] = '\0';
-    ck_assert_int_eq(dsapi_base_parse_int(&pages, text, 1, APR_INT32_MAX),
+    ck_assert_int_eq(dsapi_base_parse_int(&pages, text, 1, APR_INT64_MAX),
                      APR_SUCCESS);
     return (long)pages;
 }

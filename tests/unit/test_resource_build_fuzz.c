@@ -186,6 +186,10 @@ static void check_writing(trial_t *t)
         fuzz_below(&t->fuzz, 2) || writing.change == DSAPI_RES_PUT
             ? t->query->root->entity->pk
             : apr_array_make(g_scratch, 1, sizeof(char *));
+    if (fuzz_below(&t->fuzz, 2)) {
+        writing.validators = apr_array_make(g_scratch, 1, sizeof(char *));
+        APR_ARRAY_PUSH(writing.validators, const char *) = "x";
+    }
     if (writing.change != DSAPI_RES_DELETE) {
         take_body(t, &writing, &payload);
     }

@@ -80,6 +80,13 @@ static const char *const cases[][2] = {
     {"or=(a.eq.1)x", "PGRST100: \"failed to parse logic tree ((a.eq.1)x)\" "
                      "(line 1, column 9); \"unexpected \\\"x\\\" expecting end "
                      "of input\""},
+    {"a=fts(english)", "PGRST100: \"failed to parse filter (fts(english))\" "
+                       "(line 1, column 13); "
+                       "\"unexpected end of input expecting delimiter (.)\""},
+    {"a=fts(english)x", "PGRST100: \"failed to parse filter (fts(english)x)\" "
+                        "(line 1, column "
+                        "13); \"unexpected \\\"x\\\" expecting delimiter "
+                        "(.)\""},
     {"or=(a)", "PGRST100: \"failed to parse logic tree ((a))\" (line 1, column "
                "3); \"unexpected \\\")\\\" expecting delimiter (.)\""},
 };

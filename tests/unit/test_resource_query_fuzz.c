@@ -74,6 +74,12 @@ static int parse(const fuzz_t *fuzz, const char *text)
     apr_status_t rv =
         dsapi_resource_check_pairs(&err, "query", pairs, g_scratch);
 
+    for (int i = 0; rv == APR_SUCCESS && i < pairs->nelts; i++) {
+        dsapi_pair_t *pair = &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
+
+        pair->name = fuzz_copy(pair->name);
+        pair->value = fuzz_copy(pair->value);
+    }
     if (rv == APR_SUCCESS) {
         rv = dsapi_resource_parse(&query, &err, "items", pairs, g_scratch);
         ck_assert_msg((rv == APR_SUCCESS) == (query != NULL), TOLD, fuzz->seed,
