@@ -52,7 +52,7 @@ void dsapi_build_order(dsapi_build_t *build, const dsapi_res_node_t *node)
         if (term->node) { /* a column that it shows */
             dsapi_build_put(build, dsapi_build_label(build, term->node, "e"),
                             ".", NULL);
-            dsapi_build_name(build, term->field.column->name);
+            dsapi_build_name(build, term->field.name);
             dsapi_build_path(build, term->field.path);
         }
         else {
@@ -118,9 +118,11 @@ static void put_list(dsapi_build_t *build, const dsapi_res_node_t *child,
     dsapi_build_put(build, "SELECT json_agg(", joined, ") AS list", NULL);
     for (int i = 0; names && i < names->nelts; i++) {
         dsapi_build_put(build, ", coalesce(json_agg(", joined, ".", NULL);
-        dsapi_build_name(build, APR_ARRAY_IDX(names, i, const char *));
+        dsapi_build_name(build,
+                         APR_ARRAY_IDX(names, i, dsapi_build_name_t).name);
         dsapi_build_put(build, "), '[]') AS ", NULL);
-        dsapi_build_name(build, APR_ARRAY_IDX(names, i, const char *));
+        dsapi_build_name(build,
+                         APR_ARRAY_IDX(names, i, dsapi_build_name_t).name);
     }
     dsapi_build_put(build, " FROM (", NULL);
     put_rows(build, child, parent);

@@ -119,6 +119,7 @@ typedef struct dsapi_res_node_t {
     int number;                              /* from 0: names it in SQL */
     int needed;  /* which rows its parent has depends on it */
     int grouped; /* some item is an aggregate */
+    int hoisted; /* its aggregates are its parent's to make: it is spread */
 } dsapi_res_node_t;
 
 typedef struct dsapi_res_query_t {
