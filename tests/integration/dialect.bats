@@ -201,3 +201,15 @@ FULL=(-H 'Prefer: return=representation')
     gives 'books?select=id,author:authors(name)&author=is.null' \
         '[{"id":4,"author":null}]'
 }
+
+@test "OPTIONS" {
+    req OPTIONS /lib/v1/books
+    expect 200
+    is ''
+    has Content-Length 0
+    has Allow 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+    req OPTIONS /lib/v1/authors
+    has Allow 'GET, HEAD, OPTIONS'
+    req OPTIONS /lib/v1/nosuch
+    expect_problem 404 PGRST205
+}
