@@ -181,7 +181,9 @@ int mod_dsapi_handler(request_rec *r)
     }
     if (r->method_number == M_OPTIONS) {
         apr_table_setn(r->headers_out, "Allow", match->allow);
-        return mod_dsapi_send_body(r, HTTP_NO_CONTENT, NULL, NULL, 0);
+        return mod_dsapi_send_body(
+            r, req->service->resources->nelts > 0 ? HTTP_OK : HTTP_NO_CONTENT,
+            NULL, NULL, 0); /* 200: PostgREST's */
     }
     dsapi_fail(&err, r->pool, DSAPI_EMETHOD, "method-not-allowed",
                "this path takes %s", match->allow);

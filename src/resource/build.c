@@ -90,7 +90,7 @@ void dsapi_build_column(dsapi_build_t *build, const dsapi_res_node_t *node,
 }
 
 /* A column of t0, the same whatever the session's time zone is. */
-static void put_value(dsapi_build_t *build, const dsapi_column_t *column)
+static void put_validated(dsapi_build_t *build, const dsapi_column_t *column)
 {
     dsapi_build_put(build,
                     column->is_zoned ? "pg_catalog.md5(pg_catalog.record_send("
@@ -106,7 +106,7 @@ void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
     const char *comma = "pg_catalog.md5(ROW(";
 
     if (entity->etag) {
-        put_value(build, entity->etag);
+        put_validated(build, entity->etag);
         dsapi_build_put(build, "::text", NULL);
         return;
     }
@@ -116,7 +116,7 @@ void dsapi_build_validator(dsapi_build_t *build, const dsapi_entity_t *entity)
 
         if (!column->function) {
             dsapi_build_put(build, comma, NULL);
-            put_value(build, column);
+            put_validated(build, column);
             comma = ", ";
         }
     }
@@ -357,8 +357,14 @@ static const char *shown_as(const dsapi_res_item_t *item)
     return item->field.column->name;
 }
 
-static void put_field_item(dsapi_build_t *build, const dsapi_res_node_t *node,
-                           const dsapi_res_item_t *item)
+/* What a hoisted aggregate is made of is called so. */
+static const char *hoisted_as(const dsapi_build_t *build,
+                              const dsapi_res_node_t *node, int i)
+{
+    return apr_psprintf(build->pool, "a%d.%d", node->number, i);
+}
+
+static void open_aggregate(dsapi_build_t *build, const dsapi_res_item_t *item)
 {
     if (item->aggregate_cast) {
         dsapi_build_put(build, "CAST(", NULL);
@@ -366,18 +372,10 @@ static void put_field_item(dsapi_build_t *build, const dsapi_res_node_t *node,
     if (item->aggregate) {
         dsapi_build_put(build, item->aggregate, "(", NULL);
     }
-    if (item->cast) {
-        dsapi_build_put(build, "CAST(", NULL);
-    }
-    if (item->field.column) {
-        dsapi_build_field(build, node, &item->field);
-    }
-    else {
-        dsapi_build_put(build, "*", NULL); /* count(*) */
-    }
-    if (item->cast) {
-        dsapi_build_put(build, " AS ", item->cast, ")", NULL);
-    }
+}
+
+static void close_aggregate(dsapi_build_t *build, const dsapi_res_item_t *item)
+{
     if (item->aggregate) {
         dsapi_build_put(build, ")", NULL);
     }
@@ -386,6 +384,23 @@ static void put_field_item(dsapi_build_t *build, const dsapi_res_node_t *node,
     }
     dsapi_build_put(build, " AS ", NULL);
     dsapi_build_name(build, shown_as(item));
+}
+
+static void put_value(dsapi_build_t *build, const dsapi_res_node_t *node,
+                      const dsapi_res_item_t *item)
+{
+    if (item->cast) {
+        dsapi_build_put(build, "CAST(", NULL);
+    }
+    if (item->field.column) {
+        dsapi_build_field(build, node, &item->field);
+    }
+    else {
+        dsapi_build_put(build, node->hoisted ? "1" : "*", NULL); /* count() */
+    }
+    if (item->cast) {
+        dsapi_build_put(build, " AS ", item->cast, ")", NULL);
+    }
 }
 
 /* A list of items under way. */
@@ -455,8 +470,8 @@ static void put_embed(list_t *list, const dsapi_res_node_t *child)
     dsapi_build_name(list->build, child->alias ? child->alias : child->name);
 }
 
-/* Of an embedded one that is spread: its names. */
-static void collect_names(apr_array_header_t *names,
+/* Of an embedded one that is spread: its columns. */
+static void collect_names(const dsapi_build_t *build, apr_array_header_t *names,
                           const dsapi_res_node_t *node)
 {
     const apr_array_header_t *columns = node->entity->columns;
@@ -465,25 +480,32 @@ static void collect_names(apr_array_header_t *names,
         const dsapi_res_item_t *item =
             &APR_ARRAY_IDX(node->items, i, dsapi_res_item_t);
         const dsapi_res_node_t *child = item->node;
+        int star = !child && !item->field.column && !item->aggregate;
+        dsapi_build_name_t name = {NULL, NULL};
 
         if (child && child->spread) {
-            collect_names(names, child);
+            collect_names(build, names, child);
         }
         else if (child) {
-            APR_ARRAY_PUSH(names, const char *) =
-                child->alias ? child->alias : child->name;
+            name.name = child->alias ? child->alias : child->name;
         }
-        else if (item->field.column || item->aggregate) {
-            APR_ARRAY_PUSH(names, const char *) = shown_as(item);
+        else if (item->aggregate && node->hoisted) {
+            name.name = hoisted_as(build, node, i);
+            name.hoisted = item;
         }
-        for (int j = 0; !child && !item->field.column && !item->aggregate &&
-                        j < columns->nelts;
-             j++) {
+        else if (!star) {
+            name.name = shown_as(item);
+        }
+        if (name.name) {
+            APR_ARRAY_PUSH(names, dsapi_build_name_t) = name;
+        }
+        for (int j = 0; star && j < columns->nelts; j++) {
             const dsapi_column_t *column =
                 &APR_ARRAY_IDX(columns, j, dsapi_column_t);
 
             if (!column->function) {
-                APR_ARRAY_PUSH(names, const char *) = column->name;
+                name.name = column->name;
+                APR_ARRAY_PUSH(names, dsapi_build_name_t) = name;
             }
         }
     }
@@ -493,23 +515,53 @@ apr_array_header_t *dsapi_build_names(const dsapi_build_t *build,
                                       const dsapi_res_node_t *node)
 {
     apr_array_header_t *names =
-        apr_array_make(build->pool, 8, sizeof(const char *));
+        apr_array_make(build->pool, 8, sizeof(dsapi_build_name_t));
 
-    collect_names(names, node);
+    collect_names(build, names, node);
     return names;
 }
 
-/* Its columns among its parent's. */
+/* Its columns among its parent's, which makes the aggregates, unless they are
+ * its own parent's to make, in turn. */
 static void put_spread(list_t *list, const dsapi_res_node_t *child)
 {
     apr_array_header_t *names = dsapi_build_names(list->build, child);
     const char *joined = dsapi_build_label(list->build, child, "e");
 
     for (int i = 0; i < names->nelts; i++) {
-        next(list, 1);
+        const dsapi_build_name_t *name =
+            &APR_ARRAY_IDX(names, i, dsapi_build_name_t);
+        const dsapi_res_item_t *made =
+            list->node->hoisted ? NULL : name->hoisted;
+
+        next(list, !made);
+        if (made) {
+            open_aggregate(list->build, made);
+        }
         dsapi_build_put(list->build, joined, ".", NULL);
-        dsapi_build_name(list->build, APR_ARRAY_IDX(names, i, const char *));
+        dsapi_build_name(list->build, name->name);
+        if (made) {
+            close_aggregate(list->build, made);
+        }
     }
+}
+
+static void put_field_item(list_t *list, int i)
+{
+    const dsapi_res_item_t *item =
+        &APR_ARRAY_IDX(list->node->items, i, dsapi_res_item_t);
+    dsapi_build_t *build = list->build;
+
+    next(list, !item->aggregate);
+    if (item->aggregate && list->node->hoisted) {
+        put_value(build, list->node, item);
+        dsapi_build_put(build, " AS ", NULL);
+        dsapi_build_name(build, hoisted_as(build, list->node, i));
+        return;
+    }
+    open_aggregate(build, item);
+    put_value(build, list->node, item);
+    close_aggregate(build, item);
 }
 
 static void put_items(list_t *list)
@@ -533,8 +585,7 @@ static void put_items(list_t *list)
             put_star(list);
         }
         else {
-            next(list, !item->aggregate);
-            put_field_item(list->build, node, item);
+            put_field_item(list, i);
         }
     }
 }

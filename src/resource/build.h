@@ -69,7 +69,14 @@ const char *dsapi_build_where(dsapi_build_t *build,
 const char *dsapi_build_items(dsapi_build_t *build,
                               const dsapi_res_node_t *node);
 
-/** @return of const char *: what the columns are called that a node shows */
+/** A column of what a node shows. */
+typedef struct dsapi_build_name_t {
+    const char *name;
+    const dsapi_res_item_t *hoisted; /* the aggregate that is to be made of it;
+                                        NULL: it is shown as it is */
+} dsapi_build_name_t;
+
+/** @return of dsapi_build_name_t: the columns that a node shows */
 apr_array_header_t *dsapi_build_names(const dsapi_build_t *build,
                                       const dsapi_res_node_t *node);
 

@@ -10,8 +10,8 @@
 #include "json/value.h"
 #include "resource/view.h"
 
-/* The keys of a table, SQL of its OID. */
-#define KEYS(oid)                                                           \
+/* The keys of a table; its OID and a bracket are to follow. */
+#define KEYS                                                                \
     "(SELECT pg_catalog.json_agg(pg_catalog.json_build_object("             \
     "'name', k.conname, 'type', k.contype, 'target', k.confrelid::text, "   \
     "'cols', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.o) FROM "     \
@@ -22,7 +22,7 @@
     "pg_catalog.unnest(k.confkey) WITH ORDINALITY u (n, o) "                \
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND "       \
     "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k " \
-    "WHERE k.conrelid = " oid " AND k.contype IN ('p', 'u', 'f'))"
+    "WHERE k.contype IN ('p', 'u', 'f') AND k.conrelid = "
 
 /*
  * A document for each table of the list $1. A value's type has no length, so
@@ -67,21 +67,20 @@ static const char catalog_sql[] =
     "FROM pg_catalog.pg_proc p WHERE p.pronamespace = c.relnamespace AND "
     "p.pronargs = 1 AND p.proargtypes[0] = c.reltype AND p.prokind = 'f' AND "
     "NOT p.proretset), "
-    "'keys', " KEYS("c.oid") ", "
-    "'layers', CASE WHEN c.relkind IN ('v', 'm') THEN (WITH "
-    "RECURSIVE b AS (SELECT c.oid UNION SELECT d.refobjid FROM b JOIN "
-    "pg_catalog.pg_rewrite r ON r.ev_class = b.oid JOIN "
-    "pg_catalog.pg_depend d ON d.objid = r.oid AND d.classid = "
-    "'pg_catalog.pg_rewrite'::regclass AND d.refclassid = "
-    "'pg_catalog.pg_class'::regclass) SELECT "
-    "pg_catalog.json_agg(pg_catalog.json_build_object('oid', b.oid::text, "
-    "'rule', r.ev_action::text, 'cols', (SELECT "
-    "pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM "
+    "'keys', " KEYS "c.oid), "
+    "'layers', CASE WHEN c.relkind IN ('v', 'm') THEN ("
+    "WITH RECURSIVE b AS (SELECT c.oid UNION SELECT d.refobjid FROM b "
+    "JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid "
+    "JOIN pg_catalog.pg_depend d ON d.objid = r.oid "
+    "AND d.classid = 'pg_catalog.pg_rewrite'::regclass "
+    "AND d.refclassid = 'pg_catalog.pg_class'::regclass) "
+    "SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
+    "'oid', b.oid::text, 'rule', r.ev_action::text, "
+    "'cols', (SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM "
     "pg_catalog.pg_attribute a WHERE a.attrelid = b.oid AND a.attnum > 0), "
-    "'keys', "
-    KEYS("b.oid")
-    ") ORDER BY b.oid) FROM b LEFT JOIN pg_catalog.pg_rewrite r ON "
-    "r.ev_class = b.oid AND r.ev_type = '1') END) "
+    "'keys', " KEYS "b.oid)) ORDER BY b.oid) FROM b "
+    "LEFT JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid "
+    "AND r.ev_type = '1') END) "
     "FROM ROWS FROM (pg_catalog.unnest($1::name[]), "
     "pg_catalog.unnest($2::name[])) WITH ORDINALITY l (s, t, i) "
     "JOIN pg_catalog.pg_class c ON c.relname = l.t "

@@ -53,7 +53,7 @@ void dsapi_build_order(dsapi_build_t *build, const dsapi_res_node_t *node)
         if (term->node) { /* a column that it shows */
             dsapi_build_put(build, dsapi_build_label(build, term->node, "e"),
                             ".", NULL);
-            dsapi_build_name(build, term->field.column->name);
+            dsapi_build_name(build, term->field.name);
             dsapi_build_path(build, term->field.path);
         }
         else {
@@ -151,11 +151,13 @@ static void put_list(dsapi_build_t *build, const dsapi_res_node_t *child,
     put_json(build, joined, NULL);
     dsapi_build_put(build, " AS " DSAPI_BUILD_LIST, NULL);
     for (int i = 0; names && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, dsapi_build_name_t).name;
+
         dsapi_build_put(build, ", coalesce(", NULL);
-        put_json(build, joined, APR_ARRAY_IDX(names, i, const char *));
+        put_json(build, joined, name);
         dsapi_build_put(build, ", '[]')",
                         parent->compared ? "::jsonb AS " : " AS ", NULL);
-        dsapi_build_name(build, APR_ARRAY_IDX(names, i, const char *));
+        dsapi_build_name(build, name);
     }
     dsapi_build_put(build, " FROM (", NULL);
     put_rows(build, child, parent);

@@ -122,6 +122,7 @@ typedef struct dsapi_res_node_t {
     int grouped;  /* some item is an aggregate */
     int compared; /* so it is, or it is spread in one that is: JSON among its
                      columns is jsonb, which has an equality */
+    int hoisted;  /* its aggregates are its parent's to make: it is spread */
 } dsapi_res_node_t;
 
 typedef struct dsapi_res_query_t {

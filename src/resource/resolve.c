@@ -109,6 +109,15 @@ static int resolve_order(const resolver_t *resolver, dsapi_res_order_t *term,
         return 0;
     }
     term->node = child;
+    for (int i = 0; i < child->items->nelts; i++) {
+        const dsapi_res_item_t *item =
+            &APR_ARRAY_IDX(child->items, i, dsapi_res_item_t);
+
+        if (item->alias && !item->node &&
+            strcmp(item->alias, term->field.name) == 0) {
+            return 1; /* it is the answer's name that counts */
+        }
+    }
     return resolve_field(resolver, &term->field, child);
 }
 
@@ -123,7 +132,7 @@ static int not_implemented(const resolver_t *resolver, const char *what)
 }
 
 static int resolve_child(resolver_t *resolver, dsapi_res_node_t *child,
-                         const dsapi_res_node_t *node)
+                         dsapi_res_node_t *node)
 {
     if (dsapi_relation_find(&child->relation, resolver->perr, resolver->catalog,
                             node->entity, child->name, child->hint,
@@ -133,10 +142,20 @@ static int resolve_child(resolver_t *resolver, dsapi_res_node_t *child,
     child->entity = child->relation->target;
     child->needed |= child->inner;
     child->compared = child->spread && node->compared;
-    return resolve_node(resolver, child) &&
-           (!(child->spread && child->grouped) ||
-            not_implemented(resolver, "Aggregates are not implemented for "
-                                      "spreads."));
+    if (!resolve_node(resolver, child)) {
+        return 0;
+    }
+    if (child->spread && child->grouped) {
+        if (!dsapi_relation_to_one(child->relation)) {
+            return not_implemented(resolver, "Aggregates are not implemented "
+                                             "for one-to-many or many-to-many "
+                                             "spreads.");
+        }
+        child->hoisted = child->compared = 1;
+        child->grouped = 0;
+        node->grouped = node->compared = 1;
+    }
+    return 1;
 }
 
 /* The types there are casts to, and what SQL calls them. Every one is named

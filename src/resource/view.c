@@ -130,7 +130,7 @@ static apr_array_header_t *
 images(const dsapi_entity_t *entity, const apr_array_header_t *shown,
        const char *oid, const apr_array_header_t *cols, apr_pool_t *pool)
 {
-    apr_array_header_t *lists = apr_array_make(pool, 1, sizeof(cols));
+    apr_array_header_t *lists = apr_array_make(pool, 1, sizeof(void *));
 
     if (!shown) {
         if (strcmp(entity->oid, oid) == 0) {
@@ -141,7 +141,7 @@ images(const dsapi_entity_t *entity, const apr_array_header_t *shown,
     APR_ARRAY_PUSH(lists, apr_array_header_t *) =
         apr_array_make(pool, 1, sizeof(const char *));
     for (int i = 0; i < cols->nelts; i++) {
-        apr_array_header_t *longer = apr_array_make(pool, 1, sizeof(cols));
+        apr_array_header_t *longer = apr_array_make(pool, 1, sizeof(void *));
 
         for (int j = 0; j < lists->nelts * shown->nelts; j++) {
             const shown_t *one =

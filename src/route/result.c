@@ -500,7 +500,10 @@ static void write_stripped(dsapi_buf_t *buf, const dsapi_plan_t *plan,
             open = ',';
         }
     }
-    dsapi_buf_put(buf, "{}" + (open == ','), open == ',' ? 1 : 2);
+    if (open == '{') {
+        dsapi_buf_putc(buf, '{');
+    }
+    dsapi_buf_putc(buf, '}');
 }
 
 void dsapi_route_write_row(dsapi_buf_t *buf, const dsapi_plan_t *plan,

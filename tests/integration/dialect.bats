@@ -185,3 +185,31 @@ FULL=(-H 'Prefer: return=representation')
     expect 201
     has Location '/lib/v1/rated?stars=is.null&book=is.null&no=eq.10'
 }
+
+@test "aggregates of what is spread, and order by names of the answer" {
+    gives 'books?select=pages.sum(),...authors(who:name,n:count())&order=authors(who)' \
+        '[{"sum":200,"who":"Ann","n":2},{"sum":250,"who":"Bob","n":1},{"sum":null,"who":null,"n":0}]'
+    get 'authors?select=id,...books(count())'
+    expect_problem 400 PGRST127
+    gives 'books?select=id,a:authors(n:name)&order=a(n).desc.nullslast,id&limit=1' \
+        '[{"id":3,"a":{"n":"Bob"}}]'
+}
+
+@test "a filter on a column that what is embedded is called like" {
+    gives 'books?select=id,author:authors(name)&author=eq.2' \
+        '[{"id":3,"author":{"name":"Bob"}}]'
+    gives 'books?select=id,author:authors(name)&author=is.null' \
+        '[{"id":4,"author":null}]'
+}
+
+@test "OPTIONS" {
+    req OPTIONS /lib/v1/books
+    expect 200
+    is ''
+    has Content-Length 0
+    has Allow 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+    req OPTIONS /lib/v1/authors
+    has Allow 'GET, HEAD, OPTIONS'
+    req OPTIONS /lib/v1/nosuch
+    expect_problem 404 PGRST205
+}

@@ -38,9 +38,30 @@ static const char *const cases[][3] = {
     {"items", "select=id,labels(word)&order=labels(word)",
      "PGRST118: A related order on 'labels' is not possible; \"'items' and "
      "'labels' do not form a many-to-one or one-to-one relationship\""},
-    {"items", "select=id,...details(count())",
+    {"items", "select=id,...labels(count())",
      "PGRST127: Feature not implemented; \"Aggregates are not implemented for "
-     "spreads.\""},
+     "one-to-many or many-to-many spreads.\""},
+    {"items",
+     "select=price.sum(),...makers!item_maker(name)&order=makers(name)",
+     "[{\"sum\":3.5,\"name\":\"one\"},{\"sum\":3,\"name\":null}]"},
+    {"items",
+     "select=...makers!item_maker(m:name,n:count(),x:id.max()::text)"
+     "&order=makers(m)",
+     "[{\"m\":\"one\",\"n\":2,\"x\":\"1\"},{\"m\":null,\"n\":0,\"x\":null}"
+     "]"},
+    {"item_labels",
+     "select=label,...items(...makers!item_maker(name),price.sum(),"
+     "details(note))&label=eq.1",
+     "[{\"label\":1,\"name\":\"one\",\"sum\":1,\"details\":{\"note\": "
+     "\"fine\"}}]"},
+    {"details", "select=...items(...makers!item_maker(id.sum()))",
+     "[{\"sum\":1}]"},
+    {"labels", "select=word,item_labels(...items(price.max()))&id=eq.1",
+     "[{\"word\":\"big\",\"item_labels\":[{\"max\":1}]}]"},
+    {"items",
+     "select=id,m:makers!item_maker(n:name)&order=m(n).desc.nullslast,id&"
+     "limit=1",
+     "[{\"id\":1,\"m\":{\"n\":\"one\"}}"},
     {"items", "select=count", "[{\"count\":3}]"},
     {"items", "select=n:count::text", "[{\"n\":\"3\"}]"},
     {"items", "select=id,labels(count)&id=eq.1",
