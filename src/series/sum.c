@@ -177,7 +177,7 @@ static double exact_sum(term_e kind, const terms_t *of, apr_size_t n)
 
 /* Each kind has a loop of its own: hence inline. */
 static inline __attribute__((always_inline)) double
-sum(term_e kind, const terms_t *of, apr_size_t n)
+sum_terms(term_e kind, const terms_t *of, apr_size_t n)
 {
     /* two by two, as neither waits for the other */
     compensated_t even = {{0, 0}, {0, 0}, {0, 0}};
@@ -211,13 +211,13 @@ sum(term_e kind, const terms_t *of, apr_size_t n)
 
 double dsapi_series_sum(const double *values, apr_size_t n)
 {
-    return sum(VALUE, &(terms_t){values, NULL, 0}, n);
+    return sum_terms(VALUE, &(terms_t){values, NULL, 0}, n);
 }
 
 double dsapi_series_sum_products(const double *values, const double *weights,
                                  apr_size_t n)
 {
-    return sum(PRODUCT, &(terms_t){values, weights, 0}, n);
+    return sum_terms(PRODUCT, &(terms_t){values, weights, 0}, n);
 }
 
 double dsapi_series_sum_whole(const double *values, apr_size_t n)
@@ -239,7 +239,7 @@ double dsapi_series_sum_whole(const double *values, apr_size_t n)
 
 double dsapi_series_spread(const double *values, apr_size_t n, double about)
 {
-    return n ? sum(SQUARE, &(terms_t){values, NULL, about}, n) / (double)n
+    return n ? sum_terms(SQUARE, &(terms_t){values, NULL, about}, n) / (double)n
              : NAN;
 }
 
@@ -250,7 +250,7 @@ double dsapi_series_variance(const double *values, apr_size_t n)
     double variance;
 
     /* the mean is rounded: by how much, the differences tell */
-    off = sum(DIFFERENCE, &(terms_t){values, NULL, mean}, n) / (double)n;
+    off = sum_terms(DIFFERENCE, &(terms_t){values, NULL, mean}, n) / (double)n;
     variance = dsapi_series_spread(values, n, mean) - off * off;
     return variance < 0 ? 0 : variance;
 }

@@ -100,7 +100,6 @@ typedef struct col_t {
 typedef struct link_t {
     const char *name;
     const char *target;
-    int one; /* an object, not a list */
 } link_t;
 
 typedef struct res_t {
@@ -124,34 +123,32 @@ static const res_t resources[] = {
       {"\"Odd \\\"name.x\"", TEXT, 1},
       {"twice", NUMBER, 0},
       {"loud", TEXT, 0}},
-     {{"maker", "makers", 1},
-      {"makers!item_seller", "makers", 1},
-      {"item_maker", "makers", 1},
-      {"labels", "labels", 0},
-      {"details", "details", 1},
-      {"item_labels", "item_labels", 0}}},
+     {{"maker", "makers"},
+      {"makers!item_seller", "makers"},
+      {"item_maker", "makers"},
+      {"labels", "labels"},
+      {"details", "details"},
+      {"item_labels", "item_labels"}}},
     {"makers",
      {{"id", NUMBER, 1}, {"name", TEXT, 1}, {"parent", NUMBER, 1}},
-     {{"items!item_maker", "items", 0},
-      {"items!item_seller", "items", 0},
-      {"parent", "makers", 1},
-      {"makers", "makers", 0}}},
+     {{"items!item_maker", "items"},
+      {"items!item_seller", "items"},
+      {"parent", "makers"},
+      {"makers", "makers"}}},
     {"labels",
      {{"id", NUMBER, 1}, {"word", TEXT, 1}},
-     {{"items", "items", 0}, {"item_labels", "item_labels", 0}}},
+     {{"items", "items"}, {"item_labels", "item_labels"}}},
     {"item_labels",
      {{"item", NUMBER, 1}, {"label", NUMBER, 1}},
-     {{"items", "items", 1}, {"labels", "labels", 1}}},
-    {"details",
-     {{"item", NUMBER, 1}, {"note", TEXT, 1}},
-     {{"items", "items", 1}}},
-    {"cheap", {{"id", NUMBER, 1}, {"name", TEXT, 1}}, {{NULL, NULL, 0}}},
+     {{"items", "items"}, {"labels", "labels"}}},
+    {"details", {{"item", NUMBER, 1}, {"note", TEXT, 1}}, {{"items", "items"}}},
+    {"cheap", {{"id", NUMBER, 1}, {"name", TEXT, 1}}, {{NULL, NULL}}},
     {"renamed",
      {{"id", NUMBER, 1},
       {"title", TEXT, 1},
       {"odd", TEXT, 1},
       {"maker", NUMBER, 1}},
-     {{"maker", "makers", 1}}}};
+     {{"maker", "makers"}}}};
 
 #define NRESOURCES ((int)(sizeof(resources) / sizeof(resources[0])))
 

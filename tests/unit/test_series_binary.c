@@ -42,17 +42,17 @@ static void compare_value(unsigned type, const char *bytes, apr_size_t len,
 {
     dsapi_buf_t *text = dsapi_buf_make(0, g_pool);
     dsapi_buf_t *space = dsapi_buf_make(0, g_pool);
-    double value;
-    double expect;
 
     dsapi_series_binary_text(text, type, bytes, len);
     ck_assert_str_eq(dsapi_buf_str(text), printed);
     if (is_number(type)) {
         locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 
-        value = dsapi_series_binary_number(type, bytes, len, locale, space);
+        double expect = strtod(printed, NULL);
+        double value =
+            dsapi_series_binary_number(type, bytes, len, locale, space);
+
         freelocale(locale);
-        expect = strtod(printed, NULL);
         ck_assert_msg(value == expect || !isfinite(expect), "%s: %.17g",
                       printed, value);
         ck_assert(isfinite(value) == isfinite(expect));
