@@ -124,10 +124,24 @@ static void add_equal(dsapi_res_node_t *root, const char *column,
 
 static apr_status_t no_table(dsapi_err_t **perr, const mod_dsapi_ask_t *ask)
 {
-    dsapi_resource_fail(perr, ask->r->pool, HTTP_NOT_FOUND, "PGRST205",
-                        "Could not find the table '%s' in the schema cache",
-                        ask->resource->spec.table);
-    return (*perr)->rv;
+    const dsapi_res_spec_t *spec = &ask->resource->spec;
+
+    return dsapi_resource_fail(
+        perr, ask->r->pool, HTTP_NOT_FOUND, "PGRST205",
+        "Could not find the table '%s' in the schema cache",
+        spec->schema
+            ? apr_pstrcat(ask->r->pool, spec->schema, ".", ask->name, NULL)
+            : spec->table);
+}
+
+/* The table that is asked for. @return NULL: there is none, or it is shown at
+ *  another path alone */
+static const dsapi_entity_t *find_entity(const mod_dsapi_ask_t *ask)
+{
+    const dsapi_entity_t *entity = dsapi_catalog_find(ask->catalog, ask->name);
+
+    return entity && entity->spec->schema == ask->resource->spec.schema ? entity
+                                                                        : NULL;
 }
 
 /* The conditions of {key}, or of the row above in DsapiNested. */
@@ -145,8 +159,7 @@ static apr_status_t take_path(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     }
     if (!ask->entity->key) {
         dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
-                            "'%s' has no key of one column",
-                            ask->resource->spec.name);
+                            "'%s' has no key of one column", ask->name);
         return (*perr)->rv;
     }
     add_equal(ask->query->root, ask->entity->key->name, capture, pool);
@@ -158,8 +171,8 @@ static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                const char *capture)
 {
     request_rec *r = ask->r;
-    apr_status_t rv = dsapi_resource_parse(
-        &ask->query, perr, ask->resource->spec.name, ask->pairs, r->pool);
+    apr_status_t rv =
+        dsapi_resource_parse(&ask->query, perr, ask->name, ask->pairs, r->pool);
 
     if (rv == APR_SUCCESS && r->method_number == M_GET && !r->header_only) {
         rv = dsapi_resource_range(
@@ -168,7 +181,7 @@ static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    ask->entity = dsapi_catalog_find(ask->catalog, ask->resource->spec.name);
+    ask->entity = find_entity(ask);
     if (!ask->entity) {
         return no_table(perr, ask);
     }
@@ -533,10 +546,15 @@ static apr_status_t answer_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
 int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
                        const dsapi_match_t *match)
 {
-    const char *capture = match->ncaptures > 0 ? match->captures[0] : NULL;
+    int exposed =
+        route->resource->spec.schema != NULL; /* {table} comes first */
+    const char *capture =
+        match->ncaptures > exposed ? match->captures[exposed] : NULL;
     mod_dsapi_ask_t ask = {.r = r,
                            .route = route,
                            .resource = route->resource,
+                           .name = exposed ? match->captures[0]
+                                           : route->resource->spec.name,
                            .key = route->nested ? NULL : capture,
                            .above = route->nested ? capture : NULL};
     mod_dsapi_answer_t *answer = &ask.answer;

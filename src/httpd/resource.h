@@ -16,6 +16,7 @@ typedef struct mod_dsapi_ask_t {
     request_rec *r;
     const mod_dsapi_route_t *route;
     const mod_dsapi_resource_t *resource;
+    const char *name;  /* of the resource; of {table} in the path */
     const char *key;   /* of {key} in the path; NULL: a list */
     const char *above; /* of {key} before DsapiNested; NULL: none */
     dsapi_json_slice_t body;

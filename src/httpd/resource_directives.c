@@ -35,9 +35,6 @@ static mod_dsapi_resource_t *make_resource(const cmd_parms *cmd,
     resource->spec.name = name;
     resource->spec.table = table;
     resource->service = service;
-    resource->allow = MOD_DSAPI_LIST | MOD_DSAPI_READ;
-    resource->page_size = PAGE_SIZE;
-    resource->page_max = PAGE_MAX;
     resource->nested = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_nested_t));
     resource->db_timeout = -1;
     resource->max_body_bytes = -1;
@@ -57,6 +54,13 @@ static mod_dsapi_resource_t *find(const mod_dsapi_service_t *service,
         }
     }
     return NULL;
+}
+
+static void add(const mod_dsapi_service_t *service,
+                mod_dsapi_resource_t *resource)
+{
+    APR_ARRAY_PUSH(service->resources, mod_dsapi_resource_t *) = resource;
+    APR_ARRAY_PUSH(service->specs, dsapi_res_spec_t *) = &resource->spec;
 }
 
 const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
@@ -98,12 +102,33 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
     if (mistake) {
         return mistake;
     }
-    inner.resource->spec.embeddable =
-        (inner.resource->allow & MOD_DSAPI_LIST) != 0;
-    APR_ARRAY_PUSH(outer->service->resources, mod_dsapi_resource_t *) =
-        inner.resource;
-    APR_ARRAY_PUSH(outer->service->specs, dsapi_res_spec_t *) =
-        &inner.resource->spec;
+    add(outer->service, inner.resource);
+    return NULL;
+}
+
+const char *mod_dsapi_set_expose(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    const char *word = mod_dsapi_word(args, 0);
+    const char *schema = mod_dsapi_word(args, 1);
+    const mod_dsapi_resource_t *have;
+    mod_dsapi_resource_t *resource;
+
+    if (!word || strcmp(word, "schema") != 0 || !schema || !*schema) {
+        return mod_dsapi_fail(cmd, "takes the word schema and its name");
+    }
+    have = find(section->service, MOD_DSAPI_ANY_TABLE);
+    if (have) {
+        return mod_dsapi_fail(
+            cmd, apr_psprintf(cmd->temp_pool,
+                              "the service has the schema '%s' (%s, line %d) "
+                              "already; give the other a service of its own",
+                              have->spec.schema, have->directive->filename,
+                              have->directive->line_num));
+    }
+    resource = make_resource(cmd, section->service, MOD_DSAPI_ANY_TABLE, NULL);
+    resource->spec.schema = schema;
+    add(section->service, resource);
     return NULL;
 }
 
@@ -129,7 +154,8 @@ const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
                                        "delete rollback import");
         }
     }
-    section->resource->allow = allow;
+    *(section->resource ? &section->resource->allow
+                        : &section->service->allow) = allow;
     return NULL;
 }
 
@@ -182,21 +208,22 @@ const char *mod_dsapi_set_page_size(cmd_parms *cmd,
 {
     static const char usage[] = "takes a number of rows and the most, which is "
                                 "not less, or none: 100 max=1000";
-    mod_dsapi_resource_t *resource = section->resource;
+    apr_int64_t *psize = section->resource ? &section->resource->page_size
+                                           : &section->service->page_size;
+    apr_int64_t *pmax = section->resource ? &section->resource->page_max
+                                          : &section->service->page_max;
     const dsapi_arg_t *max = &APR_ARRAY_IDX(args, args->nelts - 1, dsapi_arg_t);
 
-    if (!take_rows(&resource->page_size, mod_dsapi_word(args, 0))) {
+    if (!take_rows(psize, mod_dsapi_word(args, 0))) {
         return mod_dsapi_fail(cmd, usage);
     }
-    resource->page_max = resource->page_size;
+    *pmax = *psize;
     if (args->nelts == 1) {
         return NULL;
     }
     if (!max->key || strcmp(max->key, "max") != 0 ||
-        !take_rows(&resource->page_max, max->value) ||
-        (resource->page_max >= 0 &&
-         (resource->page_size < 0 ||
-          resource->page_size > resource->page_max))) {
+        !take_rows(pmax, max->value) ||
+        (*pmax >= 0 && (*psize < 0 || *psize > *pmax))) {
         return mod_dsapi_fail(cmd, usage);
     }
     return NULL;
@@ -252,8 +279,11 @@ static void add_param(mod_dsapi_route_t *route, dsapi_in_e in, const char *name,
 static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
     for (int i = 0; i < route->path_names->nelts; i++) {
-        add_param(route, DSAPI_IN_PATH,
-                  APR_ARRAY_IDX(route->path_names, i, const char *), NULL,
+        const char *name = APR_ARRAY_IDX(route->path_names, i, const char *);
+
+        add_param(route, DSAPI_IN_PATH, name,
+                  strcmp(name, "table") == 0 ? "The name of a table or view."
+                                             : NULL,
                   pool);
     }
     if (route->takes_body) {
@@ -348,6 +378,22 @@ static const char *declare_path(const mod_dsapi_resource_t *resource,
         }
     }
     return mistake;
+}
+
+void mod_dsapi_resource_inherit(mod_dsapi_resource_t *resource)
+{
+    const mod_dsapi_service_t *service = resource->service;
+
+    if (!resource->allow) {
+        resource->allow =
+            service->allow ? service->allow : MOD_DSAPI_LIST | MOD_DSAPI_READ;
+    }
+    if (!resource->page_size) {
+        resource->page_size =
+            service->page_size ? service->page_size : PAGE_SIZE;
+        resource->page_max = service->page_size ? service->page_max : PAGE_MAX;
+    }
+    resource->spec.embeddable = (resource->allow & MOD_DSAPI_LIST) != 0;
 }
 
 const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,

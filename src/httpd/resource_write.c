@@ -602,7 +602,7 @@ static void set_location(const change_t *change)
     apr_pool_t *pool = ask->r->pool;
     const char *url = apr_pstrcat(
         pool, ap_os_escape_path(pool, ask->resource->service->base, 1), "/",
-        ask->resource->spec.name, NULL);
+        dsapi_base_percent_encode(ask->name, pool), NULL);
 
     if (!change->writing.keys || change->nrows != 1) {
         return;

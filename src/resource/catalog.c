@@ -9,11 +9,20 @@
 #include "json/value.h"
 
 /*
- * A document for each table of the list $1. A value's type has no length, so
+ * A document for each table of the list $1, and of the schemas $2 (but for
+ * partitions, which their table shows). A value's type has no length, so
  * that one which is too long is refused and not cut off; a domain over a
  * built-in type is that type, whose rules the table then checks.
  */
 static const char catalog_sql[] =
+    "WITH named AS (SELECT l.i, c.oid FROM "
+    "pg_catalog.unnest($1::text[]) WITH ORDINALITY l (t, i) "
+    "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(l.t)), "
+    "exposed AS (SELECT l.i, c.oid FROM "
+    "pg_catalog.unnest($2::text[]) WITH ORDINALITY l (s, i) "
+    "JOIN pg_catalog.pg_namespace n ON n.nspname = l.s "
+    "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid "
+    "WHERE NOT c.relispartition AND c.oid NOT IN (SELECT oid FROM named)) "
     "SELECT l.i, pg_catalog.json_build_object("
     "'oid', c.oid::text, 'schema', n.nspname, 'table', c.relname, "
     "'comment', pg_catalog.obj_description(c.oid, 'pg_class'), "
@@ -64,24 +73,31 @@ static const char catalog_sql[] =
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND "
     "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k "
     "WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f'))) "
-    "FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY l (t, i) "
-    "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(l.t) "
+    "FROM (SELECT 1 AS o, * FROM named UNION ALL SELECT 2, * FROM exposed) l "
+    "JOIN pg_catalog.pg_class c ON c.oid = l.oid "
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY l.i";
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "ORDER BY l.o, l.i, c.relname";
 
 void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
                         apr_pool_t *pool)
 {
     apr_array_header_t *tables =
         apr_array_make(pool, specs->nelts, sizeof(const char *));
-    const char **values = apr_palloc(pool, sizeof(*values));
+    apr_array_header_t *schemas =
+        apr_array_make(pool, specs->nelts, sizeof(const char *));
+    const char **values = apr_palloc(pool, 2 * sizeof(*values));
 
     for (int i = 0; i < specs->nelts; i++) {
-        APR_ARRAY_PUSH(tables, const char *) =
-            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->table;
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *);
+
+        APR_ARRAY_PUSH(tables, const char *) = spec->table;
+        APR_ARRAY_PUSH(schemas, const char *) = spec->schema;
     }
     values[0] = dsapi_base_array_literal(tables, pool);
-    pcall->sql = dsapi_sql_literal(catalog_sql, 1, pool);
+    values[1] = dsapi_base_array_literal(schemas, pool);
+    pcall->sql = dsapi_sql_literal(catalog_sql, 2, pool);
     pcall->types = NULL;
     pcall->values = values;
 }
@@ -297,6 +313,22 @@ static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
     entity->key = key_of(entity);
 }
 
+/* The resource that a table is. @return NULL: its name is another's */
+static const dsapi_res_spec_t *spec_of(const dsapi_catalog_t *catalog,
+                                       const dsapi_res_spec_t *spec,
+                                       const dsapi_json_slice_t *doc,
+                                       apr_pool_t *pool)
+{
+    dsapi_res_spec_t *own;
+
+    if (!spec->schema) {
+        return spec;
+    }
+    own = apr_pmemdup(pool, spec, sizeof(*spec));
+    own->name = text_of(doc, "table", pool);
+    return dsapi_catalog_find(catalog, own->name) ? NULL : own;
+}
+
 dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
                                     const dsapi_rows_t *rows, apr_pool_t *pool)
 {
@@ -308,13 +340,17 @@ dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
         apr_int64_t at = apr_atoi64(dsapi_rows_value(NULL, rows, i, 0)) - 1;
         const char *text =
             apr_pstrdup(pool, dsapi_rows_value(NULL, rows, i, 1));
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *);
         dsapi_json_slice_t doc;
 
-        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) ==
+        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) !=
             APR_SUCCESS) {
-            take_entity(apr_array_push(catalog->entities),
-                        APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *),
-                        &doc, pool);
+            continue;
+        }
+        spec = spec_of(catalog, spec, &doc, pool);
+        if (spec) {
+            take_entity(apr_array_push(catalog->entities), spec, &doc, pool);
         }
     }
     return catalog;

@@ -1,8 +1,8 @@
 /*
  * What PostgreSQL's catalogue says of the tables of a service's resources:
  * columns, types, keys, foreign keys, comments. Read in one query, read-only
- * afterwards, any thread. A table that is not a resource is not in it, so that
- * nothing is shown that no configuration names.
+ * afterwards, any thread. A table that is no resource, and in no schema that is
+ * exposed, is not in it, so that nothing is shown that no configuration names.
  */
 #ifndef DSAPI_RESOURCE_CATALOG_H
 #define DSAPI_RESOURCE_CATALOG_H
@@ -16,7 +16,10 @@
 /** A resource as it is configured; borrowed by the catalogue. */
 typedef struct dsapi_res_spec_t {
     const char *name;
-    const char *table;           /* as SQL writes it: visits."Property" */
+    const char *table;           /* as SQL writes it: visits."Property";
+                                    NULL: every table of schema that no other
+                                    resource shows, by its own name */
+    const char *schema;          /* its name; NULL: table says it */
     apr_array_header_t *columns; /* of dsapi_arg_t: the client's name (key;
                                     NULL: the same) and SQL's; NULL: all */
     const char *key;             /* of {base}/{resource}/{key}, the client's
@@ -49,7 +52,7 @@ typedef struct dsapi_fk_t {
 
 /** A table, and the resource that shows it. */
 typedef struct dsapi_entity_t {
-    const dsapi_res_spec_t *spec;
+    const dsapi_res_spec_t *spec; /* of a schema that is exposed: its own */
     const char *oid;
     const char *schema;
     const char *table;

@@ -62,6 +62,17 @@ static void add_spec(shop_t *shop, const char *name, const char *table,
     APR_ARRAY_PUSH(shop->specs, dsapi_res_spec_t *) = spec;
 }
 
+void shop_expose(shop_t *shop, const char *name)
+{
+    dsapi_res_spec_t *spec = apr_pcalloc(g_pool, sizeof(*spec));
+
+    spec->name = "{table}";
+    spec->schema = name;
+    spec->embeddable = 1;
+    APR_ARRAY_PUSH(shop->specs, dsapi_res_spec_t *) = spec;
+    shop_read(shop);
+}
+
 static int as_json(const char *name, unsigned type)
 {
     return dsapi_route_as_json(name, type);
