@@ -8,6 +8,7 @@
 #include "httpd/actions.h"
 #include "json/value.h"
 #include "resource/catalog.h"
+#include "resource/once.h"
 #include "resource/prefer.h"
 #include "resource/query.h"
 
@@ -89,6 +90,43 @@ apr_status_t mod_dsapi_ask_changed(dsapi_err_t **perr,
 apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
                                     dsapi_err_t **perr,
                                     const mod_dsapi_ask_t *ask);
+
+/* resource_tx.c */
+
+/** A change on its way, of which it may depend on its rows whether it stays. */
+typedef struct mod_dsapi_tx_t {
+    mod_dsapi_ask_t *ask;
+    apr_array_header_t *calls; /* of dsapi_call_t: the last gives the rows */
+    dsapi_once_t once; /* no key: it is done as often as it is asked for */
+    int done;          /* the answer is that of an earlier request */
+    dsapi_rows_t *rows;
+    /* may what the rows say stay? */
+    apr_status_t (*check)(void *baton, dsapi_err_t **perr);
+    /* completes the answer */
+    apr_status_t (*finish)(void *baton, dsapi_err_t **perr);
+    void *baton;
+} mod_dsapi_tx_t;
+
+/** Take the request's Idempotency-Key. @param body  what it sends
+ *  @return as dsapi_once_key, mod_dsapi_settings */
+apr_status_t mod_dsapi_tx_key(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                              const char *body);
+
+/**
+ * Run a change.
+ * @param tx       in/out: its rows, which have been checked; with a key, the
+ *                 answer is complete
+ * @param checked  it may have to be taken back, whatever Prefer says
+ * @return as mod_dsapi_run_calls, dsapi_once_found, tx->check, tx->finish
+ */
+apr_status_t mod_dsapi_tx_run(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                              int checked);
+
+/** Prefer: max-affected= with handling=strict.
+ *  @return APR_SUCCESS; DSAPI_EPARAM (PGRST124) */
+apr_status_t mod_dsapi_ask_max_affected(dsapi_err_t **perr,
+                                        const mod_dsapi_ask_t *ask,
+                                        apr_int64_t nrows);
 
 /* import.c */
 
