@@ -70,8 +70,33 @@ typedef struct dsapi_entity_t {
                                     column */
 } dsapi_entity_t;
 
+/** What a function takes. */
+typedef struct dsapi_argument_t {
+    const char *name; /* "": it has none */
+    const char *type; /* as people write it */
+    const char *cast; /* what a value of it is cast to, of any length */
+    int required;
+    int variadic; /* the last: an array of what may be given repeatedly */
+} dsapi_argument_t;
+
+/** The column of a function that gives values, not rows. */
+#define DSAPI_RES_VALUE "pgrst_scalar"
+
+/** A function of a schema that is exposed. */
+typedef struct dsapi_function_t {
+    const char *schema;
+    const char *name;
+    apr_array_header_t *arguments; /* of dsapi_argument_t */
+    int set;                       /* it gives any number of rows, not one */
+    int scalar;                    /* of one value */
+    int none;                      /* it gives nothing (void) */
+    dsapi_entity_t *result;        /* what a row of it is like: as one of the
+                                      table whose type it has, or its own */
+} dsapi_function_t;
+
 typedef struct dsapi_catalog_t {
-    apr_array_header_t *entities; /* of dsapi_entity_t */
+    apr_array_header_t *entities;  /* of dsapi_entity_t */
+    apr_array_header_t *functions; /* of dsapi_function_t */
 } dsapi_catalog_t;
 
 /**
@@ -90,6 +115,16 @@ void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
  */
 dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
                                     const dsapi_rows_t *rows, apr_pool_t *pool);
+
+/** The query that reads the functions of the schemas that are exposed; as
+ *  dsapi_catalog_call. */
+void dsapi_catalog_functions_call(dsapi_call_t *pcall,
+                                  const apr_array_header_t *specs,
+                                  apr_pool_t *pool);
+
+/** Add what that query gave. @param catalog  in/out: of the same time */
+void dsapi_catalog_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
+                             apr_pool_t *pool);
 
 /** @return the table of a resource; NULL: there is none */
 const dsapi_entity_t *dsapi_catalog_find(const dsapi_catalog_t *catalog,
