@@ -281,6 +281,7 @@ typedef struct mod_dsapi_route_t {
                                  parameter; -1: its default;
                                  -2 - n: the session's nth value */
     const mod_dsapi_resource_t *resource; /* of MOD_DSAPI_RESOURCE */
+    int is_call;                          /* of a function of its schema's */
     const mod_dsapi_nested_t *nested;     /* its list below another's row */
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the

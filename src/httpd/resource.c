@@ -72,8 +72,7 @@ apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (ask->singular) {
         dsapi_route_write_nth(answer->buf, dsapi_route_plan_flat(rows, pool),
                               rows, 0);
-        answer->type =
-            ask->key ? MOD_DSAPI_JSON_TYPE : OBJECT_TYPE "; charset=utf-8";
+        answer->type = ask->key ? MOD_DSAPI_JSON_TYPE : MOD_DSAPI_OBJECT_TYPE;
         return APR_SUCCESS;
     }
     table = dsapi_route_table_make(answer->format, answer->buf, pool);
@@ -166,6 +165,13 @@ static apr_status_t take_path(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
+static apr_status_t take_table(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                               const char *capture)
+{
+    ask->entity = find_entity(ask);
+    return ask->entity ? take_path(ask, perr, capture) : no_table(perr, ask);
+}
+
 /* Parses and resolves the query. */
 static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                const char *capture)
@@ -178,14 +184,10 @@ static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
         rv = dsapi_resource_range(
             ask->query, perr, apr_table_get(r->headers_in, "Range"), r->pool);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = ask->route->is_call ? mod_dsapi_ask_find_function(ask, perr)
+                                 : take_table(ask, perr, capture);
     }
-    ask->entity = find_entity(ask);
-    if (!ask->entity) {
-        return no_table(perr, ask);
-    }
-    rv = take_path(ask, perr, capture);
     return rv == APR_SUCCESS
                ? dsapi_resource_resolve(ask->query, perr, ask->catalog,
                                         ask->entity, r->pool)
@@ -198,7 +200,7 @@ static void settle_limit(mod_dsapi_ask_t *ask)
     const mod_dsapi_resource_t *resource = ask->resource;
     apr_int64_t limit = ask->query->root->limit;
 
-    if (limit < 0) {
+    if (limit < 0 && !ask->route->is_call) {
         limit = resource->page_size;
     }
     if (resource->page_max >= 0 && (limit < 0 || limit > resource->page_max)) {
@@ -495,6 +497,9 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                            r->pool);
         rv = dsapi_prefer_check(perr, &ask->prefer, r->pool);
     }
+    if (rv == APR_SUCCESS && ask->route->is_call) {
+        return mod_dsapi_ask_arguments(ask, perr);
+    }
     if (rv == APR_SUCCESS && r->method_number != M_GET) {
         rv = mod_dsapi_ask_read_body(ask, perr);
     }
@@ -510,11 +515,12 @@ static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (ask->r->method_number != M_GET) {
-        return mod_dsapi_ask_change(ask, perr);
-    }
     settle_limit(ask);
-    return read_resource(ask, perr);
+    if (!mod_dsapi_ask_is_list(ask)) {
+        return mod_dsapi_ask_call(ask, perr);
+    }
+    return ask->r->method_number == M_GET ? read_resource(ask, perr)
+                                          : mod_dsapi_ask_change(ask, perr);
 }
 
 /* Answers, and once more where the tables have changed since the catalogue was
@@ -564,6 +570,9 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
     ask.answer.buf = dsapi_buf_make(0, r->pool);
     if (answer_ask(&ask, &err, capture) != APR_SUCCESS) {
         dsapi_resource_problem(err, r->pool);
+        if (err->http == HTTP_METHOD_NOT_ALLOWED && route->is_call) {
+            err->allow = "POST, OPTIONS"; /* it is no function that reads */
+        }
         return mod_dsapi_send_problem(r, err);
     }
     if (answer->sent) {

@@ -8,9 +8,12 @@
 #include "httpd/actions.h"
 #include "json/value.h"
 #include "resource/catalog.h"
+#include "resource/function.h"
 #include "resource/once.h"
 #include "resource/prefer.h"
 #include "resource/query.h"
+
+#define MOD_DSAPI_OBJECT_TYPE "application/vnd.pgrst.object+json; charset=utf-8"
 
 /** A request for a resource. In its pool. */
 typedef struct mod_dsapi_ask_t {
@@ -25,7 +28,11 @@ typedef struct mod_dsapi_ask_t {
     apr_file_t *spool; /* CSV; NULL: the body is none */
     apr_off_t spool_bytes;
     char delimiter;            /* of CSV */
-    apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query */
+    apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query, without a
+                                  function's arguments */
+    dsapi_invoke_t invoke;     /* a function's; its function is NULL where a
+                                  table is asked for */
+    const char *sent; /* the body of a call, unless it is an argument */
     dsapi_prefer_t prefer;
     dsapi_format_e format;
     int singular; /* one object is asked for, by Accept or by its key */
@@ -74,6 +81,11 @@ apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
 /** Read the body, where there may be one: JSON, or a form as JSON. */
 apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
 
+/** Why a body was not taken, in the dialect where it is not JSON (PGRST102).
+ *  @param perr  in/out @return the error's rv */
+apr_status_t mod_dsapi_ask_bad_body(dsapi_err_t **perr,
+                                    const mod_dsapi_ask_t *ask);
+
 /** @return the most bytes of a body (DsapiMaxBody) */
 apr_off_t mod_dsapi_ask_max_body(const mod_dsapi_ask_t *ask);
 
@@ -90,6 +102,25 @@ apr_status_t mod_dsapi_ask_changed(dsapi_err_t **perr,
 apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
                                     dsapi_err_t **perr,
                                     const mod_dsapi_ask_t *ask);
+
+/* rpc.c */
+
+/** Take the arguments of a function: from the URL, or read them.
+ *  @return as mod_dsapi_read_body, dsapi_function_take_body */
+apr_status_t mod_dsapi_ask_arguments(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/** Find the function, once the query is parsed: what it gives is the entity.
+ *  @return as dsapi_function_take_json, dsapi_function_find; DSAPI_EPARAM
+ *          (PGRST128) */
+apr_status_t mod_dsapi_ask_find_function(mod_dsapi_ask_t *ask,
+                                         dsapi_err_t **perr);
+
+/** @return 1: what is asked for may be read as a list: a table, or a function
+ *  that changes nothing and gives rows */
+int mod_dsapi_ask_is_list(const mod_dsapi_ask_t *ask);
+
+/** Call a function, once the query is resolved, and hold what it gives. */
+apr_status_t mod_dsapi_ask_call(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
 
 /* resource_tx.c */
 

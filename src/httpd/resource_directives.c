@@ -259,6 +259,7 @@ typedef struct path_t {
     const char *path;
     dsapi_shape_e shape;
     const mod_dsapi_nested_t *nested; /* NULL: the resource's own */
+    int is_call;
 } path_t;
 
 static void add_param(mod_dsapi_route_t *route, dsapi_in_e in, const char *name,
@@ -275,25 +276,39 @@ static void add_param(mod_dsapi_route_t *route, dsapi_in_e in, const char *name,
     APR_ARRAY_PUSH(route->params, dsapi_param_t *) = param;
 }
 
+/* What a segment of a resource's path is; NULL: what its name says. */
+static const char *segment_text(const char *name)
+{
+    if (strcmp(name, "table") == 0) {
+        return "The name of a table or view.";
+    }
+    return strcmp(name, "function") == 0 ? "The name of a function. GET takes "
+                                           "its arguments as further "
+                                           "parameters."
+                                         : NULL;
+}
+
+static const char *body_text(const mod_dsapi_route_t *route)
+{
+    if (route->is_call) {
+        return "An object with the arguments, or the only one.";
+    }
+    return route->resource->allow & MOD_DSAPI_IMPORT
+               ? "An object with the columns of a row, or an array of such; or "
+                 "text/csv, whose header names the columns."
+               : "An object with the columns of a row, or an array of such.";
+}
+
 /* What the documentation says that a route takes: nothing binds it. */
 static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
     for (int i = 0; i < route->path_names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(route->path_names, i, const char *);
 
-        add_param(route, DSAPI_IN_PATH, name,
-                  strcmp(name, "table") == 0 ? "The name of a table or view."
-                                             : NULL,
-                  pool);
+        add_param(route, DSAPI_IN_PATH, name, segment_text(name), pool);
     }
     if (route->takes_body) {
-        add_param(route, DSAPI_IN_BODY, "body",
-                  route->resource->allow & MOD_DSAPI_IMPORT
-                      ? "An object with the columns of a row, or an array of "
-                        "such; or text/csv, whose header names the columns."
-                      : "An object with the columns of a row, or an array of "
-                        "such.",
-                  pool);
+        add_param(route, DSAPI_IN_BODY, "body", body_text(route), pool);
     }
     if (route->read_only) {
         add_param(route, DSAPI_IN_QUERY, "select",
@@ -324,6 +339,7 @@ static const char *declare(const mod_dsapi_resource_t *resource,
     route->action_directive = resource->directive;
     route->resource = path->nested ? path->nested->resource : resource;
     route->nested = path->nested;
+    route->is_call = path->is_call;
     route->shape = path->shape;
     route->db_timeout = route->resource->db_timeout;
     route->max_body_bytes = route->resource->max_body_bytes;
@@ -380,6 +396,16 @@ static const char *declare_path(const mod_dsapi_resource_t *resource,
     return mistake;
 }
 
+/* Calls of the functions of a schema. */
+static const char *declare_call(const mod_dsapi_resource_t *resource,
+                                apr_pool_t *pool)
+{
+    path_t path = {"/rpc/{function}", DSAPI_SHAPE_ROWS, NULL, 1};
+    const char *mistake = declare(resource, &path, "GET", pool);
+
+    return mistake ? mistake : declare(resource, &path, "POST", pool);
+}
+
 void mod_dsapi_resource_inherit(mod_dsapi_resource_t *resource)
 {
     const mod_dsapi_service_t *service = resource->service;
@@ -400,7 +426,7 @@ const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
                                       apr_pool_t *pool)
 {
     path_t path = {apr_pstrcat(pool, "/", resource->spec.name, NULL),
-                   DSAPI_SHAPE_ROWS, NULL};
+                   DSAPI_SHAPE_ROWS, NULL, 0};
     const char *row = apr_pstrcat(pool, path.path, "/{key}", NULL);
     const char *mistake = declare_path(resource, &path, pool);
 
@@ -410,6 +436,9 @@ const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
         mistake = declare_path(resource, &path, pool);
     }
     path.shape = DSAPI_SHAPE_ROWS;
+    if (!mistake && resource->spec.schema) {
+        mistake = declare_call(resource, pool);
+    }
     for (int i = 0; !mistake && i < resource->nested->nelts; i++) {
         mod_dsapi_nested_t *nested =
             &APR_ARRAY_IDX(resource->nested, i, mod_dsapi_nested_t);

@@ -36,6 +36,15 @@ apr_off_t mod_dsapi_ask_max_body(const mod_dsapi_ask_t *ask)
                : MAX_BODY_BYTES;
 }
 
+apr_status_t mod_dsapi_ask_bad_body(dsapi_err_t **perr,
+                                    const mod_dsapi_ask_t *ask)
+{
+    return strcmp((*perr)->code, "invalid-json") == 0
+               ? dsapi_resource_fail(perr, ask->r->pool, HTTP_BAD_REQUEST,
+                                     "PGRST102", "Empty or invalid json")
+               : (*perr)->rv;
+}
+
 apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
     request_rec *r = ask->r;
@@ -55,10 +64,7 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     }
     rv = mod_dsapi_read_body(&body, perr, r, mod_dsapi_ask_max_body(ask));
     if (rv != APR_SUCCESS) {
-        return strcmp((*perr)->code, "invalid-json") == 0
-                   ? dsapi_resource_fail(perr, r->pool, HTTP_BAD_REQUEST,
-                                         "PGRST102", "Empty or invalid json")
-                   : rv;
+        return mod_dsapi_ask_bad_body(perr, ask);
     }
     ask->has_body = body.has_json || body.form;
     ask->body = body.json;

@@ -93,7 +93,9 @@ static const char functions_sql[] =
     "WITH f AS (SELECT p.*, n.nspname, b.typtype, b.typrelid "
     "FROM pg_catalog.pg_namespace n "
     "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid "
-    "JOIN pg_catalog.pg_type t ON t.oid = p.prorettype " BASE_TYPE
+    "CROSS JOIN LATERAL (SELECT b.typtype, b.typrelid "
+    "FROM pg_catalog.pg_type t " BASE_TYPE "WHERE t.oid = p.prorettype OFFSET "
+                                           "0) b "
     "WHERE n.nspname = ANY ($1::text[]) AND p.prokind = 'f' AND "
     "p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)), "
     "a AS (SELECT f.oid, coalesce(x.name, '') AS name, x.type, "
@@ -405,34 +407,6 @@ static const dsapi_res_spec_t *spec_of(const dsapi_catalog_t *catalog,
     return dsapi_catalog_find(catalog, own->name) ? NULL : own;
 }
 
-dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
-                                    const dsapi_rows_t *rows, apr_pool_t *pool)
-{
-    dsapi_catalog_t *catalog = apr_pcalloc(pool, sizeof(*catalog));
-
-    catalog->entities =
-        apr_array_make(pool, specs->nelts, sizeof(dsapi_entity_t));
-    catalog->functions = apr_array_make(pool, 4, sizeof(dsapi_function_t));
-    for (int i = 0; i < dsapi_rows_count(rows); i++) {
-        apr_int64_t at = apr_atoi64(dsapi_rows_value(NULL, rows, i, 0)) - 1;
-        const char *text =
-            apr_pstrdup(pool, dsapi_rows_value(NULL, rows, i, 1));
-        const dsapi_res_spec_t *spec =
-            APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *);
-        dsapi_json_slice_t doc;
-
-        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) !=
-            APR_SUCCESS) {
-            continue;
-        }
-        spec = spec_of(catalog, spec, &doc, pool);
-        if (spec) {
-            take_entity(apr_array_push(catalog->entities), spec, &doc, pool);
-        }
-    }
-    return catalog;
-}
-
 /* Rows as a table's that is in the catalogue. Their order is the function's,
  * and they are no rows that functions could be asked about. */
 static void take_table_rows(dsapi_entity_t *result,
@@ -524,8 +498,8 @@ static void take_function(dsapi_catalog_t *catalog,
     }
 }
 
-void dsapi_catalog_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
-                             apr_pool_t *pool)
+static void take_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
+                           apr_pool_t *pool)
 {
     for (int i = 0; i < dsapi_rows_count(rows); i++) {
         const char *text =
@@ -537,6 +511,39 @@ void dsapi_catalog_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
             take_function(catalog, &doc, pool);
         }
     }
+}
+
+dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
+                                    const dsapi_rows_t *rows,
+                                    const dsapi_rows_t *functions,
+                                    apr_pool_t *pool)
+{
+    dsapi_catalog_t *catalog = apr_pcalloc(pool, sizeof(*catalog));
+
+    catalog->entities =
+        apr_array_make(pool, specs->nelts, sizeof(dsapi_entity_t));
+    catalog->functions = apr_array_make(pool, 4, sizeof(dsapi_function_t));
+    for (int i = 0; i < dsapi_rows_count(rows); i++) {
+        apr_int64_t at = apr_atoi64(dsapi_rows_value(NULL, rows, i, 0)) - 1;
+        const char *text =
+            apr_pstrdup(pool, dsapi_rows_value(NULL, rows, i, 1));
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *);
+        dsapi_json_slice_t doc;
+
+        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) !=
+            APR_SUCCESS) {
+            continue;
+        }
+        spec = spec_of(catalog, spec, &doc, pool);
+        if (spec) {
+            take_entity(apr_array_push(catalog->entities), spec, &doc, pool);
+        }
+    }
+    if (functions) {
+        take_functions(catalog, functions, pool);
+    }
+    return catalog;
 }
 
 const dsapi_entity_t *dsapi_catalog_find(const dsapi_catalog_t *catalog,

@@ -107,24 +107,23 @@ typedef struct dsapi_catalog_t {
 void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
                         apr_pool_t *pool);
 
-/**
- * Take what the query gave.
- * @param specs  of dsapi_res_spec_t *, as above
- * @param pool   owns the catalogue
- * @return the catalogue
- */
-dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
-                                    const dsapi_rows_t *rows, apr_pool_t *pool);
-
 /** The query that reads the functions of the schemas that are exposed; as
  *  dsapi_catalog_call. */
 void dsapi_catalog_functions_call(dsapi_call_t *pcall,
                                   const apr_array_header_t *specs,
                                   apr_pool_t *pool);
 
-/** Add what that query gave. @param catalog  in/out: of the same time */
-void dsapi_catalog_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
-                             apr_pool_t *pool);
+/**
+ * Take what the queries gave.
+ * @param specs      of dsapi_res_spec_t *, as above
+ * @param functions  NULL: nobody has asked for them
+ * @param pool       owns the catalogue
+ * @return the catalogue
+ */
+dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
+                                    const dsapi_rows_t *rows,
+                                    const dsapi_rows_t *functions,
+                                    apr_pool_t *pool);
 
 /** @return the table of a resource; NULL: there is none */
 const dsapi_entity_t *dsapi_catalog_find(const dsapi_catalog_t *catalog,

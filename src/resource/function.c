@@ -199,7 +199,8 @@ static int fits_names(const dsapi_function_t *function,
 {
     int known = 0;
 
-    if (invoke->as >= DSAPI_INVOKE_TEXT || is_unnamed(function)) {
+    if (invoke->as >= DSAPI_INVOKE_TEXT || is_unnamed(function) ||
+        invoke->keys->nelts > function->arguments->nelts) {
         return 0;
     }
     for (int i = 0; i < function->arguments->nelts; i++) {
@@ -229,13 +230,15 @@ static int fits_body(const dsapi_function_t *function,
 /* The names of what is given, with commas between. */
 static const char *names_text(const dsapi_invoke_t *invoke, apr_pool_t *pool)
 {
-    const char *text = "";
+    dsapi_buf_t *buf = dsapi_buf_make(64, pool);
 
     for (int i = 0; i < invoke->keys->nelts; i++) {
-        text = apr_pstrcat(pool, text, i ? ", " : "",
-                           APR_ARRAY_IDX(invoke->keys, i, const char *), NULL);
+        const char *name = APR_ARRAY_IDX(invoke->keys, i, const char *);
+
+        dsapi_buf_put(buf, ", ", i ? 2 : 0);
+        dsapi_buf_put(buf, name, strlen(name));
     }
-    return text;
+    return dsapi_buf_str(buf);
 }
 
 static apr_status_t none(dsapi_err_t **perr, const dsapi_invoke_t *invoke,

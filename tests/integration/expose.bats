@@ -20,6 +20,58 @@ CREATE SCHEMA other;
 CREATE TABLE other.hidden (id int PRIMARY KEY, item int REFERENCES api.item);
 CREATE TABLE other.extra (id int PRIMARY KEY);'
 
+FUNCTIONS="
+CREATE TYPE api.mood AS ENUM ('good', 'bad');
+CREATE FUNCTION api.add(a int, b int) RETURNS int LANGUAGE sql IMMUTABLE
+    AS 'SELECT a + b';
+CREATE FUNCTION api.hello(name text DEFAULT 'you') RETURNS text LANGUAGE sql
+    STABLE AS \$\$SELECT 'hello ' || name\$\$;
+CREATE FUNCTION api.nobody() RETURNS int LANGUAGE sql AS 'SELECT NULL::int';
+CREATE FUNCTION api.numbers(n int) RETURNS SETOF int LANGUAGE sql
+    AS 'SELECT generate_series(1, n)';
+CREATE FUNCTION api.many() RETURNS TABLE (n int) LANGUAGE sql
+    AS 'SELECT generate_series(1, 60)';
+CREATE FUNCTION api.below(price numeric) RETURNS SETOF api.item LANGUAGE sql
+    STABLE AS 'SELECT * FROM api.item i WHERE i.price <= below.price ORDER BY id';
+CREATE FUNCTION api.first() RETURNS api.item LANGUAGE sql STABLE
+    AS 'SELECT * FROM api.item ORDER BY id LIMIT 1';
+CREATE FUNCTION api.two(OUT a int, OUT b text) LANGUAGE sql
+    AS \$\$SELECT 1, 'x'\$\$;
+CREATE FUNCTION api.out(a int, OUT b int) LANGUAGE sql AS 'SELECT a + 1';
+CREATE FUNCTION api.untyped() RETURNS record LANGUAGE sql
+    AS 'SELECT id, name FROM api.maker ORDER BY id';
+CREATE FUNCTION api.pair() RETURNS TABLE (a int, b text) LANGUAGE sql
+    AS \$\$SELECT 1, 'x'\$\$;
+CREATE FUNCTION api.mood() RETURNS api.mood LANGUAGE sql
+    AS \$\$SELECT 'good'::api.mood\$\$;
+CREATE FUNCTION api.nothing() RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION api.plus(VARIADIC v int[]) RETURNS json LANGUAGE sql
+    AS 'SELECT json_agg(n + 1) FROM unnest(v) n';
+CREATE FUNCTION api.kind(x json) RETURNS text LANGUAGE sql
+    AS 'SELECT json_typeof(x)';
+CREATE FUNCTION api.whole(json) RETURNS text LANGUAGE sql
+    AS \$\$SELECT 'json ' || \$1::text\$\$;
+CREATE FUNCTION api.whole(text) RETURNS text LANGUAGE sql
+    AS \$\$SELECT 'text ' || \$1\$\$;
+CREATE FUNCTION api.whole(bytea) RETURNS text LANGUAGE sql
+    AS \$\$SELECT 'bytes ' || encode(\$1, 'hex')\$\$;
+CREATE FUNCTION api.whole(xml) RETURNS text LANGUAGE sql
+    AS \$\$SELECT 'xml ' || \$1::text\$\$;
+CREATE FUNCTION api.wholeb(jsonb) RETURNS int LANGUAGE sql
+    AS 'SELECT jsonb_array_length(\$1)';
+CREATE FUNCTION api.insert_items(n int) RETURNS SETOF api.item LANGUAGE sql
+    AS \$\$INSERT INTO api.item (name) SELECT 'new' FROM generate_series(1, n)
+        RETURNING *\$\$;
+CREATE FUNCTION api.refuse() RETURNS void LANGUAGE plpgsql
+    AS \$\$BEGIN RAISE EXCEPTION 'no' USING HINT = 'try'; END\$\$;
+CREATE FUNCTION api.same(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION api.same(a text) RETURNS int LANGUAGE sql AS 'SELECT 2';
+CREATE FUNCTION api.same(a int, b int) RETURNS int LANGUAGE sql AS 'SELECT 3';
+CREATE FUNCTION api.trig() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN RETURN NULL; END';
+CREATE FUNCTION api.closed() RETURNS int LANGUAGE sql AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION api.closed FROM PUBLIC;"
+
 ROWS="
 TRUNCATE api.item, api.maker, api.secret, api.\"Odd one\", api.part,
     other.hidden RESTART IDENTITY;
@@ -31,7 +83,7 @@ INSERT INTO api.part VALUES (1, 'low');"
 
 CONF='<DsapiService all "/all/v1">
     DsapiExpose schema api
-    DsapiAllow list read create update delete import
+    DsapiAllow list read create update delete import rollback
     DsapiPageSize 2 max=50
 </DsapiService>
 <DsapiService own "/own/v1">
@@ -58,7 +110,7 @@ CONF='<DsapiService all "/all/v1">
 setup_file() {
     export DSAPI_SERVICES=none
     dsapi_up "$CONF"
-    sql "$SCHEMA"
+    sql "$SCHEMA$FUNCTIONS"
     sql_super 'CREATE ROLE reader; GRANT reader TO dsapi;
         GRANT USAGE ON SCHEMA api TO reader;
         GRANT SELECT ON api.item, api.maker TO reader'
@@ -66,7 +118,7 @@ setup_file() {
 
 setup() {
     dsapi_test_begin
-    sql 'DROP TABLE IF EXISTS api.late'
+    sql 'DROP TABLE IF EXISTS api.late; TRUNCATE dsapi.idempotency'
     sql "$ROWS"
 }
 
@@ -206,9 +258,9 @@ answers() {
     [[ $status == "$1" ]]
 }
 
-# Until the tables are read anew it is PostgreSQL who says so (42P01).
+# forgotten PATH CODE: until the catalogue is read anew PostgreSQL says it
 forgotten() {
-    answers 404 /all/v1/late && [[ $(json .code) == PGRST205 ]]
+    answers 404 "$1" && [[ $(json .code) == "$2" ]]
 }
 
 @test "tables that come, change and go" {
@@ -221,13 +273,246 @@ forgotten() {
     sql 'ALTER TABLE api.late RENAME id TO number'
     wait_until 20 answers 200 '/all/v1/late?select=number'
     sql 'DROP TABLE api.late'
-    wait_until 20 forgotten
+    wait_until 20 forgotten /all/v1/late PGRST205
     no_table api.late
 }
 
 @test "the documentation says what can be asked for" {
     req GET /all/v1/openapi.json
-    expect 200 '.paths | keys | join(" ")' '/{table} /{table}/{key}' \
+    expect 200 '.paths | keys | join(" ")' '/rpc/{function} /{table} /{table}/{key}' \
         '.paths["/{table}"] | keys - ["parameters"] | join(" ")' \
         'delete get patch post put'
+}
+
+# ---- functions ----
+
+# call PATH [CURL ARGUMENT...]: by GET
+call() {
+    req GET "/all/v1/rpc/$1" "${@:2}"
+}
+
+# post FUNCTION JSON [CURL ARGUMENT...]
+post() {
+    change POST "/all/v1/rpc/$1" "$2" "${@:3}"
+}
+
+# lacks NAME: the last answer has no such header
+lacks() {
+    if header "$1"; then
+        return 1
+    fi
+}
+
+# gives BODY [RANGE]: the last answer
+gives() {
+    expect 200
+    [[ $body == "$1" && $(header Content-Type) == application/json* ]] || {
+        printf 'the body is %s\nand not %s\n' "$body" "$1"
+        return 1
+    }
+    [[ -z ${2:-} || $(header Content-Range) == "$2" ]] || {
+        printf 'Content-Range: %s\n' "$(header Content-Range)"
+        return 1
+    }
+}
+
+@test "what a function gives" {
+    call 'add?a=1&b=2'
+    gives 3 '0-0/*'
+    post add '{"a":1,"b":2}'
+    gives 3 '0-0/*'
+    call hello
+    gives '"hello you"'
+    call nobody
+    gives null
+    call 'numbers?n=3'
+    gives '[1,2,3]' '0-2/*'
+    call 'numbers?n=0'
+    gives '[]' '*/*'
+    call 'below?price=2.9&select=id,name'
+    gives '[{"id":1,"name":"ant"},{"id":2,"name":"bee"}]' '0-1/*'
+    call 'first?select=name,maker(name)'
+    gives '{"name":"ant","maker":{"name":"one"}}'
+    call two
+    gives '{"a":1,"b":"x"}'
+    call 'out?a=4'
+    gives '{"b":5}'
+    call untyped
+    gives '{"id":1,"name":"one"}'
+    call 'pair'
+    gives '[{"a":1,"b":"x"}]'
+    call mood
+    gives '"good"'
+    post nothing '{}'
+    expect 204
+    [[ $body == '' ]]
+    lacks Content-Type
+    req HEAD '/all/v1/rpc/add?a=1&b=2'
+    expect 200
+    [[ $(header Content-Type) == 'application/json; charset=utf-8' ]]
+}
+
+@test "arguments" {
+    call 'hello?name=ignored&name=it'
+    gives '"hello it"'
+    call 'plus?v=1&v=2'
+    gives '[2, 3]'
+    post plus '{"v":[1,2]}'
+    gives '[2, 3]'
+    req POST /all/v1/rpc/plus -d 'v=1&v=2'
+    gives '[2, 3]'
+    req POST /all/v1/rpc/hello
+    gives '"hello you"'
+    req POST /all/v1/rpc/add --data-binary '[{"a":1,"b":2},{"a":5,"b":6}]' \
+        -H 'Content-Type: application/json'
+    gives 3
+    post 'hello?columns=name' '{"name":"it","more":1}'
+    gives '"hello it"'
+    post kind '{"x":{"a":[1]}}'
+    gives '"object"'
+    post kind '{"x":"{}"}'
+    gives '"string"'
+    post whole '{"a":1}'
+    gives '"json {\"a\":1}"'
+    req POST /all/v1/rpc/whole -H 'Content-Type: text/plain' -d 'a b'
+    gives '"text a b"'
+    req POST /all/v1/rpc/whole -H 'Content-Type: application/octet-stream' \
+        --data-binary $'\xff\x01'
+    gives '"bytes ff01"'
+    req POST /all/v1/rpc/whole -H 'Content-Type: text/plain'
+    gives '"text "'
+    req POST /all/v1/rpc/whole -H 'Content-Type: text/xml' -d '<a/>'
+    gives '"xml <a/>"'
+    req POST /all/v1/rpc/whole -H 'Content-Type: text/xml' -d '<a'
+    expect_problem 400 2200N
+    post wholeb '[{"a":1},{"a":2}]'
+    gives 2
+    post add '{"a":1,'
+    expect_problem 400 PGRST102
+    post add '{"a":"x","b":1}'
+    expect_problem 400 22P02
+    post 'add?a=1' '{"a":1,"b":1}'
+    expect_problem 400 PGRST100
+    req POST /all/v1/rpc/add -H 'Content-Type: image/png' -d x
+    expect_problem 415 unsupported-type
+}
+
+@test "filters, order, pages and counts of what a function gives" {
+    call 'below?price=9&price=gt.1&select=id'
+    gives '[{"id":2},{"id":3}]'
+    call 'below?price=9&order=id.desc&limit=1&offset=1&select=id' \
+        -H 'Prefer: count=exact'
+    expect 206 '.[0].id' 2 length 1
+    [[ $(header Content-Range) == 1-1/3 ]]
+    post 'below?limit=1&offset=1&select=id' '{"price":9}' \
+        -H 'Prefer: count=exact'
+    expect 206 length 1
+    [[ $(header Content-Range) == 1-1/3 ]]
+    call 'below?price=9&select=id' -H 'Range: 1-1'
+    expect 200 '.[0].id' 2 length 1
+    [[ $(header Content-Range) == '1-1/*' ]]
+    call 'below?price=9&offset=9' -H 'Prefer: count=exact'
+    expect_problem 416 PGRST103
+    call 'add?a=1&b=2' -H 'Prefer: count=exact'
+    gives 3 0-0/1
+    call 'below?price=9&select=count()'
+    expect 200 '.[0].count' 3
+    call 'below?price=9&maker.name=eq.two&select=id,maker!inner(name)'
+    expect 200 length 1 '.[0].id' 3
+    call 'below?price=9&select=id' -H 'Accept: text/csv'
+    expect 200
+    [[ $body == $'id\r\n1\r\n2\r\n3\r' ]]
+    call 'below?price=9&nosuch=eq.1'
+    expect_problem 400 42703
+    call 'many' -H 'Prefer: count=exact'
+    expect 206 length 50
+    [[ $(header Content-Range) == 0-49/60 ]]
+}
+
+@test "one object" {
+    local one='Accept: application/vnd.pgrst.object+json'
+
+    call 'below?price=2&select=id' -H "$one"
+    expect 200 .id 1
+    call 'below?price=9' -H "$one"
+    expect_problem 406 PGRST116
+    expect 406 .details 'The result contains 3 rows'
+    call 'add?a=1&b=2' -H "$one"
+    expect 200 . 3
+    post 'insert_items' '{"n":2}' -H "$one"
+    expect_problem 406 PGRST116
+    [[ $(sql 'SELECT count(*) FROM api.item') == 3 ]]
+}
+
+@test "functions that change something" {
+    post insert_items '{"n":2}'
+    expect 200 length 2
+    [[ $(sql 'SELECT count(*) FROM api.item') == 5 ]]
+    call 'insert_items?n=1'
+    expect_problem 405 25006
+    [[ $(header Allow) == 'POST, OPTIONS' ]]
+    post insert_items '{"n":3}' -H 'Prefer: max-affected=2, handling=strict'
+    expect_problem 400 PGRST124
+    post insert_items '{"n":2}' -H 'Prefer: tx=rollback' \
+        -H 'Prefer: max-affected=2, handling=strict'
+    expect 200 length 2
+    [[ $(header Preference-Applied) == \
+        'tx=rollback, handling=strict, max-affected=2' ]]
+    [[ $(sql 'SELECT count(*) FROM api.item') == 5 ]]
+    post add '{"a":1,"b":2}' -H 'Prefer: max-affected=2, handling=strict'
+    expect_problem 400 PGRST128
+    post 'insert_items?offset=1&limit=1' '{"n":2}' -H 'Prefer: count=exact'
+    expect 206 length 1
+    [[ $(header Content-Range) == 1-1/2 ]]
+    [[ $(sql 'SELECT count(*) FROM api.item') == 7 ]]
+    post insert_items '{"n":1}' -H 'Idempotency-Key: once' \
+        -H 'Prefer: return=minimal'
+    expect 200 length 1
+    post insert_items '{"n":1}' -H 'Idempotency-Key: once' \
+        -H 'Prefer: return=minimal'
+    expect 200 length 1
+    [[ $(header Idempotent-Replayed) == true ]]
+    [[ $(sql 'SELECT count(*) FROM api.item') == 8 ]]
+    post insert_items '{"n":2}' -H 'Idempotency-Key: once' \
+        -H 'Prefer: return=minimal'
+    expect_problem 422 idempotency-mismatch
+    post refuse '{}'
+    expect_problem 400 P0001
+    expect 400 .message no .hint try
+}
+
+@test "what is no function, or more than one" {
+    call nosuch
+    expect_problem 404 PGRST202
+    expect 404 .message 'Could not find the function api.nosuch without parameters in the schema cache' \
+        .details 'Searched for the function api.nosuch without parameters, but no matches were found in the schema cache.'
+    post add '{"a":1}'
+    expect_problem 404 PGRST202
+    expect 404 .details 'Searched for the function api.add with parameter a or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache.'
+    call 'same?a=1'
+    expect_problem 300 PGRST203
+    expect 300 .message 'Could not choose the best candidate function between: api.same(a => integer), api.same(a => text)'
+    call 'same?a=1&b=2'
+    gives 3
+    call trig
+    expect_problem 404 PGRST202
+    req GET /own/v1/rpc/hello
+    gives '"hello you"'
+    req DELETE /all/v1/rpc/hello
+    expect_problem 405 method-not-allowed
+    [[ $(header Allow) == 'GET, HEAD, POST, OPTIONS' ]]
+    req GET /guarded/v1/rpc/closed
+    expect_problem 403 42501
+    req GET '/guarded/v1/rpc/add?a=1&b=2'
+    gives 3
+}
+
+@test "functions that come and go" {
+    call late
+    expect_problem 404 PGRST202
+    sql "CREATE FUNCTION api.late() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    wait_until 20 answers 200 /all/v1/rpc/late
+    gives 1
+    sql 'DROP FUNCTION api.late()'
+    wait_until 20 forgotten /all/v1/rpc/late PGRST202
 }

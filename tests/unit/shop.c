@@ -82,11 +82,14 @@ void shop_read(shop_t *shop)
 {
     dsapi_call_t call;
     dsapi_rows_t *rows;
+    dsapi_rows_t *functions;
     dsapi_err_t *err;
 
     dsapi_catalog_call(&call, shop->specs, g_pool);
     ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
-    shop->catalog = dsapi_catalog_make(shop->specs, rows, g_pool);
+    dsapi_catalog_functions_call(&call, shop->specs, g_pool);
+    ck_assert_int_eq(shop_run(&functions, &err, shop, &call), APR_SUCCESS);
+    shop->catalog = dsapi_catalog_make(shop->specs, rows, functions, g_pool);
 }
 
 shop_t *shop_open(void)

@@ -63,16 +63,10 @@ static const char functions[] =
 static shop_t *open_shop(void)
 {
     shop_t *shop = shop_open();
-    dsapi_call_t call;
-    dsapi_rows_t *rows;
-    dsapi_err_t *err;
 
     pg_value(shop->pg, "DO $do$ BEGIN EXECUTE $sql$%s$sql$; END $do$",
              functions);
     shop_expose(shop, "s");
-    dsapi_catalog_functions_call(&call, shop->specs, g_pool);
-    ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
-    dsapi_catalog_functions(shop->catalog, rows, g_pool);
     return shop;
 }
 
