@@ -116,12 +116,6 @@ int mod_dsapi_ask_is_list(const mod_dsapi_ask_t *ask)
                          !function->scalar);
 }
 
-static int wants_total(const mod_dsapi_ask_t *ask)
-{
-    return ask->prefer.count == DSAPI_PREFER_EXACT ||
-           ask->prefer.count == DSAPI_PREFER_ESTIMATED;
-}
-
 /* What the rows say, and whether what has made them may stay. A function is
  * not called again to know how many there would be before an offset. */
 static apr_status_t check(void *baton, dsapi_err_t **perr)
@@ -135,7 +129,7 @@ static apr_status_t check(void *baton, dsapi_err_t **perr)
     if (total) {
         calling->total = apr_atoi64(total);
     }
-    else if (wants_total(ask) && ask->query->root->offset == 0 &&
+    else if (ask->prefer.count && ask->query->root->offset == 0 &&
              ask->limit != 0) {
         calling->total = 0;
     }
@@ -220,7 +214,7 @@ apr_status_t mod_dsapi_ask_call(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     dsapi_res_reading_t reading = {.limit = ask->limit,
                                    .offset = ask->query->root->offset,
                                    .max_rows = ask->resource->page_max,
-                                   .count = wants_total(ask),
+                                   .count = ask->prefer.count != 0,
                                    .count_max = -1};
     mod_dsapi_tx_t *tx = &calling.tx;
     apr_status_t rv = APR_SUCCESS;

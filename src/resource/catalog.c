@@ -8,14 +8,15 @@
 #include "base/type.h"
 #include "json/value.h"
 
-/* What is joined of the type t: itself without the domains around it. */
+/* What is joined of the type t: itself without the domains around it. (All
+ * types are looked through for that, but only of a domain.) */
 #define BASE_TYPE                                                            \
     "JOIN LATERAL (WITH RECURSIVE r AS (SELECT t.oid, t.typname, "           \
     "t.typnamespace, t.typbasetype, t.typtype, t.typrelid UNION ALL SELECT " \
     "u.oid, u.typname, u.typnamespace, u.typbasetype, u.typtype, "           \
     "u.typrelid FROM r JOIN pg_catalog.pg_type u "                           \
-    "ON u.oid = r.typbasetype) SELECT * FROM r WHERE typbasetype = 0) b "    \
-    "ON true "
+    "ON u.oid = r.typbasetype WHERE r.typbasetype <> 0) "                    \
+    "SELECT * FROM r WHERE typbasetype = 0) b ON true "
 
 /*
  * A document for each table of the list $1, and of the schemas $2 (but for
@@ -94,8 +95,8 @@ static const char functions_sql[] =
     "FROM pg_catalog.pg_namespace n "
     "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid "
     "CROSS JOIN LATERAL (SELECT b.typtype, b.typrelid "
-    "FROM pg_catalog.pg_type t " BASE_TYPE "WHERE t.oid = p.prorettype OFFSET "
-                                           "0) b "
+    "FROM pg_catalog.pg_type t " BASE_TYPE "WHERE t.oid = p.prorettype "
+    "OFFSET 0) b "
     "WHERE n.nspname = ANY ($1::text[]) AND p.prokind = 'f' AND "
     "p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)), "
     "a AS (SELECT f.oid, coalesce(x.name, '') AS name, x.type, "

@@ -413,6 +413,11 @@ gives() {
     [[ $(header Content-Range) == '1-1/*' ]]
     call 'below?price=9&offset=9' -H 'Prefer: count=exact'
     expect_problem 416 PGRST103
+    post below '{"price":9}' -H 'Prefer: count=planned'
+    expect 200 length 3
+    [[ $(header Content-Range) == 0-2/3 ]]
+    call 'below?price=9' -H 'Prefer: count=planned'
+    [[ $status == 20? && $(header Content-Range) =~ ^0-2/[0-9]+$ ]]
     call 'add?a=1&b=2' -H 'Prefer: count=exact'
     gives 3 0-0/1
     call 'below?price=9&select=count()'
