@@ -84,25 +84,59 @@ static apr_status_t leave_late(void *data)
     return APR_SUCCESS;
 }
 
+/* Is a schema exposed, whose functions can be called? */
+static int exposes(const apr_array_header_t *specs)
+{
+    for (int i = 0; i < specs->nelts; i++) {
+        if (APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->schema) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Runs a query of the catalogue's. What it is thought to cost would have it
+ * compiled, which takes a hundred times as long as it does. */
+static apr_status_t ask_catalog(dsapi_rows_t **prows, dsapi_err_t **perr,
+                                request_rec *r, const mod_dsapi_route_t *route,
+                                const dsapi_call_t *call)
+{
+    apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
+    dsapi_call_t *jit = apr_array_push(calls);
+
+    jit->sql =
+        dsapi_sql_literal("SELECT set_config('jit', 'off', true)", 0, r->pool);
+    jit->types = NULL;
+    jit->values = NULL;
+    APR_ARRAY_PUSH(calls, dsapi_call_t) = *call;
+    return mod_dsapi_run_calls(prows, perr, r, route, calls);
+}
+
 /* Reads a catalogue. @return NULL: *perr says why not */
 static generation_t *read_catalog(dsapi_err_t **perr, request_rec *r,
                                   const mod_dsapi_route_t *route)
 {
     const apr_array_header_t *specs = route->service->specs;
-    apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
     generation_t *generation;
     apr_pool_t *pool;
+    dsapi_call_t call;
     dsapi_rows_t *rows;
+    dsapi_rows_t *functions = NULL;
 
-    dsapi_catalog_call(apr_array_push(calls), specs, r->pool);
-    if (mod_dsapi_run_calls(&rows, perr, r, route, calls) != APR_SUCCESS) {
+    dsapi_catalog_call(&call, specs, r->pool);
+    if (ask_catalog(&rows, perr, r, route, &call) != APR_SUCCESS) {
+        return NULL;
+    }
+    dsapi_catalog_functions_call(&call, specs, r->pool);
+    if (exposes(specs) &&
+        ask_catalog(&functions, perr, r, route, &call) != APR_SUCCESS) {
         return NULL;
     }
     apr_pool_create(&pool, NULL); /* the parent that threads may share */
     apr_pool_tag(pool, "mod_dsapi_catalog");
     generation = apr_pcalloc(pool, sizeof(*generation));
     generation->pool = pool;
-    generation->catalog = dsapi_catalog_make(specs, rows, pool);
+    generation->catalog = dsapi_catalog_make(specs, rows, functions, pool);
     generation->read_at = apr_time_now();
     generation->users = 1;
     return generation;

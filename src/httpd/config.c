@@ -410,10 +410,13 @@ static int check_route(const server_rec *s, const mod_dsapi_srv_t *srv,
         mistake = taken_by(srv, route, pool);
     }
     if (mistake) {
-        ap_log_error(
-            APLOG_MARK, APLOG_CRIT, 0, s, "DSAPI0060: %s, line %d: %s: %s",
-            route->place.file, route->place.line,
-            route->resource ? "<DsapiResource>" : "<DsapiRoute>", mistake);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "DSAPI0060: %s, line %d: %s: %s", route->place.file,
+                     route->place.line,
+                     !route->resource               ? "<DsapiRoute>"
+                     : route->resource->spec.schema ? "DsapiExpose"
+                                                    : "<DsapiResource>",
+                     mistake);
     }
     return !mistake;
 }
@@ -479,6 +482,10 @@ static int check_resources(apr_pool_t *pconf, const server_rec *s,
 {
     int ok = 1;
 
+    for (int i = 0; i < service->resources->nelts; i++) {
+        mod_dsapi_resource_inherit(
+            APR_ARRAY_IDX(service->resources, i, mod_dsapi_resource_t *));
+    }
     for (int i = 0; i < service->resources->nelts; i++) {
         mod_dsapi_resource_t *resource =
             APR_ARRAY_IDX(service->resources, i, mod_dsapi_resource_t *);

@@ -131,6 +131,11 @@ typedef struct mod_dsapi_service_t {
     const mod_dsapi_limits_t *falls_under; /* NULL: no limits of its own */
     int is_limited;                        /* or a route of it is */
     mod_dsapi_place_t place;
+    /* DsapiAllow and DsapiPageSize of its resources that have none; 0: not
+     * set */
+    int allow;
+    apr_int64_t page_size;
+    apr_int64_t page_max;
 } mod_dsapi_service_t;
 
 /* A schedule, and where it stands. */
@@ -178,6 +183,11 @@ typedef struct mod_dsapi_nested_t {
     const struct mod_dsapi_resource_t *above; /* this one */
 } mod_dsapi_nested_t;
 
+/* What DsapiExpose publishes is called so; its spec has a schema. */
+#define MOD_DSAPI_ANY_TABLE "{table}"
+
+/* <DsapiResource>, or DsapiExpose. Of what is 0 (not set) before check_config
+ * the service says what it is. */
 typedef struct mod_dsapi_resource_t {
     dsapi_res_spec_t spec;
     const mod_dsapi_service_t *service;
@@ -272,6 +282,7 @@ typedef struct mod_dsapi_route_t {
                                  parameter; -1: its default;
                                  -2 - n: the session's nth value */
     const mod_dsapi_resource_t *resource; /* of MOD_DSAPI_RESOURCE */
+    int is_call;                          /* of a function of its schema's */
     const mod_dsapi_nested_t *nested;     /* its list below another's row */
     const mod_dsapi_source_t *source;
     const int *source_params; /* one a parameter of the source: the
@@ -325,8 +336,11 @@ int mod_dsapi_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 const mod_dsapi_source_t *
 mod_dsapi_find_source(const mod_dsapi_service_t *service, const char *name);
 
+/** Complete a resource with what its service says of those that say nothing. */
+void mod_dsapi_resource_inherit(mod_dsapi_resource_t *resource);
+
 /**
- * Declare the routes of a resource, when all sections have been read.
+ * Declare the routes of a resource, when all have been completed.
  * @return what is wrong, in pool; NULL: nothing
  */
 const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,

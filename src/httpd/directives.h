@@ -125,6 +125,8 @@ const char *mod_dsapi_set_page_size(cmd_parms *cmd,
                                     const apr_array_header_t *args);
 const char *mod_dsapi_add_nested(cmd_parms *cmd, mod_dsapi_section_t *section,
                                  const apr_array_header_t *args);
+const char *mod_dsapi_set_expose(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args);
 const char *mod_dsapi_set_role(cmd_parms *cmd, mod_dsapi_section_t *section,
                                const apr_array_header_t *args);
 

@@ -50,7 +50,9 @@ static dsapi_docs_answer_e answer_of(const mod_dsapi_route_t *route)
     case MOD_DSAPI_METRIC:
         return DSAPI_DOCS_ROWS;
     case MOD_DSAPI_RESOURCE:
-        return route->read_only ? shapes[route->shape] : DSAPI_DOCS_NONE;
+        return route->is_call     ? DSAPI_DOCS_VALUE
+               : route->read_only ? shapes[route->shape]
+                                  : DSAPI_DOCS_NONE;
     case MOD_DSAPI_QUERY:
     case MOD_DSAPI_DOCS:
     case MOD_DSAPI_NO_ACTION:
@@ -67,7 +69,8 @@ static int status_of(const mod_dsapi_route_t *route)
     if (route->action == MOD_DSAPI_ENQUEUE) {
         return HTTP_ACCEPTED;
     }
-    if (route->action == MOD_DSAPI_RESOURCE && !route->read_only) {
+    if (route->action == MOD_DSAPI_RESOURCE && !route->read_only &&
+        !route->is_call) {
         return strcmp(route->method, "POST") == 0 ? HTTP_CREATED
                                                   : HTTP_NO_CONTENT;
     }

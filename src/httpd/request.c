@@ -319,8 +319,7 @@ apr_status_t mod_dsapi_spool_body(apr_file_t **pfile, apr_off_t *psize_bytes,
     return rv;
 }
 
-/* Is it this media type, whatever its parameters? */
-static int is_type(const char *content_type, const char *type)
+int mod_dsapi_is_type(const char *content_type, const char *type)
 {
     apr_size_t len = strlen(type);
 
@@ -340,21 +339,28 @@ static int is_json_type(const char *content_type, apr_pool_t *pool)
            (len > 5 && ap_cstr_casecmp(bare + len - 5, "+json") == 0);
 }
 
-apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
-                                 request_rec *r, apr_off_t max_bytes)
+apr_status_t mod_dsapi_read_raw(dsapi_buf_t **pbuf, dsapi_err_t **perr,
+                                request_rec *r, apr_off_t max_bytes)
+{
+    sink_t sink = {dsapi_buf_make(0, r->pool), NULL, 0, APR_SUCCESS};
+
+    *perr = NULL;
+    *pbuf = sink.buf;
+    return read_all(&sink, perr, r, max_bytes);
+}
+
+apr_status_t mod_dsapi_parse_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
+                                  request_rec *r, const dsapi_buf_t *buf)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
-    dsapi_buf_t *buf = dsapi_buf_make(0, r->pool);
-    sink_t sink = {buf, NULL, 0, APR_SUCCESS};
     apr_status_t rv;
 
     memset(pbody, 0, sizeof(*pbody));
     *perr = NULL;
-    rv = read_all(&sink, perr, r, max_bytes);
-    if (rv != APR_SUCCESS || buf->len_bytes == 0) {
-        return rv;
+    if (buf->len_bytes == 0) {
+        return APR_SUCCESS;
     }
-    if (is_type(type, "application/x-www-form-urlencoded")) {
+    if (mod_dsapi_is_type(type, "application/x-www-form-urlencoded")) {
         pbody->form = dsapi_base_form_parse(buf->data, buf->len_bytes, r->pool);
         return APR_SUCCESS;
     }
@@ -373,4 +379,14 @@ apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
     }
     pbody->has_json = 1;
     return APR_SUCCESS;
+}
+
+apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
+                                 request_rec *r, apr_off_t max_bytes)
+{
+    dsapi_buf_t *buf;
+    apr_status_t rv = mod_dsapi_read_raw(&buf, perr, r, max_bytes);
+
+    memset(pbody, 0, sizeof(*pbody));
+    return rv == APR_SUCCESS ? mod_dsapi_parse_body(pbody, perr, r, buf) : rv;
 }

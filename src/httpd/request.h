@@ -82,6 +82,22 @@ apr_status_t mod_dsapi_read_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
                                  request_rec *r, apr_off_t max_bytes);
 
 /**
+ * Read a request's body as it is.
+ * @param pbuf  out: in the request's pool
+ * @return APR_SUCCESS; DSAPI_ETOOBIG; DSAPI_EMEDIA: it is compressed;
+ *         DSAPI_EPARAM: cut off
+ */
+apr_status_t mod_dsapi_read_raw(dsapi_buf_t **pbuf, dsapi_err_t **perr,
+                                request_rec *r, apr_off_t max_bytes);
+
+/** Parse a body that has been read, as mod_dsapi_read_body. */
+apr_status_t mod_dsapi_parse_body(mod_dsapi_body_t *pbody, dsapi_err_t **perr,
+                                  request_rec *r, const dsapi_buf_t *buf);
+
+/** @return 1: a Content-Type is this media type, whatever its parameters */
+int mod_dsapi_is_type(const char *content_type, const char *type);
+
+/**
  * Read a request's body into a temporary file (in $TMPDIR), which has no name
  * and ends with the request.
  * @param pfile        out: open for reading, at its end

@@ -71,6 +71,16 @@ static const char *list_type(const mod_dsapi_ask_t *ask)
                                 : dsapi_route_table_type(ask->answer.format);
 }
 
+const char *mod_dsapi_ask_one_type(const mod_dsapi_ask_t *ask)
+{
+    if (ask->key) {
+        return MOD_DSAPI_JSON_TYPE;
+    }
+    return ask->answer.stripped ? ask->stripped_type
+           : ask->singular      ? OBJECT_TYPE "; charset=utf-8"
+                                : MOD_DSAPI_JSON_TYPE;
+}
+
 apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                  const dsapi_rows_t *rows)
 {
@@ -83,9 +93,7 @@ apr_status_t mod_dsapi_ask_write(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
         dsapi_route_write_nth(
             answer->buf, dsapi_route_plan_flat(rows, answer->stripped, pool),
             rows, 0);
-        answer->type = ask->key           ? MOD_DSAPI_JSON_TYPE
-                       : answer->stripped ? ask->stripped_type
-                                          : OBJECT_TYPE "; charset=utf-8";
+        answer->type = mod_dsapi_ask_one_type(ask);
         return APR_SUCCESS;
     }
     table = dsapi_route_table_make(answer->format, answer->buf, pool);
@@ -156,10 +164,24 @@ static void add_equal(dsapi_res_node_t *root, const char *column,
 
 static apr_status_t no_table(dsapi_err_t **perr, const mod_dsapi_ask_t *ask)
 {
-    dsapi_resource_fail(perr, ask->r->pool, HTTP_NOT_FOUND, "PGRST205",
-                        "Could not find the table '%s' in the schema cache",
-                        ask->resource->spec.table);
-    return (*perr)->rv;
+    const dsapi_res_spec_t *spec = &ask->resource->spec;
+
+    return dsapi_resource_fail(
+        perr, ask->r->pool, HTTP_NOT_FOUND, "PGRST205",
+        "Could not find the table '%s' in the schema cache",
+        spec->schema
+            ? apr_pstrcat(ask->r->pool, spec->schema, ".", ask->name, NULL)
+            : spec->table);
+}
+
+/* The table that is asked for. @return NULL: there is none, or it is shown at
+ *  another path alone */
+static const dsapi_entity_t *find_entity(const mod_dsapi_ask_t *ask)
+{
+    const dsapi_entity_t *entity = dsapi_catalog_find(ask->catalog, ask->name);
+
+    return entity && entity->spec->schema == ask->resource->spec.schema ? entity
+                                                                        : NULL;
 }
 
 /* The conditions of {key}, or of the row above in DsapiNested. */
@@ -177,12 +199,18 @@ static apr_status_t take_path(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     }
     if (!ask->entity->key) {
         dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "not-found",
-                            "'%s' has no key of one column",
-                            ask->resource->spec.name);
+                            "'%s' has no key of one column", ask->name);
         return (*perr)->rv;
     }
     add_equal(ask->query->root, ask->entity->key->name, capture, pool);
     return APR_SUCCESS;
+}
+
+static apr_status_t take_table(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                               const char *capture)
+{
+    ask->entity = find_entity(ask);
+    return ask->entity ? take_path(ask, perr, capture) : no_table(perr, ask);
 }
 
 /* Parses and resolves the query. */
@@ -190,22 +218,18 @@ static apr_status_t understand(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                const char *capture)
 {
     request_rec *r = ask->r;
-    apr_status_t rv = dsapi_resource_parse(
-        &ask->query, perr, ask->resource->spec.name, ask->pairs, r->pool);
+    apr_status_t rv =
+        dsapi_resource_parse(&ask->query, perr, ask->name, ask->pairs, r->pool);
 
     if (rv == APR_SUCCESS && r->method_number == M_GET && !r->header_only) {
         rv = dsapi_resource_range(
             ask->query, perr, apr_table_get(r->headers_in, "Range"), r->pool);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        ask->query->stripped = ask->answer.stripped;
+        rv = ask->route->is_call ? mod_dsapi_ask_find_function(ask, perr)
+                                 : take_table(ask, perr, capture);
     }
-    ask->entity = dsapi_catalog_find(ask->catalog, ask->resource->spec.name);
-    if (!ask->entity) {
-        return no_table(perr, ask);
-    }
-    ask->query->stripped = ask->answer.stripped;
-    rv = take_path(ask, perr, capture);
     return rv == APR_SUCCESS
                ? dsapi_resource_resolve(ask->query, perr, ask->catalog,
                                         ask->entity, r->pool)
@@ -218,7 +242,7 @@ static void settle_limit(mod_dsapi_ask_t *ask)
     const mod_dsapi_resource_t *resource = ask->resource;
     apr_int64_t limit = ask->query->root->limit;
 
-    if (limit < 0) {
+    if (limit < 0 && !ask->route->is_call) {
         limit = resource->page_size;
     }
     if (resource->page_max >= 0 && (limit < 0 || limit > resource->page_max)) {
@@ -513,6 +537,9 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                            r->pool);
         rv = dsapi_prefer_check(perr, &ask->prefer, r->pool);
     }
+    if (rv == APR_SUCCESS && ask->route->is_call) {
+        return mod_dsapi_ask_arguments(ask, perr);
+    }
     if (rv == APR_SUCCESS && r->method_number != M_GET) {
         rv = mod_dsapi_ask_read_body(ask, perr);
     }
@@ -528,11 +555,12 @@ static apr_status_t try_once(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (ask->r->method_number != M_GET) {
-        return mod_dsapi_ask_change(ask, perr);
-    }
     settle_limit(ask);
-    return read_resource(ask, perr);
+    if (!mod_dsapi_ask_is_list(ask)) {
+        return mod_dsapi_ask_call(ask, perr);
+    }
+    return ask->r->method_number == M_GET ? read_resource(ask, perr)
+                                          : mod_dsapi_ask_change(ask, perr);
 }
 
 /* Was Prefer's time zone none? Then it is one of what is not known. */
@@ -635,10 +663,15 @@ static int shows_rows(const mod_dsapi_ask_t *ask)
 int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
                        const dsapi_match_t *match)
 {
-    const char *capture = match->ncaptures > 0 ? match->captures[0] : NULL;
+    int exposed =
+        route->resource->spec.schema != NULL; /* {table} comes first */
+    const char *capture =
+        match->ncaptures > exposed ? match->captures[exposed] : NULL;
     mod_dsapi_ask_t ask = {.r = r,
                            .route = route,
                            .resource = route->resource,
+                           .name = exposed ? match->captures[0]
+                                           : route->resource->spec.name,
                            .key = route->nested ? NULL : capture,
                            .above = route->nested ? capture : NULL};
     mod_dsapi_answer_t *answer = &ask.answer;
@@ -656,6 +689,9 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
         }
         apr_table_unset(r->headers_out, "Preference-Applied");
         apr_table_unset(r->headers_out, "Cache-Control");
+        if (err->http == HTTP_METHOD_NOT_ALLOWED && route->is_call) {
+            err->allow = "POST, OPTIONS"; /* it is no function that reads */
+        }
         return mod_dsapi_send_problem(r, err);
     }
     if (answer->sent) {

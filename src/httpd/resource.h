@@ -8,6 +8,7 @@
 #include "httpd/actions.h"
 #include "json/value.h"
 #include "resource/catalog.h"
+#include "resource/function.h"
 #include "resource/once.h"
 #include "resource/prefer.h"
 #include "resource/query.h"
@@ -17,6 +18,7 @@ typedef struct mod_dsapi_ask_t {
     request_rec *r;
     const mod_dsapi_route_t *route;
     const mod_dsapi_resource_t *resource;
+    const char *name;  /* of the resource; of {table} in the path */
     const char *key;   /* of {key} in the path; NULL: a list */
     const char *above; /* of {key} before DsapiNested; NULL: none */
     dsapi_json_slice_t body;
@@ -24,7 +26,11 @@ typedef struct mod_dsapi_ask_t {
     apr_file_t *spool; /* CSV; NULL: the body is none */
     apr_off_t spool_bytes;
     char delimiter;            /* of CSV */
-    apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query */
+    apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query, without a
+                                  function's arguments */
+    dsapi_invoke_t invoke;     /* a function's; its function is NULL where a
+                                  table is asked for */
+    const char *sent; /* the body of a call, unless it is an argument */
     dsapi_prefer_t prefer;
     dsapi_format_e format;
     int singular; /* one object is asked for, by Accept or by its key */
@@ -72,8 +78,16 @@ apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
                                    const mod_dsapi_ask_t *ask,
                                    apr_int64_t nrows);
 
+/** @return the media type of one object, or a function's value */
+const char *mod_dsapi_ask_one_type(const mod_dsapi_ask_t *ask);
+
 /** Read the body, where there may be one: JSON, or a form as JSON. */
 apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/** Why a body was not taken, in the dialect where it is not JSON (PGRST102).
+ *  @param perr  in/out @return the error's rv */
+apr_status_t mod_dsapi_ask_bad_body(dsapi_err_t **perr,
+                                    const mod_dsapi_ask_t *ask);
 
 /** @return the most bytes of a body (DsapiMaxBody) */
 apr_off_t mod_dsapi_ask_max_body(const mod_dsapi_ask_t *ask);
@@ -96,12 +110,64 @@ apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
 
 /**
  * Idempotency-Key of a POST: whose it is, and what it is for.
- * @param once  out: in the request's pool; its key is NULL where none was sent
- * @param json  the body
+ * @param once  in: zeroed; out: in the request's pool; its key is NULL where
+ *              none was sent, or nothing is to stay (tx=rollback)
+ * @param body  what is sent
  * @return APR_SUCCESS; as dsapi_once_key or mod_dsapi_settings
  */
 apr_status_t mod_dsapi_ask_once(dsapi_once_t *once, dsapi_err_t **perr,
-                                const mod_dsapi_ask_t *ask, const char *json);
+                                const mod_dsapi_ask_t *ask, const char *body);
+
+/* rpc.c */
+
+/** Take the arguments of a function: from the URL, or read them.
+ *  @return as mod_dsapi_read_body, dsapi_function_take_body */
+apr_status_t mod_dsapi_ask_arguments(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/** Find the function, once the query is parsed: what it gives is the entity.
+ *  @return as dsapi_function_take_json, dsapi_function_find; DSAPI_EPARAM
+ *          (PGRST128) */
+apr_status_t mod_dsapi_ask_find_function(mod_dsapi_ask_t *ask,
+                                         dsapi_err_t **perr);
+
+/** @return 1: what is asked for may be read as a list: a table, or a function
+ *  that changes nothing and gives rows */
+int mod_dsapi_ask_is_list(const mod_dsapi_ask_t *ask);
+
+/** Call a function, once the query is resolved, and hold what it gives. */
+apr_status_t mod_dsapi_ask_call(mod_dsapi_ask_t *ask, dsapi_err_t **perr);
+
+/* resource_tx.c */
+
+/** A change on its way, of which it may depend on its rows whether it stays. */
+typedef struct mod_dsapi_tx_t {
+    mod_dsapi_ask_t *ask;
+    apr_array_header_t *calls; /* of dsapi_call_t: the last gives the rows */
+    dsapi_once_t once; /* no key: it is done as often as it is asked for */
+    int done;          /* the answer is that of an earlier request */
+    dsapi_rows_t *rows;
+    /* may what the rows say stay? */
+    apr_status_t (*check)(void *baton, dsapi_err_t **perr);
+    /* completes the answer */
+    apr_status_t (*finish)(void *baton, dsapi_err_t **perr);
+    void *baton;
+} mod_dsapi_tx_t;
+
+/**
+ * Run a change.
+ * @param tx       in/out: its rows, which have been checked; with a key, the
+ *                 answer is complete
+ * @param checked  it may have to be taken back, whatever Prefer says
+ * @return as mod_dsapi_run_calls, dsapi_once_found, tx->check, tx->finish
+ */
+apr_status_t mod_dsapi_tx_run(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                              int checked);
+
+/** Prefer: max-affected= with handling=strict.
+ *  @return APR_SUCCESS; DSAPI_EPARAM (PGRST124) */
+apr_status_t mod_dsapi_ask_max_affected(dsapi_err_t **perr,
+                                        const mod_dsapi_ask_t *ask,
+                                        apr_int64_t nrows);
 
 /* import.c */
 

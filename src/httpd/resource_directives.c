@@ -18,9 +18,6 @@ static mod_dsapi_resource_t *make_resource(const cmd_parms *cmd,
     resource->spec.name = name;
     resource->spec.table = table;
     resource->service = service;
-    resource->allow = MOD_DSAPI_LIST | MOD_DSAPI_READ;
-    resource->page_size = PAGE_SIZE;
-    resource->page_max = PAGE_MAX;
     resource->nested = apr_array_make(cmd->pool, 1, sizeof(mod_dsapi_nested_t));
     resource->db_timeout = -1;
     resource->max_body_bytes = -1;
@@ -40,6 +37,13 @@ static mod_dsapi_resource_t *find(const mod_dsapi_service_t *service,
         }
     }
     return NULL;
+}
+
+static void add(const mod_dsapi_service_t *service,
+                mod_dsapi_resource_t *resource)
+{
+    APR_ARRAY_PUSH(service->resources, mod_dsapi_resource_t *) = resource;
+    APR_ARRAY_PUSH(service->specs, dsapi_res_spec_t *) = &resource->spec;
 }
 
 const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
@@ -85,12 +89,33 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
     if (mistake) {
         return mistake;
     }
-    inner.resource->spec.embeddable =
-        (inner.resource->allow & MOD_DSAPI_LIST) != 0;
-    APR_ARRAY_PUSH(outer->service->resources, mod_dsapi_resource_t *) =
-        inner.resource;
-    APR_ARRAY_PUSH(outer->service->specs, dsapi_res_spec_t *) =
-        &inner.resource->spec;
+    add(outer->service, inner.resource);
+    return NULL;
+}
+
+const char *mod_dsapi_set_expose(cmd_parms *cmd, mod_dsapi_section_t *section,
+                                 const apr_array_header_t *args)
+{
+    const char *word = mod_dsapi_word(args, 0);
+    const char *schema = mod_dsapi_word(args, 1);
+    const mod_dsapi_resource_t *have;
+    mod_dsapi_resource_t *resource;
+
+    if (!word || strcmp(word, "schema") != 0 || !schema || !*schema) {
+        return mod_dsapi_fail(cmd, "takes the word schema and its name");
+    }
+    have = find(section->service, MOD_DSAPI_ANY_TABLE);
+    if (have) {
+        return mod_dsapi_fail(
+            cmd, apr_psprintf(cmd->temp_pool,
+                              "the service has the schema '%s' (%s, line %d) "
+                              "already; give the other a service of its own",
+                              have->spec.schema, have->directive->filename,
+                              have->directive->line_num));
+    }
+    resource = make_resource(cmd, section->service, MOD_DSAPI_ANY_TABLE, NULL);
+    resource->spec.schema = schema;
+    add(section->service, resource);
     return NULL;
 }
 
@@ -117,7 +142,8 @@ const char *mod_dsapi_set_allow(cmd_parms *cmd, mod_dsapi_section_t *section,
                                        "delete rollback import keyed");
         }
     }
-    section->resource->allow = allow;
+    *(section->resource ? &section->resource->allow
+                        : &section->service->allow) = allow;
     return NULL;
 }
 
@@ -183,21 +209,22 @@ const char *mod_dsapi_set_page_size(cmd_parms *cmd,
 {
     static const char usage[] = "takes a number of rows and the most, which is "
                                 "not less, or none: 100 max=1000";
-    mod_dsapi_resource_t *resource = section->resource;
+    apr_int64_t *psize = section->resource ? &section->resource->page_size
+                                           : &section->service->page_size;
+    apr_int64_t *pmax = section->resource ? &section->resource->page_max
+                                          : &section->service->page_max;
     const dsapi_arg_t *max = &APR_ARRAY_IDX(args, args->nelts - 1, dsapi_arg_t);
 
-    if (!take_rows(&resource->page_size, mod_dsapi_word(args, 0))) {
+    if (!take_rows(psize, mod_dsapi_word(args, 0))) {
         return mod_dsapi_fail(cmd, usage);
     }
-    resource->page_max = resource->page_size;
+    *pmax = *psize;
     if (args->nelts == 1) {
         return NULL;
     }
     if (!max->key || strcmp(max->key, "max") != 0 ||
-        !take_rows(&resource->page_max, max->value) ||
-        (resource->page_max >= 0 &&
-         (resource->page_size < 0 ||
-          resource->page_size > resource->page_max))) {
+        !take_rows(pmax, max->value) ||
+        (*pmax >= 0 && (*psize < 0 || *psize > *pmax))) {
         return mod_dsapi_fail(cmd, usage);
     }
     return NULL;
@@ -233,6 +260,7 @@ typedef struct path_t {
     const char *path;
     dsapi_shape_e shape;
     const mod_dsapi_nested_t *nested; /* NULL: the resource's own */
+    int is_call;
 } path_t;
 
 static void add_param(mod_dsapi_route_t *route, dsapi_in_e in,
@@ -252,7 +280,8 @@ static void add_param(mod_dsapi_route_t *route, dsapi_in_e in,
 
 /* What else routes take, by their methods. */
 static const struct {
-    const char *methods; /* their first letters; A: PATCH */
+    const char *methods; /* their first letters; A: PATCH; C: a call by
+                            POST */
     int list;
     int row;
     dsapi_in_e in;
@@ -260,15 +289,17 @@ static const struct {
     const char *name;
     const char *description;
 } takes[] = {
-    {"GPUAD", 1, 1, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "select",
+    {"GPUADC", 1, 1, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "select",
      "The columns, and what else is related."},
-    {"G", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "order",
+    {"GC", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "order",
      "Columns, each with .desc perhaps."},
-    {"G", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_BIGINT, "limit", "The most rows."},
-    {"G", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_BIGINT, "offset",
+    {"GC", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_BIGINT, "limit", "The most rows."},
+    {"GC", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_BIGINT, "offset",
      "Rows to be left out."},
     {"PA", 1, 1, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "columns",
      "The columns to be stored; others of the body are left out."},
+    {"C", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "columns",
+     "The arguments to be taken; others of the body are left out."},
     {"P", 1, 0, DSAPI_IN_QUERY, DSAPI_TYPE_TEXT, "on_conflict",
      "Unique columns that duplicates have in common, for resolution= of "
      "Prefer; else the primary key."},
@@ -281,7 +312,9 @@ static const struct {
      "return=minimal, headers-only or representation, "
      "resolution=merge-duplicates or ignore-duplicates, missing=default, "
      "count=exact, handling=strict, timezone=."},
-    {"P", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "idempotency_key",
+    {"C", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
+     "count=exact, handling=strict, max-affected=, timezone=."},
+    {"PC", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "idempotency_key",
      "What is sent again with the same within a day is done once, and "
      "answered as it was; not with CSV."},
     {"UAD", 1, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
@@ -293,31 +326,55 @@ static const struct {
      "The ETag that the row must have, else 412."},
 };
 
-/* Its first letter, but U of PUT and A of PATCH. */
-static int letter_of(const char *method)
+/* The first letter of its method, but U of PUT, A of PATCH, C of a call. */
+static int letter_of(const mod_dsapi_route_t *route)
 {
+    const char *method = route->method;
+
+    if (route->is_call && *method == 'P') {
+        return 'C';
+    }
     return *method == 'P' && method[1] != 'O' ? method[1] : *method;
+}
+
+/* What a segment of a resource's path is; NULL: what its name says. */
+static const char *segment_text(const char *name)
+{
+    if (strcmp(name, "table") == 0) {
+        return "The name of a table or view.";
+    }
+    return strcmp(name, "function") == 0 ? "The name of a function. GET takes "
+                                           "its arguments as further "
+                                           "parameters."
+                                         : NULL;
+}
+
+static const char *body_text(const mod_dsapi_route_t *route)
+{
+    if (route->is_call) {
+        return "An object with the arguments, or the only one.";
+    }
+    return route->resource->allow & MOD_DSAPI_IMPORT
+               ? "An object with the columns of a row, or an array of such; or "
+                 "text/csv, whose header names the columns."
+               : "An object with the columns of a row, or an array of such.";
 }
 
 /* What the documentation says that a route takes: nothing binds it. */
 static void add_params(mod_dsapi_route_t *route, apr_pool_t *pool)
 {
     for (int i = 0; i < route->path_names->nelts; i++) {
-        add_param(route, DSAPI_IN_PATH, DSAPI_TYPE_TEXT,
-                  APR_ARRAY_IDX(route->path_names, i, const char *), NULL,
-                  pool);
+        const char *name = APR_ARRAY_IDX(route->path_names, i, const char *);
+
+        add_param(route, DSAPI_IN_PATH, DSAPI_TYPE_TEXT, name,
+                  segment_text(name), pool);
     }
     if (route->takes_body) {
         add_param(route, DSAPI_IN_BODY, DSAPI_TYPE_JSON, "body",
-                  route->resource->allow & MOD_DSAPI_IMPORT
-                      ? "An object with the columns of a row, or an array of "
-                        "such; or text/csv, whose header names the columns."
-                      : "An object with the columns of a row, or an array of "
-                        "such.",
-                  pool);
+                  body_text(route), pool);
     }
     for (apr_size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++) {
-        if (strchr(takes[i].methods, letter_of(route->method)) &&
+        if (strchr(takes[i].methods, letter_of(route)) &&
             (route->shape == DSAPI_SHAPE_ROW ? takes[i].row : takes[i].list)) {
             add_param(route, takes[i].in, takes[i].type, takes[i].name,
                       takes[i].description, pool);
@@ -341,6 +398,7 @@ static const char *declare(const mod_dsapi_resource_t *resource,
     route->action_directive = resource->directive;
     route->resource = path->nested ? path->nested->resource : resource;
     route->nested = path->nested;
+    route->is_call = path->is_call;
     route->shape = path->shape;
     route->db_timeout = route->resource->db_timeout;
     route->max_body_bytes = route->resource->max_body_bytes;
@@ -432,11 +490,37 @@ static const char *find_nested(mod_dsapi_nested_t *nested, apr_pool_t *pool)
                               nested->column, nested->name);
 }
 
+/* Calls of the functions of a schema. */
+static const char *declare_call(const mod_dsapi_resource_t *resource,
+                                apr_pool_t *pool)
+{
+    path_t path = {"/rpc/{function}", DSAPI_SHAPE_ROWS, NULL, 1};
+    const char *mistake = declare(resource, &path, "GET", pool);
+
+    return mistake ? mistake : declare(resource, &path, "POST", pool);
+}
+
+void mod_dsapi_resource_inherit(mod_dsapi_resource_t *resource)
+{
+    const mod_dsapi_service_t *service = resource->service;
+
+    if (!resource->allow) {
+        resource->allow =
+            service->allow ? service->allow : MOD_DSAPI_LIST | MOD_DSAPI_READ;
+    }
+    if (!resource->page_size) {
+        resource->page_size =
+            service->page_size ? service->page_size : PAGE_SIZE;
+        resource->page_max = service->page_size ? service->page_max : PAGE_MAX;
+    }
+    resource->spec.embeddable = (resource->allow & MOD_DSAPI_LIST) != 0;
+}
+
 const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
                                       apr_pool_t *pool)
 {
     path_t path = {apr_pstrcat(pool, "/", resource->spec.name, NULL),
-                   DSAPI_SHAPE_ROWS, NULL};
+                   DSAPI_SHAPE_ROWS, NULL, 0};
     const char *row = apr_pstrcat(pool, path.path, "/{key}", NULL);
     const char *key = resource->spec.key;
     const char *mistake =
@@ -451,6 +535,9 @@ const char *mod_dsapi_resource_settle(mod_dsapi_resource_t *resource,
         mistake = declare_path(resource, &path, pool);
     }
     path.shape = DSAPI_SHAPE_ROWS;
+    if (!mistake && resource->spec.schema) {
+        mistake = declare_call(resource, pool);
+    }
     for (int i = 0; !mistake && i < resource->nested->nelts; i++) {
         mod_dsapi_nested_t *nested =
             &APR_ARRAY_IDX(resource->nested, i, mod_dsapi_nested_t);

@@ -4,11 +4,9 @@
 #include <http_protocol.h>
 
 #include "base/text.h"
-#include "db/again.h"
 #include "httpd/dbpool.h"
 #include "httpd/request.h"
 #include "httpd/resource.h"
-#include "resource/once.h"
 #include "resource/problem.h"
 #include "resource/range.h"
 #include "resource/read.h"
@@ -22,12 +20,9 @@ typedef struct change_t {
     mod_dsapi_ask_t *ask;
     dsapi_res_payload_t payload;
     dsapi_res_writing_t writing;
-    apr_array_header_t *calls;
-    int conditional;   /* If-Match was sent */
-    dsapi_once_t once; /* no key: it is done as often as it is asked for */
-    int nothing;       /* PATCH of no column: the row is shown, not changed */
-    int done;          /* the answer is that of an earlier request */
-    dsapi_rows_t *rows;
+    mod_dsapi_tx_t tx;
+    int conditional; /* If-Match was sent */
+    int nothing;     /* PATCH of no column: the row is shown, not changed */
     apr_int64_t nrows;
     apr_int64_t inserted; /* of nrows; -1: nobody has counted */
 } change_t;
@@ -58,6 +53,15 @@ static apr_off_t max_json(const mod_dsapi_ask_t *ask)
                : max_bytes;
 }
 
+apr_status_t mod_dsapi_ask_bad_body(dsapi_err_t **perr,
+                                    const mod_dsapi_ask_t *ask)
+{
+    return strcmp((*perr)->code, "invalid-json") == 0
+               ? dsapi_resource_fail(perr, ask->r->pool, HTTP_BAD_REQUEST,
+                                     "PGRST102", "Empty or invalid json")
+               : (*perr)->rv;
+}
+
 apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
     request_rec *r = ask->r;
@@ -77,10 +81,7 @@ apr_status_t mod_dsapi_ask_read_body(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     }
     rv = mod_dsapi_read_body(&body, perr, r, max_json(ask));
     if (rv != APR_SUCCESS) {
-        return strcmp((*perr)->code, "invalid-json") == 0
-                   ? dsapi_resource_fail(perr, r->pool, HTTP_BAD_REQUEST,
-                                         "PGRST102", "Empty or invalid json")
-                   : rv;
+        return mod_dsapi_ask_bad_body(perr, ask);
     }
     ask->has_body = body.has_json || body.form;
     ask->body = body.json;
@@ -274,8 +275,8 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
         return rv;
     }
     writing->keys = wants_keys(change);
-    change->calls = mod_dsapi_ask_calls(ask);
-    dsapi_resource_write(apr_array_push(change->calls), ask->query, writing,
+    change->tx.calls = mod_dsapi_ask_calls(ask);
+    dsapi_resource_write(apr_array_push(change->tx.calls), ask->query, writing,
                          ask->r->pool);
     return APR_SUCCESS;
 }
@@ -284,7 +285,7 @@ static apr_status_t prepare(change_t *change, dsapi_err_t **perr)
 static int is_another(const change_t *change)
 {
     const apr_array_header_t *validators = change->writing.validators;
-    const char *ours = dsapi_rows_get(change->rows, DSAPI_RES_ETAG);
+    const char *ours = dsapi_rows_get(change->tx.rows, DSAPI_RES_ETAG);
 
     for (int i = 0; validators && ours && i < validators->nelts; i++) {
         if (strcmp(APR_ARRAY_IDX(validators, i, const char *), ours) == 0) {
@@ -297,7 +298,7 @@ static int is_another(const change_t *change)
 /* What the rows say. */
 static void take_rows(change_t *change)
 {
-    const dsapi_rows_t *rows = change->rows;
+    const dsapi_rows_t *rows = change->tx.rows;
     int count = dsapi_rows_count(rows);
     const char *counted = dsapi_rows_get(rows, DSAPI_RES_ROWS);
 
@@ -341,238 +342,21 @@ static apr_status_t check_put(const change_t *change, dsapi_err_t **perr)
 }
 
 /* May the change stay, now that it is known what it has done? */
-static apr_status_t check(const change_t *change, dsapi_err_t **perr)
+static apr_status_t check(void *baton, dsapi_err_t **perr)
 {
+    change_t *change = baton;
     const mod_dsapi_ask_t *ask = change->ask;
-    apr_pool_t *pool = ask->r->pool;
 
+    take_rows(change);
     if (change->writing.change == DSAPI_RES_PUT) {
         return check_put(change, perr);
     }
     if (ask->singular && !ask->key && change->nrows != 1) {
         return mod_dsapi_ask_not_one(perr, ask, change->nrows);
     }
-    if (ask->prefer.max_affected >= 0 &&
-        ask->prefer.handling == DSAPI_PREFER_STRICT &&
-        change->writing.change != DSAPI_RES_INSERT &&
-        change->nrows > ask->prefer.max_affected) {
-        dsapi_resource_fail(perr, pool, HTTP_BAD_REQUEST, "PGRST124",
-                            "Query result exceeds max-affected preference "
-                            "constraint");
-        dsapi_resource_details(*perr, pool,
-                               "The query affects %" APR_INT64_T_FMT " rows",
-                               change->nrows);
-        return (*perr)->rv;
-    }
-    return APR_SUCCESS;
-}
-
-/* Is there anything to be checked before the change stays? */
-static int is_checked(const change_t *change)
-{
-    const mod_dsapi_ask_t *ask = change->ask;
-
-    return change->once.key || change->writing.change == DSAPI_RES_PUT ||
-           (ask->singular && !ask->key) || ask->prefer.max_affected >= 0 ||
-           ask->prefer.tx == DSAPI_PREFER_ROLLBACK;
-}
-
-/* Runs calls on the loan, within its transaction. */
-static apr_status_t run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,
-                              const change_t *change, dsapi_db_t *db,
-                              const apr_array_header_t *calls)
-{
-    const mod_dsapi_ask_t *ask = change->ask;
-    dsapi_batch_t batch = {(const dsapi_call_t *)calls->elts, calls->nelts, 0,
-                           mod_dsapi_timeout_of(ask->r, ask->route) *
-                               calls->nelts};
-
-    return dsapi_db_run(prows, perr, db, &batch, ask->r->pool);
-}
-
-static void add_word(apr_array_header_t *calls, const char *sql)
-{
-    dsapi_call_t *call = apr_array_push(calls);
-
-    call->sql = dsapi_sql_literal(sql, 0, calls->pool);
-    call->types = NULL;
-    call->values = NULL;
-}
-
-/* A statement without parameters, on the loan. */
-static apr_status_t run_word(dsapi_err_t **perr, const change_t *change,
-                             dsapi_db_t *db, const char *sql)
-{
-    apr_array_header_t *calls =
-        apr_array_make(change->ask->r->pool, 2, sizeof(dsapi_call_t));
-    dsapi_rows_t *ignored;
-
-    add_word(calls, sql);
-    return run_calls(&ignored, perr, change, db, calls);
-}
-
-static void put_header(const change_t *change, const char *name,
-                       const char *value)
-{
-    if (value) {
-        apr_table_setn(change->ask->r->headers_out, name,
-                       apr_pstrdup(change->ask->r->pool, value));
-    }
-}
-
-/* The answer that was given before. */
-static void repeat(const change_t *change, const dsapi_once_answer_t *kept)
-{
-    mod_dsapi_answer_t *answer = &change->ask->answer;
-    const char *body = kept->body ? kept->body : "";
-
-    answer->status = (int)apr_atoi64(kept->status);
-    answer->type =
-        kept->type ? apr_pstrdup(change->ask->r->pool, kept->type) : NULL;
-    answer->buf->len_bytes = 0;
-    dsapi_buf_put(answer->buf, body, strlen(body));
-    put_header(change, "Location", kept->location);
-    put_header(change, "Content-Range", kept->range);
-    put_header(change, "Preference-Applied", kept->applied);
-    put_header(change, "Idempotent-Replayed", "true");
-}
-
-/* Begins the transaction; with a key, finds what it has done before. */
-static apr_status_t begin(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
-{
-    apr_pool_t *pool = change->ask->r->pool;
-    apr_array_header_t *calls = apr_array_make(pool, 2, sizeof(dsapi_call_t));
-    dsapi_once_answer_t kept;
-    dsapi_rows_t *rows;
-    apr_status_t rv;
-
-    add_word(calls, "BEGIN");
-    if (!change->once.key) {
-        return run_calls(&rows, perr, change, db, calls);
-    }
-    dsapi_once_begin(apr_array_push(calls), &change->once, pool);
-    rv = run_calls(&rows, perr, change, db, calls);
-    if (rv == DSAPI_EINTERNAL) {
-        (*perr)->dialect = 1; /* core/schema.sql is ours: nothing for clients */
-    }
-    if (rv == APR_SUCCESS) {
-        rv = dsapi_once_found(&change->done, &kept, perr, rows, pool);
-    }
-    if (rv == APR_SUCCESS && change->done) {
-        repeat(change, &kept);
-    }
-    return rv;
-}
-
-static apr_status_t finish(change_t *change, dsapi_err_t **perr);
-
-/* Completes the answer and keeps it, as who connects. */
-static apr_status_t keep(change_t *change, dsapi_err_t **perr,
-                         apr_array_header_t *calls)
-{
-    mod_dsapi_ask_t *ask = change->ask;
-    const apr_table_t *headers = ask->r->headers_out;
-    dsapi_once_answer_t answer;
-    apr_status_t rv = finish(change, perr);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    answer.status = apr_itoa(calls->pool, ask->answer.status);
-    answer.type = ask->answer.type;
-    answer.location = apr_table_get(headers, "Location");
-    answer.range = apr_table_get(headers, "Content-Range");
-    answer.applied = apr_table_get(headers, "Preference-Applied");
-    answer.body = dsapi_buf_str(ask->answer.buf);
-    add_word(calls, "RESET ROLE");
-    dsapi_once_end(apr_array_push(calls), &change->once, &answer, calls->pool);
-    return APR_SUCCESS;
-}
-
-/* What COMMIT would check, as who makes the change, and no longer than it may
- * take: for COMMIT there is no statement_timeout. */
-static const char check_now[] = "SET CONSTRAINTS ALL IMMEDIATE";
-
-/* Ends the transaction of a change that may stay. */
-static apr_status_t commit(change_t *change, dsapi_err_t **perr, dsapi_db_t *db)
-{
-    apr_array_header_t *calls =
-        apr_array_make(change->ask->r->pool, 4, sizeof(dsapi_call_t));
-    dsapi_rows_t *ignored;
-    apr_status_t rv = APR_SUCCESS;
-
-    add_word(calls, check_now);
-    if (change->once.key) {
-        rv = keep(change, perr, calls);
-    }
-    add_word(calls, "COMMIT");
-    return rv == APR_SUCCESS ? run_calls(&ignored, perr, change, db, calls)
-                             : rv;
-}
-
-/* The change in a transaction that is ended when it is known what it has
- * done. */
-static apr_status_t run_checked_once(change_t *change, dsapi_err_t **perr,
-                                     dsapi_db_t *db)
-{
-    mod_dsapi_ask_t *ask = change->ask;
-    dsapi_err_t *ignored;
-    dsapi_batch_t batch;
-    apr_status_t rv =
-        mod_dsapi_make_batch(&batch, perr, ask->r, ask->route, change->calls);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = begin(change, perr, db);
-    if (rv == APR_SUCCESS && !change->done) {
-        rv = dsapi_db_run(&change->rows, perr, db, &batch, ask->r->pool);
-    }
-    if (rv == APR_SUCCESS && !change->done) {
-        take_rows(change);
-        rv = check(change, perr);
-    }
-    if (rv == APR_SUCCESS && !change->done) {
-        rv = ask->prefer.tx == DSAPI_PREFER_ROLLBACK
-                 ? run_word(perr, change, db, check_now)
-                 : commit(change, perr, db);
-    }
-    if (rv != DSAPI_EDBDOWN && rv != DSAPI_ETIMEOUT && !dsapi_db_idle(db)) {
-        (void)run_word(&ignored, change, db, "ROLLBACK");
-    }
-    return rv;
-}
-
-/* A mod_dsapi_use_t. Where other transactions were in the way nothing is left
- * of it, and it is run again. */
-static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
-                                mod_dsapi_loan_t *loan)
-{
-    apr_status_t rv;
-    int runs = 0;
-
-    do {
-        rv = run_checked_once(baton, perr, loan->db);
-    } while (rv == DSAPI_EBUSY && dsapi_db_conflict(*perr) &&
-             dsapi_db_idle(loan->db) && ++runs < DSAPI_DB_RUNS_MAX);
-    return rv;
-}
-
-static apr_status_t run(change_t *change, dsapi_err_t **perr)
-{
-    const mod_dsapi_ask_t *ask = change->ask;
-    mod_dsapi_use_t use = {run_checked, change, 0, 0};
-    apr_status_t rv;
-
-    if (is_checked(change)) {
-        return mod_dsapi_db_use(perr, ask->r->server, &use, ask->r->pool);
-    }
-    rv = mod_dsapi_run_calls(&change->rows, perr, ask->r, ask->route,
-                             change->calls);
-    if (rv == APR_SUCCESS) {
-        take_rows(change);
-    }
-    return rv;
+    return change->writing.change == DSAPI_RES_INSERT
+               ? APR_SUCCESS
+               : mod_dsapi_ask_max_affected(perr, ask, change->nrows);
 }
 
 /* No row was changed by its key: there is none, or it is another by now. */
@@ -623,14 +407,14 @@ static void set_location(const change_t *change)
     apr_pool_t *pool = ask->r->pool;
     const char *url = apr_pstrcat(
         pool, ap_os_escape_path(pool, ask->resource->service->base, 1), "/",
-        ask->resource->spec.name, NULL);
+        dsapi_base_percent_encode(ask->name, pool), NULL);
 
     if (!change->writing.keys || change->nrows != 1) {
         return;
     }
     for (int i = 0; i < pk->nelts; i++) {
         const char *value = dsapi_rows_get(
-            change->rows, apr_psprintf(pool, DSAPI_RES_PK "%d", i));
+            change->tx.rows, apr_psprintf(pool, DSAPI_RES_PK "%d", i));
 
         if (by_filters) {
             url = apr_pstrcat(
@@ -704,8 +488,9 @@ static int status_of(const change_t *change)
 }
 
 /* The answer of a change that has been made. */
-static apr_status_t finish(change_t *change, dsapi_err_t **perr)
+static apr_status_t finish(void *baton, dsapi_err_t **perr)
 {
+    const change_t *change = baton;
     mod_dsapi_ask_t *ask = change->ask;
 
     set_headers(change);
@@ -714,7 +499,7 @@ static apr_status_t finish(change_t *change, dsapi_err_t **perr)
         ask->answer.type = NULL;
         return APR_SUCCESS;
     }
-    return mod_dsapi_ask_write(ask, perr, change->rows);
+    return mod_dsapi_ask_write(ask, perr, change->tx.rows);
 }
 
 /* PATCH without anything to be changed: shows the row of a key, or nothing. */
@@ -725,9 +510,10 @@ static void change_nothing(change_t *change)
         ask->key ? 1 : 0, 0, -1, 0, -1, change->writing.validators != NULL};
 
     change->nothing = 1;
-    dsapi_resource_read(
-        &APR_ARRAY_IDX(change->calls, change->calls->nelts - 1, dsapi_call_t),
-        ask->query, &same, ask->r->pool);
+    dsapi_resource_read(&APR_ARRAY_IDX(change->tx.calls,
+                                       change->tx.calls->nelts - 1,
+                                       dsapi_call_t),
+                        ask->query, &same, ask->r->pool);
 }
 
 apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
@@ -738,27 +524,26 @@ apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     if (ask->spool) {
         return mod_dsapi_ask_import(ask, perr);
     }
-    change->ask = ask;
+    change->ask = change->tx.ask = ask;
+    change->tx.check = check;
+    change->tx.finish = finish;
+    change->tx.baton = change;
     rv = prepare(change, perr);
-    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_INSERT &&
-        ask->prefer.tx != DSAPI_PREFER_ROLLBACK) {
-        rv = mod_dsapi_ask_once(&change->once, perr, ask, change->payload.json);
+    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_INSERT) {
+        rv = mod_dsapi_ask_once(&change->tx.once, perr, ask,
+                                change->payload.json);
     }
-    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_UPDATE &&
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (change->writing.change == DSAPI_RES_UPDATE &&
         change->writing.columns->nelts == 0) {
         change_nothing(change);
     }
-    if (rv == APR_SUCCESS) {
-        rv = run(change, perr);
-    }
-    if (rv != APR_SUCCESS) { /* what was kept was not committed */
-        apr_table_unset(ask->r->headers_out, "Location");
-        apr_table_unset(ask->r->headers_out, "Content-Range");
-        apr_table_unset(ask->r->headers_out, "Preference-Applied");
-        return rv;
-    }
-    if (change->once.key) {
-        return APR_SUCCESS; /* has been completed */
+    rv = mod_dsapi_tx_run(&change->tx, perr,
+                          change->writing.change == DSAPI_RES_PUT);
+    if (rv != APR_SUCCESS || change->tx.once.key) {
+        return rv; /* or it has been completed */
     }
     return change->nrows == 0 && ask->key ? none_changed(change, perr)
                                           : finish(change, perr);

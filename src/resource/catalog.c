@@ -24,12 +24,36 @@
     "a.attnum = u.n)) ORDER BY k.conname) FROM pg_catalog.pg_constraint k " \
     "WHERE k.contype IN ('p', 'u', 'f') AND k.conrelid = "
 
+/* What is joined of the type t: itself without the domains around it. (All
+ * types are looked through for that, but only of a domain.) */
+#define BASE_TYPE                                                            \
+    "JOIN LATERAL (WITH RECURSIVE r AS (SELECT t.oid, t.typname, "           \
+    "t.typnamespace, t.typbasetype, t.typtype, t.typrelid UNION ALL SELECT " \
+    "u.oid, u.typname, u.typnamespace, u.typbasetype, u.typtype, "           \
+    "u.typrelid FROM r JOIN pg_catalog.pg_type u "                           \
+    "ON u.oid = r.typbasetype WHERE r.typbasetype <> 0) "                    \
+    "SELECT * FROM r WHERE typbasetype = 0) b ON true "
+
 /*
- * A document for each table of the list $1. A value's type has no length, so
- * that one which is too long is refused and not cut off; a domain over a
- * built-in type is that type, whose rules the table then checks.
+ * A document for each table of the list: its schema in $1 ("": the search path
+ * finds it), its name in $2; NULL: all of the schema's that the list does not
+ * name, but for partitions, which their table shows. A value's type has no
+ * length, so that one which is too long is refused and not cut off; a domain
+ * over a built-in type is that type, whose rules the table then checks.
  */
 static const char catalog_sql[] =
+    "WITH list AS (SELECT * FROM ROWS FROM (pg_catalog.unnest($1::name[]), "
+    "pg_catalog.unnest($2::name[])) WITH ORDINALITY l (s, t, i)), "
+    "named AS (SELECT l.i, c.oid FROM list l "
+    "JOIN pg_catalog.pg_class c ON c.relname = l.t "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND "
+    "CASE l.s WHEN '' THEN pg_catalog.pg_table_is_visible(c.oid) "
+    "ELSE n.nspname = l.s END), "
+    "exposed AS (SELECT l.i, c.oid FROM list l "
+    "JOIN pg_catalog.pg_namespace n ON n.nspname = l.s "
+    "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid "
+    "WHERE l.t IS NULL AND NOT c.relispartition AND "
+    "c.oid NOT IN (SELECT oid FROM named)) "
     "SELECT l.i, pg_catalog.json_build_object("
     "'oid', c.oid::text, 'schema', n.nspname, 'table', c.relname, "
     "'comment', pg_catalog.obj_description(c.oid, 'pg_class'), "
@@ -52,12 +76,8 @@ static const char catalog_sql[] =
     "'nullable', NOT (a.attnotnull OR t.typnotnull), "
     "'generated', a.attgenerated <> '' OR a.attidentity = 'a') "
     "ORDER BY a.attnum) FROM pg_catalog.pg_attribute a "
-    "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-    "JOIN LATERAL (WITH RECURSIVE r AS (SELECT t.oid, t.typname, "
-    "t.typnamespace, t.typbasetype UNION ALL SELECT u.oid, u.typname, "
-    "u.typnamespace, u.typbasetype FROM r JOIN pg_catalog.pg_type u "
-    "ON u.oid = r.typbasetype) SELECT * FROM r WHERE typbasetype = 0) b "
-    "ON true LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND "
+    "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid " BASE_TYPE
+    "LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND "
     "d.adnum = a.attnum "
     "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), "
     "'computed', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
@@ -81,13 +101,82 @@ static const char catalog_sql[] =
     "'keys', " KEYS "b.oid)) ORDER BY b.oid) FROM b "
     "LEFT JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid "
     "AND r.ev_type = '1') END) "
-    "FROM ROWS FROM (pg_catalog.unnest($1::name[]), "
-    "pg_catalog.unnest($2::name[])) WITH ORDINALITY l (s, t, i) "
-    "JOIN pg_catalog.pg_class c ON c.relname = l.t "
-    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND "
-    "CASE l.s WHEN '' THEN pg_catalog.pg_table_is_visible(c.oid) "
-    "ELSE n.nspname = l.s END "
-    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY l.i";
+    "FROM (SELECT 1 AS o, * FROM named UNION ALL SELECT 2, * FROM exposed) l "
+    "JOIN pg_catalog.pg_class c ON c.oid = l.oid "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "ORDER BY l.o, l.i, c.relname";
+
+/*
+ * A document for each function of the schemas $1 that can be called by names,
+ * or has a single argument without one. Its rows have its own columns (OUT,
+ * TABLE), those of its type, or a value.
+ */
+static const char functions_sql[] =
+    "WITH f AS (SELECT p.*, n.nspname, b.typtype, b.typrelid "
+    "FROM pg_catalog.pg_namespace n "
+    "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid "
+    "CROSS JOIN LATERAL (SELECT b.typtype, b.typrelid "
+    "FROM pg_catalog.pg_type t " BASE_TYPE "WHERE t.oid = p.prorettype "
+    "OFFSET 0) b "
+    "WHERE n.nspname = ANY ($1::name[]) AND p.prokind = 'f' AND "
+    "p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)), "
+    "a AS (SELECT f.oid, coalesce(x.name, '') AS name, x.type, "
+    "coalesce(x.mode, 'i') AS mode, x.n FROM f, ROWS FROM ("
+    "pg_catalog.unnest(coalesce(f.proallargtypes, f.proargtypes::oid[])), "
+    "pg_catalog.unnest(f.proargnames), pg_catalog.unnest(f.proargmodes)) "
+    "WITH ORDINALITY x (type, name, mode, n)), "
+    "i AS (SELECT a.oid, pg_catalog.json_agg(pg_catalog.json_build_object("
+    "'name', a.name, 'type', pg_catalog.format_type(a.type, NULL), "
+    "'cast', pg_catalog.format_type(a.type, -1), "
+    "'required', a.nth <= f.pronargs - f.pronargdefaults, "
+    "'variadic', a.mode = 'v') ORDER BY a.n) AS list, "
+    "bool_and(a.name <> '') OR (count(*) = 1 AND bool_and(a.type IN ("
+    "'json'::regtype, 'jsonb'::regtype, 'text'::regtype, 'xml'::regtype, "
+    "'bytea'::regtype))) AS callable FROM (SELECT a.*, "
+    "pg_catalog.row_number() OVER (PARTITION BY a.oid ORDER BY a.n) AS nth "
+    "FROM a WHERE a.mode IN ('i', 'b', 'v')) a JOIN f ON f.oid = a.oid "
+    "GROUP BY a.oid), "
+    "o AS (SELECT a.oid, coalesce(nullif(a.name, ''), 'column' || "
+    "pg_catalog.row_number() OVER (PARTITION BY a.oid ORDER BY a.n)) AS name, "
+    "a.type, a.n FROM a WHERE a.mode IN ('o', 'b', 't')) "
+    "SELECT pg_catalog.json_build_object("
+    "'schema', f.nspname, 'name', f.proname, 'set', f.proretset, "
+    "'none', f.prorettype = 'void'::regtype, "
+    "'scalar', NOT s.own AND f.typtype <> 'c', "
+    "'relation', CASE WHEN NOT s.own THEN f.typrelid::text END, "
+    "'arguments', i.list, "
+    "'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
+    "'name', c.name, 'type', pg_catalog.format_type(c.type, NULL), "
+    "'is_json', b.typname IN ('json', 'jsonb'), "
+    "'is_tsvector', b.typname = 'tsvector') ORDER BY c.n) FROM ("
+    "SELECT o.name, o.type, o.n FROM o WHERE o.oid = f.oid UNION ALL "
+    "SELECT r.attname, r.atttypid, r.attnum FROM pg_catalog.pg_attribute r "
+    "WHERE NOT s.own AND r.attrelid = f.typrelid AND r.attnum > 0 AND "
+    "NOT r.attisdropped UNION ALL SELECT '" DSAPI_RES_VALUE "', "
+    "f.prorettype, 1 WHERE NOT s.own AND f.typtype <> 'c') c "
+    "JOIN pg_catalog.pg_type t ON t.oid = c.type " BASE_TYPE ")) "
+    "FROM f LEFT JOIN i ON i.oid = f.oid CROSS JOIN LATERAL ("
+    "SELECT EXISTS (SELECT FROM o WHERE o.oid = f.oid) AS own) s "
+    "WHERE coalesce(i.callable, true) ORDER BY f.proname, f.oid";
+
+void dsapi_catalog_functions_call(dsapi_call_t *pcall,
+                                  const apr_array_header_t *specs,
+                                  apr_pool_t *pool)
+{
+    apr_array_header_t *schemas =
+        apr_array_make(pool, specs->nelts, sizeof(const char *));
+    const char **values = apr_palloc(pool, sizeof(*values));
+
+    for (int i = 0; i < specs->nelts; i++) {
+        APR_ARRAY_PUSH(schemas, const char *) =
+            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->schema;
+    }
+    values[0] = dsapi_base_array_literal(schemas, pool);
+    pcall->sql = dsapi_sql_literal(functions_sql, 1, pool);
+    pcall->types = NULL;
+    pcall->values = values;
+}
 
 static int is_name_char(char c)
 {
@@ -139,15 +228,17 @@ void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
         apr_array_make(pool, specs->nelts, sizeof(const char *));
     apr_array_header_t *tables =
         apr_array_make(pool, specs->nelts, sizeof(const char *));
-    const char **values = apr_palloc(pool, sizeof(*values) * 2);
+    const char **values = apr_palloc(pool, 2 * sizeof(*values));
 
     for (int i = 0; i < specs->nelts; i++) {
-        const char *schema;
-        const char *table;
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *);
+        const char *schema = spec->schema;
+        const char *table = NULL;
 
-        dsapi_catalog_table(
-            &schema, &table,
-            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *)->table, pool);
+        if (!schema) {
+            dsapi_catalog_table(&schema, &table, spec->table, pool);
+        }
         APR_ARRAY_PUSH(schemas, const char *) = schema ? schema : "";
         APR_ARRAY_PUSH(tables, const char *) = table;
     }
@@ -395,27 +486,159 @@ static void take_entity(dsapi_entity_t *entity, const dsapi_res_spec_t *spec,
     entity->key = key_of(entity);
 }
 
+/* The resource that a table is. @return NULL: its name is another's */
+static const dsapi_res_spec_t *spec_of(const dsapi_catalog_t *catalog,
+                                       const dsapi_res_spec_t *spec,
+                                       const dsapi_json_slice_t *doc,
+                                       apr_pool_t *pool)
+{
+    dsapi_res_spec_t *own;
+
+    if (!spec->schema) {
+        return spec;
+    }
+    own = apr_pmemdup(pool, spec, sizeof(*spec));
+    own->name = text_of(doc, "table", pool);
+    return dsapi_catalog_find(catalog, own->name) ? NULL : own;
+}
+
+/* Rows as a table's that is in the catalogue. Their order is the function's,
+ * and they are no rows that functions could be asked about. */
+static void take_table_rows(dsapi_entity_t *result,
+                            const dsapi_entity_t *entity, apr_pool_t *pool)
+{
+    *result = *entity;
+    result->pk = apr_array_make(pool, 1, sizeof(const char *));
+    result->key = NULL;
+    result->columns =
+        apr_array_make(pool, entity->columns->nelts, sizeof(dsapi_column_t));
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (!column->function) {
+            APR_ARRAY_PUSH(result->columns, dsapi_column_t) = *column;
+        }
+    }
+}
+
+/* Rows that are no table's. */
+static void take_own_rows(dsapi_entity_t *result,
+                          const dsapi_function_t *function,
+                          const dsapi_json_slice_t *doc, apr_pool_t *pool)
+{
+    dsapi_res_spec_t *spec = apr_pcalloc(pool, sizeof(*spec));
+    dsapi_json_slice_t columns = member(doc, "columns", pool);
+    dsapi_json_slice_t none = {"null", 4, DSAPI_JSON_NULL};
+    dsapi_json_slice_t column;
+    dsapi_json_iter_t iter = {NULL};
+
+    spec->name = function->name;
+    result->spec = spec;
+    result->oid = "";
+    result->schema = function->schema;
+    result->table = function->name;
+    result->columns = apr_array_make(pool, 4, sizeof(dsapi_column_t));
+    while (dsapi_json_next_item(&column, &iter, &columns)) {
+        take_column(result, &column, NULL, pool);
+    }
+    result->whole = !result->etag;
+    take_keys(&result->pk, &result->fks, &none, pool);
+}
+
+static apr_array_header_t *arguments_of(const dsapi_json_slice_t *doc,
+                                        apr_pool_t *pool)
+{
+    apr_array_header_t *arguments =
+        apr_array_make(pool, 4, sizeof(dsapi_argument_t));
+    dsapi_json_slice_t list = member(doc, "arguments", pool);
+    dsapi_json_slice_t item;
+    dsapi_json_iter_t iter = {NULL};
+
+    while (dsapi_json_next_item(&item, &iter, &list)) {
+        dsapi_argument_t *argument = apr_array_push(arguments);
+
+        argument->name = text_of(&item, "name", pool);
+        argument->type = text_of(&item, "type", pool);
+        argument->cast = text_of(&item, "cast", pool);
+        argument->required = is_true(&item, "required", pool);
+        argument->variadic = is_true(&item, "variadic", pool);
+    }
+    return arguments;
+}
+
+static void take_function(dsapi_catalog_t *catalog,
+                          const dsapi_json_slice_t *doc, apr_pool_t *pool)
+{
+    dsapi_function_t *function = apr_array_push(catalog->functions);
+    const char *relation = text_of(doc, "relation", pool);
+    const dsapi_entity_t *entity = NULL;
+
+    function->schema = text_of(doc, "schema", pool);
+    function->name = text_of(doc, "name", pool);
+    function->arguments = arguments_of(doc, pool);
+    function->set = is_true(doc, "set", pool);
+    function->scalar = is_true(doc, "scalar", pool);
+    function->none = is_true(doc, "none", pool);
+    function->result = apr_pcalloc(pool, sizeof(*function->result));
+    for (int i = 0; relation && !entity && i < catalog->entities->nelts; i++) {
+        entity = &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t);
+        entity = strcmp(entity->oid, relation) == 0 ? entity : NULL;
+    }
+    if (entity) {
+        take_table_rows(function->result, entity, pool);
+    }
+    else {
+        take_own_rows(function->result, function, doc, pool);
+    }
+}
+
+static void take_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
+                           apr_pool_t *pool)
+{
+    for (int i = 0; i < dsapi_rows_count(rows); i++) {
+        const char *text =
+            apr_pstrdup(pool, dsapi_rows_value(NULL, rows, i, 0));
+        dsapi_json_slice_t doc;
+
+        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) ==
+            APR_SUCCESS) {
+            take_function(catalog, &doc, pool);
+        }
+    }
+}
+
 dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
-                                    const dsapi_rows_t *rows, apr_pool_t *pool)
+                                    const dsapi_rows_t *rows,
+                                    const dsapi_rows_t *functions,
+                                    apr_pool_t *pool)
 {
     dsapi_catalog_t *catalog = apr_pcalloc(pool, sizeof(*catalog));
 
     catalog->entities =
         apr_array_make(pool, specs->nelts, sizeof(dsapi_entity_t));
+    catalog->functions = apr_array_make(pool, 4, sizeof(dsapi_function_t));
     for (int i = 0; i < dsapi_rows_count(rows); i++) {
         apr_int64_t at = apr_atoi64(dsapi_rows_value(NULL, rows, i, 0)) - 1;
         const char *text =
             apr_pstrdup(pool, dsapi_rows_value(NULL, rows, i, 1));
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *);
         dsapi_json_slice_t doc;
 
-        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) ==
+        if (dsapi_json_check(&doc, NULL, text, strlen(text), pool) !=
             APR_SUCCESS) {
-            take_entity(apr_array_push(catalog->entities),
-                        APR_ARRAY_IDX(specs, at, const dsapi_res_spec_t *),
-                        &doc, pool);
+            continue;
+        }
+        spec = spec_of(catalog, spec, &doc, pool);
+        if (spec) {
+            take_entity(apr_array_push(catalog->entities), spec, &doc, pool);
         }
     }
     dsapi_view_link(catalog, pool);
+    if (functions) {
+        take_functions(catalog, functions, pool);
+    }
     return catalog;
 }
 

@@ -1,8 +1,8 @@
 /*
  * What PostgreSQL's catalogue says of the tables of a service's resources:
  * columns, types, keys, foreign keys, comments. Read in one query, read-only
- * afterwards, any thread. A table that is not a resource is not in it, so that
- * nothing is shown that no configuration names.
+ * afterwards, any thread. A table that is no resource, and in no schema that is
+ * exposed, is not in it, so that nothing is shown that no configuration names.
  */
 #ifndef DSAPI_RESOURCE_CATALOG_H
 #define DSAPI_RESOURCE_CATALOG_H
@@ -16,8 +16,11 @@
 /** A resource as it is configured; borrowed by the catalogue. */
 typedef struct dsapi_res_spec_t {
     const char *name;
-    const char *table;           /* as SQL writes it: visits."Property"; see
-                                    dsapi_catalog_table */
+    const char *table;           /* as SQL writes it: visits."Property" (see
+                                    dsapi_catalog_table); NULL: every table of
+                                    schema that no other resource shows, by its
+                                    own name */
+    const char *schema;          /* its name; NULL: table says it */
     apr_array_header_t *columns; /* of dsapi_arg_t: the client's name (key;
                                     NULL: the same) and SQL's; NULL: all */
     const char *key;             /* of {base}/{resource}/{key}, the client's
@@ -51,7 +54,7 @@ typedef struct dsapi_fk_t {
 
 /** A table, and the resource that shows it. */
 typedef struct dsapi_entity_t {
-    const dsapi_res_spec_t *spec;
+    const dsapi_res_spec_t *spec; /* of a schema that is exposed: its own */
     const char *oid;
     const char *schema;
     const char *table;
@@ -70,8 +73,33 @@ typedef struct dsapi_entity_t {
                                     column */
 } dsapi_entity_t;
 
+/** What a function takes. */
+typedef struct dsapi_argument_t {
+    const char *name; /* "": it has none */
+    const char *type; /* as people write it */
+    const char *cast; /* what a value of it is cast to, of any length */
+    int required;
+    int variadic; /* the last: an array of what may be given repeatedly */
+} dsapi_argument_t;
+
+/** The column of a function that gives values, not rows. */
+#define DSAPI_RES_VALUE "pgrst_scalar"
+
+/** A function of a schema that is exposed. */
+typedef struct dsapi_function_t {
+    const char *schema;
+    const char *name;
+    apr_array_header_t *arguments; /* of dsapi_argument_t */
+    int set;                       /* it gives any number of rows, not one */
+    int scalar;                    /* of one value */
+    int none;                      /* it gives nothing (void) */
+    dsapi_entity_t *result;        /* what a row of it is like: as one of the
+                                      table whose type it has, or its own */
+} dsapi_function_t;
+
 typedef struct dsapi_catalog_t {
-    apr_array_header_t *entities; /* of dsapi_entity_t */
+    apr_array_header_t *entities;  /* of dsapi_entity_t */
+    apr_array_header_t *functions; /* of dsapi_function_t */
 } dsapi_catalog_t;
 
 /**
@@ -91,14 +119,23 @@ int dsapi_catalog_table(const char **pschema, const char **ptable,
 void dsapi_catalog_call(dsapi_call_t *pcall, const apr_array_header_t *specs,
                         apr_pool_t *pool);
 
+/** The query that reads the functions of the schemas that are exposed; as
+ *  dsapi_catalog_call. */
+void dsapi_catalog_functions_call(dsapi_call_t *pcall,
+                                  const apr_array_header_t *specs,
+                                  apr_pool_t *pool);
+
 /**
- * Take what the query gave.
- * @param specs  of dsapi_res_spec_t *, as above
- * @param pool   owns the catalogue
+ * Take what the queries gave.
+ * @param specs      of dsapi_res_spec_t *, as above
+ * @param functions  NULL: nobody has asked for them
+ * @param pool       owns the catalogue
  * @return the catalogue
  */
 dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
-                                    const dsapi_rows_t *rows, apr_pool_t *pool);
+                                    const dsapi_rows_t *rows,
+                                    const dsapi_rows_t *functions,
+                                    apr_pool_t *pool);
 
 /** @return the table of a resource; NULL: there is none */
 const dsapi_entity_t *dsapi_catalog_find(const dsapi_catalog_t *catalog,

@@ -118,6 +118,8 @@ typedef struct dsapi_res_node_t {
     const struct dsapi_entity_t *entity;
     const struct dsapi_relation_t *relation; /* to its parent; NULL: the root */
     int number;                              /* from 0: names it in SQL */
+    const struct dsapi_invoke_t *invoke; /* its rows are a function's (root);
+                                            NULL: the table's */
     int needed;   /* which rows its parent has depends on it */
     int grouped;  /* some item is an aggregate */
     int compared; /* so it is, or it is spread in one that is: JSON among its

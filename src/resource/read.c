@@ -5,13 +5,26 @@
 
 #include "json/value.h"
 #include "resource/build.h"
+#include "resource/function.h"
+
+/* A function is called once, however often its rows are looked at. */
+static void put_source(dsapi_build_t *build, const dsapi_res_node_t *root)
+{
+    if (root->invoke) {
+        dsapi_build_put(build, "WITH src AS (", NULL);
+        dsapi_function_put(build, root->invoke);
+        dsapi_build_put(build, ") ", NULL);
+    }
+}
 
 /* FROM and WHERE of the resource itself. */
 static void put_rows(dsapi_build_t *build, const dsapi_res_node_t *root,
                      int needed)
 {
-    dsapi_build_put(build, " FROM ", NULL);
-    dsapi_build_table(build, root->entity);
+    dsapi_build_put(build, root->invoke ? " FROM src" : " FROM ", NULL);
+    if (!root->invoke) {
+        dsapi_build_table(build, root->entity);
+    }
     dsapi_build_put(build, " AS t0", NULL);
     dsapi_build_joins(build, root, needed);
     dsapi_build_where(build, root, " WHERE ");
@@ -77,6 +90,7 @@ void dsapi_resource_read(dsapi_call_t *pcall, const dsapi_res_query_t *query,
 
     dsapi_build_init(&build, reading->max_rows, pool);
     build.stripped = query->stripped;
+    put_source(&build, root);
     dsapi_build_put(&build, "SELECT ", NULL);
     groups = dsapi_build_items(&build, root);
     if (reading->count) {
@@ -107,6 +121,7 @@ void dsapi_resource_count(dsapi_call_t *pcall, const dsapi_res_query_t *query,
     dsapi_build_t build;
 
     dsapi_build_init(&build, reading->max_rows, pool);
+    put_source(&build, query->root);
     put_count(&build, query->root, reading);
     dsapi_build_end(pcall, &build);
 }
@@ -118,6 +133,7 @@ void dsapi_resource_explain(dsapi_call_t *pcall, const dsapi_res_query_t *query,
 
     dsapi_build_init(&build, -1, pool);
     dsapi_build_put(&build, "EXPLAIN (FORMAT JSON) ", NULL);
+    put_source(&build, query->root);
     put_counted(&build, query->root);
     dsapi_build_end(pcall, &build);
 }

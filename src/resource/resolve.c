@@ -312,9 +312,9 @@ apr_status_t dsapi_resource_resolve(dsapi_res_query_t *query,
 int dsapi_resource_stale(const dsapi_err_t *err)
 {
     static const char *const codes[] = {
-        "42703",    "42P01",    "42883",         "42804", "42P10",
-        "428C9",    "22P02",    "22003",         "23502", "PGRST200",
-        "PGRST204", "PGRST205", "invalid-header"};
+        "42703",    "42P01",    "42883",    "42804",    "42P10",
+        "428C9",    "22P02",    "22003",    "23502",    "PGRST200",
+        "PGRST202", "PGRST203", "PGRST204", "PGRST205", "invalid-header"};
 
     for (apr_size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (strcmp(err->code, codes[i]) == 0 ||

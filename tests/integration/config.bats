@@ -725,7 +725,17 @@ END
 2 ~ DsapiNested: takes a resource and its column ~ <DsapiResource x t>\nDsapiNested a\n</DsapiResource>
 2 ~ DsapiNested: takes a resource and its column ~ <DsapiResource x t>\nDsapiNested a b=c\n</DsapiResource>
 1 ~ DsapiNested: there is no <DsapiResource a> in the service 'w' ~ <DsapiResource x t>\nDsapiNested a b\n</DsapiResource>
-1 ~ DsapiAllow: belongs into <DsapiResource> ~ DsapiAllow list
+2 ~ DsapiAllow: belongs into <DsapiService> or <DsapiResource> ~ <DsapiRoute GET "/r">\nDsapiAllow list\n</DsapiRoute>
+1 ~ DsapiAllow: takes some of ~ DsapiAllow look
+1 ~ DsapiPageSize: takes a number of rows ~ DsapiPageSize 10 max=5
+1 ~ DsapiExpose: takes the word schema and its name ~ DsapiExpose x
+1 ~ DsapiExpose: takes the word schema and its name ~ DsapiExpose table x
+1 ~ DsapiExpose: takes the word schema and its name ~ DsapiExpose schema x y
+1 ~ DsapiExpose: takes the word schema and its name ~ DsapiExpose schema ""
+2 ~ DsapiExpose: belongs into <DsapiService> ~ <DsapiResource x t>\nDsapiExpose schema x\n</DsapiResource>
+2 ~ DsapiExpose: stands in line 2 already ~ DsapiExpose schema x\nDsapiExpose schema y
+4 ~ DsapiExpose: the service has the schema 'x' \(.*, line 2\) already ~ DsapiExpose schema x\n</DsapiService>\n<DsapiService w "/w">\nDsapiExpose schema y
+1 ~ DsapiExpose: .*/\{table\}.* is declared already ~ DsapiExpose schema x\n<DsapiRoute GET "/{table}">\nDsapiParam table text\nDsapiQuery "SELECT :table"\n</DsapiRoute>
 1 ~ DsapiRole: takes the name of a role ~ DsapiRole a=b
 2 ~ DsapiQuery: belongs into <DsapiRoute> ~ <DsapiResource x t>\nDsapiQuery "SELECT 1"\n</DsapiResource>
 4 ~ <DsapiResource.*is declared already ~ <DsapiRoute GET "/x">\nDsapiQuery "SELECT 1"\n</DsapiRoute>\n<DsapiResource x t>\n</DsapiResource>

@@ -21,9 +21,10 @@ $(block conf/README.md apache 4)
 $(block conf/README.md apache 5)
 $(block conf/README.md apache 6)
 $(block conf/README.md apache 7)
+$(block conf/README.md apache 8)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 3 | sed "s|https://rates.example.org|\${UPSTREAM}|")
-$(block conf/README.md apache 9)
+$(block conf/README.md apache 10)
 </DsapiService>"
     sql "$(block conf/README.md sql 1)" >/dev/null
     sql "$(block conf/README.md sql 2)" >/dev/null

@@ -74,6 +74,17 @@ static void add_spec(shop_t *shop, const char *name, const char *table,
     APR_ARRAY_PUSH(shop->specs, dsapi_res_spec_t *) = spec;
 }
 
+void shop_expose(shop_t *shop, const char *name)
+{
+    dsapi_res_spec_t *spec = apr_pcalloc(g_pool, sizeof(*spec));
+
+    spec->name = "{table}";
+    spec->schema = name;
+    spec->embeddable = 1;
+    APR_ARRAY_PUSH(shop->specs, dsapi_res_spec_t *) = spec;
+    shop_read(shop);
+}
+
 static int as_json(const char *name, unsigned type)
 {
     return dsapi_route_as_json(name, type);
@@ -83,11 +94,14 @@ void shop_read(shop_t *shop)
 {
     dsapi_call_t call;
     dsapi_rows_t *rows;
+    dsapi_rows_t *functions;
     dsapi_err_t *err;
 
     dsapi_catalog_call(&call, shop->specs, g_pool);
     ck_assert_int_eq(shop_run(&rows, &err, shop, &call), APR_SUCCESS);
-    shop->catalog = dsapi_catalog_make(shop->specs, rows, g_pool);
+    dsapi_catalog_functions_call(&call, shop->specs, g_pool);
+    ck_assert_int_eq(shop_run(&functions, &err, shop, &call), APR_SUCCESS);
+    shop->catalog = dsapi_catalog_make(shop->specs, rows, functions, g_pool);
 }
 
 shop_t *shop_open(void)

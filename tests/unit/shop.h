@@ -18,6 +18,9 @@ shop_t *shop_open(void);
 /** Read the catalogue anew. */
 void shop_read(shop_t *shop);
 
+/** Have a schema exposed, and read the catalogue anew. */
+void shop_expose(shop_t *shop, const char *name);
+
 /** Ask a resource. @return the rows as JSON, or the error as ast_error has
  *  it */
 const char *shop_ask(const shop_t *shop, const char *resource,

@@ -163,6 +163,38 @@ START_TEST(names_of_tables)
 }
 END_TEST
 
+START_TEST(an_exposed_schema)
+{
+    shop_t *shop = shop_open();
+    const dsapi_entity_t *rest;
+
+    pg_value(shop->pg, "DO $do$ BEGIN "
+                       "CREATE TABLE s.rest (id int) PARTITION BY LIST (id); "
+                       "CREATE TABLE s.rest_1 PARTITION OF s.rest DEFAULT; "
+                       "CREATE TABLE s.items (id int); "
+                       "CREATE SEQUENCE s.counter; END $do$");
+    shop_expose(shop, "s");
+    rest = dsapi_catalog_find(shop->catalog, "rest");
+    ck_assert_ptr_nonnull(rest);
+    ck_assert_str_eq(rest->spec->name, "rest");
+    ck_assert_str_eq(rest->spec->schema, "s");
+    ck_assert(rest->spec->embeddable && rest->is_table && rest->whole);
+    ck_assert_ptr_null(dsapi_catalog_find(shop->catalog, "rest_1"));
+    ck_assert_ptr_null(dsapi_catalog_find(shop->catalog, "counter"));
+    /* what is a resource already, as a table or by its name */
+    ck_assert_ptr_null(dsapi_catalog_find(shop->catalog, "maker"));
+    ck_assert_ptr_null(
+        dsapi_catalog_find(shop->catalog, "items")->spec->schema);
+    ck_assert_str_eq(dsapi_catalog_find(shop->catalog, "items")->table, "item");
+    for (int i = 0; i < shop->catalog->entities->nelts; i++) {
+        ck_assert_str_ne(
+            APR_ARRAY_IDX(shop->catalog->entities, i, dsapi_entity_t).table,
+            "items");
+    }
+}
+END_TEST
+
 UNIT_SUITE(resource_catalog, names_of_tables, tables_and_columns,
            a_validator_of_its_own_is_no_column, views_and_keys,
-           configured_names_and_keys, a_changed_table_is_read_anew)
+           configured_names_and_keys, a_changed_table_is_read_anew,
+           an_exposed_schema)
