@@ -1,6 +1,7 @@
 /* OpenAPI: see openapi.h. */
 #include "docs/openapi.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "docs/resource.h"
@@ -446,66 +447,89 @@ static void put_operation(doc_t *doc, const dsapi_docs_route_t *route,
     dsapi_json_end_object(&doc->w);
 }
 
-/* Do two templates stand for the same paths, whatever their parameters are
- * called? OpenAPI has one entry for both. */
-static int same_path(const char *a, const char *b)
+/* A template without the names of its parameters: what is the same stands for
+ * the same paths. OpenAPI has one entry for both. */
+static const char *shape_of(const char *path, apr_pool_t *pool)
 {
-    while (*a && *a == *b) {
-        if (*a == '{') {
-            a = strchr(a, '}');
-            b = strchr(b, '}');
+    char *shape = apr_pstrdup(pool, path);
+    char *out = shape;
+
+    for (const char *p = path; *p; p++) {
+        *out++ = *p;
+        if (*p == '{') {
+            p = strchr(p, '}');
+            *out++ = *p;
         }
-        a++;
-        b++;
     }
-    return *a == *b;
+    *out = '\0';
+    return shape;
+}
+
+/* Adds a route to those of its path, unless one has its method. */
+static void join(apr_array_header_t *same, const dsapi_docs_route_t *route)
+{
+    for (int i = 0; i < same->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(same, i, const dsapi_docs_route_t *)->method,
+                   route->method) == 0) {
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(same, const dsapi_docs_route_t *) = route;
+}
+
+/* The routes by their paths, in their order. @return of arrays of
+ * const dsapi_docs_route_t * */
+static apr_array_header_t *by_paths(const apr_array_header_t *routes,
+                                    apr_pool_t *pool)
+{
+    apr_array_header_t *paths =
+        apr_array_make(pool, routes->nelts, sizeof(void *));
+    apr_hash_t *known = apr_hash_make(pool);
+
+    for (int i = 0; i < routes->nelts; i++) {
+        const dsapi_docs_route_t *route =
+            &APR_ARRAY_IDX(routes, i, dsapi_docs_route_t);
+        const char *shape = shape_of(route->path, pool);
+        apr_array_header_t *same =
+            apr_hash_get(known, shape, APR_HASH_KEY_STRING);
+
+        if (!same) {
+            same = apr_array_make(pool, 4, sizeof(void *));
+            apr_hash_set(known, shape, APR_HASH_KEY_STRING, same);
+            APR_ARRAY_PUSH(paths, apr_array_header_t *) = same;
+        }
+        join(same, route);
+    }
+    return paths;
 }
 
 static void put_paths(doc_t *doc, const apr_array_header_t *routes)
 {
-    char *done = apr_pcalloc(doc->pool, (apr_size_t)routes->nelts + 1);
+    const apr_array_header_t *paths = by_paths(routes, doc->pool);
 
     dsapi_json_key(&doc->w, "paths");
     dsapi_json_begin_object(&doc->w);
-    for (int i = 0; i < routes->nelts; i++) {
+    for (int i = 0; i < paths->nelts; i++) {
+        const apr_array_header_t *same =
+            APR_ARRAY_IDX(paths, i, const apr_array_header_t *);
         const dsapi_docs_route_t *first =
-            &APR_ARRAY_IDX(routes, i, dsapi_docs_route_t);
+            APR_ARRAY_IDX(same, 0, const dsapi_docs_route_t *);
 
-        if (done[i]) {
-            continue;
-        }
         dsapi_json_key(&doc->w, first->path);
         dsapi_json_begin_object(&doc->w);
-        for (int j = i; j < routes->nelts; j++) {
-            const dsapi_docs_route_t *route =
-                &APR_ARRAY_IDX(routes, j, dsapi_docs_route_t);
-
-            if (same_path(route->path, first->path)) {
-                put_operation(doc, route, first);
-                done[j] = 1;
-            }
+        for (int j = 0; j < same->nelts; j++) {
+            put_operation(
+                doc, APR_ARRAY_IDX(same, j, const dsapi_docs_route_t *), first);
         }
         dsapi_json_end_object(&doc->w);
     }
     dsapi_json_end_object(&doc->w);
 }
 
-/* Was there a resource of that name among the first n routes? */
-static int is_told(const apr_array_header_t *routes, int n, const char *name)
-{
-    for (int i = 0; i < n; i++) {
-        const dsapi_docs_resource_t *resource =
-            APR_ARRAY_IDX(routes, i, dsapi_docs_route_t).resource;
-
-        if (resource && strcmp(resource->name, name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static void put_components(doc_t *doc, const apr_array_header_t *routes)
 {
+    apr_hash_t *told = apr_hash_make(doc->pool);
+
     dsapi_json_key(&doc->w, "components");
     dsapi_json_begin_object(&doc->w);
     dsapi_json_key(&doc->w, "schemas");
@@ -514,7 +538,9 @@ static void put_components(doc_t *doc, const apr_array_header_t *routes)
         const dsapi_docs_resource_t *resource =
             APR_ARRAY_IDX(routes, i, dsapi_docs_route_t).resource;
 
-        if (resource && !is_told(routes, i, resource->name)) {
+        if (resource &&
+            !apr_hash_get(told, resource->name, APR_HASH_KEY_STRING)) {
+            apr_hash_set(told, resource->name, APR_HASH_KEY_STRING, resource);
             dsapi_json_key(&doc->w, dsapi_docs_row_name(resource, doc->pool));
             dsapi_docs_put_row(&doc->w, resource);
         }

@@ -1,6 +1,7 @@
 /* Resources in OpenAPI: see resource.h. */
 #include "docs/resource.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -101,7 +102,20 @@ static void put_column(dsapi_json_writer_t *w,
 const char *dsapi_docs_row_name(const dsapi_docs_resource_t *resource,
                                 apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, "row.", resource->name, NULL);
+    dsapi_buf_t *buf = dsapi_buf_make(0, pool);
+
+    dsapi_buf_put(buf, "row.", 4);
+    for (const char *p = resource->name; *p; p++) {
+        if (apr_isalnum(*p) || *p == '-' || *p == '_') {
+            dsapi_buf_putc(buf, *p);
+        }
+        else { /* nothing else may be in the name of a schema, but for dots */
+            dsapi_buf_put(
+                buf, apr_psprintf(pool, ".%02x", (unsigned)(unsigned char)*p),
+                3);
+        }
+    }
+    return dsapi_buf_str(buf);
 }
 
 void dsapi_docs_put_row(dsapi_json_writer_t *w,

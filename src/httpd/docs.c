@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 #include <http_log.h>
 
+#include "base/text.h"
 #include "docs/page.h"
 #include "httpd/directives.h"
 #include "route/etag.h"
@@ -102,16 +103,13 @@ static apr_array_header_t *columns_of(const dsapi_entity_t *entity,
     return columns;
 }
 
-/* @param catalog  NULL: it is not known */
 static const dsapi_docs_resource_t *
 describe_resource(const mod_dsapi_resource_t *resource,
-                  const dsapi_catalog_t *catalog, apr_pool_t *pool)
+                  const dsapi_entity_t *entity, apr_pool_t *pool)
 {
-    const dsapi_entity_t *entity =
-        catalog ? dsapi_catalog_find(catalog, resource->spec.name) : NULL;
     dsapi_docs_resource_t *docs = apr_pcalloc(pool, sizeof(*docs));
 
-    docs->name = resource->spec.name;
+    docs->name = entity ? entity->spec->name : resource->spec.name;
     docs->json = (resource->allow & MOD_DSAPI_CREATE) != 0;
     docs->csv = (resource->allow & MOD_DSAPI_IMPORT) != 0;
     if (entity) {
@@ -121,8 +119,9 @@ describe_resource(const mod_dsapi_resource_t *resource,
     return docs;
 }
 
+/* @param entity  its table; NULL: it has none, or that is not known */
 static dsapi_docs_route_t describe(const mod_dsapi_route_t *route,
-                                   const dsapi_catalog_t *catalog,
+                                   const dsapi_entity_t *entity,
                                    apr_pool_t *pool)
 {
     dsapi_docs_route_t docs = {.method = route->method,
@@ -140,11 +139,138 @@ static dsapi_docs_route_t describe(const mod_dsapi_route_t *route,
 
     docs.fresh = docs.answer == DSAPI_DOCS_QUEUED && !route->takes_body &&
                  route->source->core.fresh_for > 0;
-    if (route->resource) {
-        docs.resource = describe_resource(route->resource, catalog, pool);
+    if (route->resource && !route->is_call) {
+        docs.resource = describe_resource(route->resource, entity, pool);
         docs.by_key = route->shape == DSAPI_SHAPE_ROW;
     }
     return docs;
+}
+
+/* The parameters of a route, but for the first of its path.
+ * @param without_body  its body's, too */
+static apr_array_header_t *params_of(const mod_dsapi_route_t *route,
+                                     int without_body, apr_pool_t *pool)
+{
+    const char *first = APR_ARRAY_IDX(route->path_names, 0, const char *);
+    apr_array_header_t *params =
+        apr_array_make(pool, route->params->nelts, sizeof(dsapi_param_t *));
+
+    for (int i = 0; i < route->params->nelts; i++) {
+        dsapi_param_t *param = APR_ARRAY_IDX(route->params, i, dsapi_param_t *);
+
+        if (!(param->in == DSAPI_IN_PATH && strcmp(param->name, first) == 0) &&
+            !(param->in == DSAPI_IN_BODY && without_body)) {
+            APR_ARRAY_PUSH(params, dsapi_param_t *) = param;
+        }
+    }
+    return params;
+}
+
+/* Of DsapiExpose a route of all tables: one of each. */
+static void add_tables(apr_array_header_t *routes,
+                       const mod_dsapi_route_t *route,
+                       const dsapi_catalog_t *catalog, apr_pool_t *pool)
+{
+    const char *rest = ap_strchr_c(route->path + 1, '/');
+    apr_array_header_t *names = apr_array_copy(pool, route->path_names);
+
+    for (int i = 1; i < names->nelts; i++) {
+        APR_ARRAY_IDX(names, i - 1, const char *) =
+            APR_ARRAY_IDX(names, i, const char *);
+    }
+    apr_array_pop(names);
+    for (int i = 0; i < catalog->entities->nelts; i++) {
+        const dsapi_entity_t *entity =
+            &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t);
+        dsapi_docs_route_t docs;
+
+        if (!entity->spec->schema || (rest && !entity->key)) {
+            continue;
+        }
+        docs = describe(route, entity, pool);
+        docs.path = apr_pstrcat(
+            pool, "/", dsapi_base_percent_encode(entity->spec->name, pool),
+            rest, NULL);
+        docs.path_names = names;
+        docs.params = params_of(route, 0, pool);
+        APR_ARRAY_PUSH(routes, dsapi_docs_route_t) = docs;
+    }
+}
+
+static void add_arguments(apr_array_header_t *params,
+                          const dsapi_function_t *function, dsapi_in_e in,
+                          apr_pool_t *pool)
+{
+    for (int i = 0; i < function->arguments->nelts; i++) {
+        const dsapi_argument_t *argument =
+            &APR_ARRAY_IDX(function->arguments, i, dsapi_argument_t);
+        dsapi_param_t *param = apr_pcalloc(pool, sizeof(*param));
+
+        param->name = argument->name;
+        param->in = in;
+        param->type.kind =
+            in == DSAPI_IN_BODY ? DSAPI_TYPE_JSON : DSAPI_TYPE_TEXT;
+        param->required = argument->required;
+        param->description = argument->type;
+        APR_ARRAY_PUSH(params, dsapi_param_t *) = param;
+    }
+}
+
+/* Of DsapiExpose a route of all functions: one of each, of several with a name
+ * of the first. */
+static void add_functions(apr_array_header_t *routes,
+                          const mod_dsapi_route_t *route,
+                          const dsapi_catalog_t *catalog, apr_pool_t *pool)
+{
+    const char *last = "";
+
+    for (int i = 0; i < catalog->functions->nelts; i++) {
+        const dsapi_function_t *function =
+            &APR_ARRAY_IDX(catalog->functions, i, dsapi_function_t);
+        int named =
+            function->arguments->nelts == 0 ||
+            *APR_ARRAY_IDX(function->arguments, 0, dsapi_argument_t).name !=
+                '\0';
+        dsapi_docs_route_t docs = describe(route, NULL, pool);
+        apr_array_header_t *params = params_of(route, named, pool);
+
+        if (strcmp(function->name, last) == 0 ||
+            (!named && !route->takes_body)) {
+            continue;
+        }
+        last = function->name;
+        if (named) {
+            add_arguments(params, function,
+                          route->takes_body ? DSAPI_IN_BODY : DSAPI_IN_QUERY,
+                          pool);
+        }
+        docs.path = apr_pstrcat(pool, "/rpc/",
+                                dsapi_base_percent_encode(last, pool), NULL);
+        docs.params = params;
+        APR_ARRAY_PUSH(routes, dsapi_docs_route_t) = docs;
+    }
+}
+
+/* @param catalog  NULL: it is not known */
+static void add_route(apr_array_header_t *routes,
+                      const mod_dsapi_route_t *route,
+                      const dsapi_catalog_t *catalog, apr_pool_t *pool)
+{
+    const dsapi_entity_t *entity =
+        catalog && route->resource
+            ? dsapi_catalog_find(catalog, route->resource->spec.name)
+            : NULL;
+
+    if (!catalog || !route->resource || !route->resource->spec.schema) {
+        APR_ARRAY_PUSH(routes, dsapi_docs_route_t) =
+            describe(route, entity, pool);
+    }
+    else if (route->is_call) {
+        add_functions(routes, route, catalog, pool);
+    }
+    else {
+        add_tables(routes, route, catalog, pool);
+    }
 }
 
 static dsapi_docs_service_t about(const mod_dsapi_service_t *service,
@@ -156,9 +282,9 @@ static dsapi_docs_service_t about(const mod_dsapi_service_t *service,
         apr_array_make(pool, n, sizeof(dsapi_docs_route_t));
 
     for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(routes, dsapi_docs_route_t) = describe(
-            APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *),
-            catalog, pool);
+        add_route(routes,
+                  APR_ARRAY_IDX(service->routes, i, const mod_dsapi_route_t *),
+                  catalog, pool);
     }
     return (dsapi_docs_service_t){.name = service->name,
                                   .base =

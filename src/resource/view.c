@@ -1,6 +1,7 @@
 /* What views show of tables: see view.h. */
 #include "resource/view.h"
 
+#include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -124,18 +125,37 @@ static apr_array_header_t *shown_by(const dsapi_entity_t *view,
     return all;
 }
 
+/* Is a column of a table shown? */
+static int is_shown(const apr_array_header_t *shown, const char *oid,
+                    const char *col)
+{
+    for (int i = 0; i < shown->nelts; i++) {
+        const shown_t *one = &APR_ARRAY_IDX(shown, i, shown_t);
+
+        if (strcmp(one->table->oid, oid) == 0 && strcmp(one->col, col) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* The names that columns of a table have in an entity: as many lists as there
  * are ways to show them all. @param shown  NULL: it is a table */
-static apr_array_header_t *
+static const apr_array_header_t *
 images(const dsapi_entity_t *entity, const apr_array_header_t *shown,
        const char *oid, const apr_array_header_t *cols, apr_pool_t *pool)
 {
-    apr_array_header_t *lists = apr_array_make(pool, 1, sizeof(void *));
+    static const apr_array_header_t none;
+    apr_array_header_t *lists;
 
+    /* of most pairs of a large schema: nothing is made for those */
+    if (shown ? !is_shown(shown, oid, APR_ARRAY_IDX(cols, 0, const char *))
+              : strcmp(entity->oid, oid) != 0) {
+        return &none;
+    }
+    lists = apr_array_make(pool, 1, sizeof(void *));
     if (!shown) {
-        if (strcmp(entity->oid, oid) == 0) {
-            APR_ARRAY_PUSH(lists, const apr_array_header_t *) = cols;
-        }
+        APR_ARRAY_PUSH(lists, const apr_array_header_t *) = cols;
         return lists;
     }
     APR_ARRAY_PUSH(lists, apr_array_header_t *) =
@@ -167,6 +187,7 @@ images(const dsapi_entity_t *entity, const apr_array_header_t *shown,
 typedef struct linker_t {
     const apr_array_header_t *entities;
     apr_array_header_t **shown; /* one an entity */
+    char *again; /* of each: its table or view is another's before it, too */
     apr_pool_t *pool;
 } linker_t;
 
@@ -175,32 +196,20 @@ static dsapi_entity_t *entity_at(const linker_t *linker, int i)
     return &APR_ARRAY_IDX(linker->entities, i, dsapi_entity_t);
 }
 
-/* Is an entity another resource's table or view, too, that was before it? */
-static int is_again(const linker_t *linker, int at)
-{
-    for (int i = 0; i < at; i++) {
-        if (strcmp(entity_at(linker, i)->oid, entity_at(linker, at)->oid) ==
-            0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* What a foreign key of a table is in an entity: to each that shows the other
  * table. Between two tables it is there already. */
 static void link_fk(const linker_t *linker, int at, const char *oid,
                     const dsapi_fk_t *fk)
 {
     dsapi_entity_t *entity = entity_at(linker, at);
-    apr_array_header_t *cols =
+    const apr_array_header_t *cols =
         images(entity, linker->shown[at], oid, fk->cols, linker->pool);
 
     for (int i = 0; cols->nelts > 0 && i < linker->entities->nelts; i++) {
         const dsapi_entity_t *other = entity_at(linker, i);
-        apr_array_header_t *refs;
+        const apr_array_header_t *refs;
 
-        if ((!linker->shown[at] && !linker->shown[i]) || is_again(linker, i)) {
+        if ((!linker->shown[at] && !linker->shown[i]) || linker->again[i]) {
             continue;
         }
         refs =
@@ -271,11 +280,15 @@ void dsapi_view_link(const dsapi_catalog_t *catalog, apr_pool_t *pool)
     int n = catalog->entities->nelts;
     linker_t linker = {catalog->entities,
                        apr_pcalloc(pool, sizeof(void *) * ((apr_size_t)n + 1)),
-                       pool};
+                       apr_pcalloc(pool, (apr_size_t)n + 1), pool};
+    apr_hash_t *before = apr_hash_make(pool);
 
     for (int i = 0; i < n; i++) {
         const dsapi_entity_t *entity = entity_at(&linker, i);
 
+        linker.again[i] =
+            apr_hash_get(before, entity->oid, APR_HASH_KEY_STRING) != NULL;
+        apr_hash_set(before, entity->oid, APR_HASH_KEY_STRING, entity);
         linker.shown[i] = entity->layers ? shown_by(entity, pool) : NULL;
     }
     for (int i = 0; i < n; i++) {

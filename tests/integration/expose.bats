@@ -13,6 +13,7 @@ CREATE TABLE api.item (
 CREATE TABLE api.secret (id int PRIMARY KEY, word text);
 CREATE TABLE api."Odd one" (id int PRIMARY KEY);
 CREATE VIEW api.cheap AS SELECT id, name FROM api.item WHERE price < 2;
+CREATE VIEW api.seen AS SELECT id AS number, maker FROM api.item;
 CREATE MATERIALIZED VIEW api.frozen AS SELECT 1 AS id;
 CREATE TABLE api.part (id int PRIMARY KEY, word text) PARTITION BY RANGE (id);
 CREATE TABLE api.part_low PARTITION OF api.part FOR VALUES FROM (0) TO (10);
@@ -102,6 +103,12 @@ CONF='<DsapiService all "/all/v1">
     DsapiRole reader
     DsapiExpose schema api
     DsapiAllow list create
+</DsapiService>
+<DsapiService keyed "/keyed/v1">
+    DsapiExpose schema api
+    DsapiAllow list create update delete keyed
+    <DsapiResource secrets api.secret>
+    </DsapiResource>
 </DsapiService>
 <DsapiService nowhere "/nowhere/v1">
     DsapiExpose schema nosuch
@@ -279,9 +286,67 @@ forgotten() {
 
 @test "the documentation says what can be asked for" {
     req GET /all/v1/openapi.json
-    expect 200 '.paths | keys | join(" ")' '/rpc/{function} /{table} /{table}/{key}' \
-        '.paths["/{table}"] | keys - ["parameters"] | join(" ")' \
-        'delete get patch post put'
+    expect 200 '.paths | keys | map(select(test("^/(rpc|late)") | not)) | join(" ")' \
+        '/Odd%20one /Odd%20one/{key} /cheap /frozen /item /item/{key} /maker /maker/{key} /part /part/{key} /secret /secret/{key} /seen' \
+        '.paths["/item"] | keys | join(" ")' 'delete get patch post put' \
+        '.paths["/item"].get.parameters | map(.name) | join(" ")' \
+        'select order limit offset range prefer id name price maker' \
+        '.paths["/item/{key}"].get.parameters | map(.name) | join(" ")' \
+        'key select prefer if-none-match'
+    expect 200 '.paths["/item"].get.responses["200"].content["application/json"].schema.items | tojson' \
+        '{"$ref":"#/components/schemas/row.item"}' \
+        '.components.schemas["row.item"].properties | keys | join(" ")' \
+        'id maker name price' \
+        '.components.schemas["row.Odd.20one"].properties.id | tojson' \
+        '{"type":"integer","format":"int32"}'
+    expect 200 '.paths["/rpc/add"] | keys | join(" ")' 'get post' \
+        '.paths["/rpc/add"].get.parameters | map(.name + ":" + .in) | join(" ")' \
+        'select:query order:query limit:query offset:query range:header prefer:header a:query b:query' \
+        '.paths["/rpc/hello"].post.requestBody.content["application/json"].schema | tojson' \
+        '{"type":"object","properties":{"name":{"description":"text"}},"additionalProperties":false}' \
+        '.paths["/rpc/whole"] | keys | join(" ")' post
+    req GET /nowhere/v1/openapi.json
+    expect 200 '.paths | length' 0
+    req GET /all/v1/docs
+    expect 200
+    [[ $body == *'/{table}/{key}'* ]]
+}
+
+@test "exposed tables are all that other resources are" {
+    local stripped='application/vnd.pgrst.object+json;nulls=stripped' etag
+
+    sql "INSERT INTO api.item (name) VALUES ('dog')"
+    req GET '/all/v1/item?id=eq.4' -H "Accept: $stripped"
+    expect 200
+    [[ $body == '{"id":4,"name":"dog"}' ]]
+    req GET '/all/v1/maker?select=name,cheap(name)&id=eq.1'
+    expect_problem 400 PGRST200
+    req GET '/all/v1/seen?select=number,maker(name)&number=eq.3'
+    expect 200 '.[0].maker.name' two
+    req GET /all/v1/item/1
+    etag=$(header ETag)
+    change PATCH /all/v1/item/1 '{}' -H "If-Match: $etag"
+    expect 204
+    change PATCH /all/v1/item/1 '{}' -H 'If-Match: "0"'
+    expect 412
+    change POST /all/v1/maker '{"id":1,"name":"x"}'
+    expect_problem 409 23505
+    expect 409 .details 'Key (id)=(1) already exists.'
+    req GET /all/v1/item/nope
+    expect_problem 404 not-found
+}
+
+@test "keyed in a service" {
+    change PATCH '/keyed/v1/item?id=eq.1' '{"price":7}'
+    expect_problem 405 method-not-allowed
+    [[ $(header Allow) == 'GET, HEAD, POST, OPTIONS' ]]
+    req DELETE '/keyed/v1/secrets?id=eq.1'
+    expect_problem 405 method-not-allowed
+    change PATCH /keyed/v1/item/1 '{"price":7}'
+    expect 204
+    req DELETE /keyed/v1/secrets/1
+    expect 204
+    [[ $(sql 'SELECT count(*) FROM api.secret') == 0 ]]
 }
 
 # ---- functions ----

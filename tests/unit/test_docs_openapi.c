@@ -266,6 +266,7 @@ START_TEST(equal_paths_are_one)
     add("GET", "/x/y", DSAPI_DOCS_ROW, none)->tag = "t";
     add("DELETE", "/x/{b}", DSAPI_DOCS_NONE, b)->description = "remove";
     add("GET", "/x/{b}/y", DSAPI_DOCS_NONE, b);
+    add("GET", "/x/{b}", DSAPI_DOCS_ROW, b)->summary = "the first counts";
     ck_at("/paths/~1x~1{a}/get/summary", "\"read\"");
     ck_at("/paths/~1x~1{a}/delete/parameters/0/name", "\"a\"");
     ck_at("/paths/~1x~1{a}/delete/description", "\"remove\"");
