@@ -187,7 +187,7 @@ images(const dsapi_entity_t *entity, const apr_array_header_t *shown,
 typedef struct linker_t {
     const apr_array_header_t *entities;
     apr_array_header_t **shown; /* one an entity */
-    char *again; /* of each: its table or view is another's before it, too */
+    int *again; /* of each: its table or view is another's before it, too */
     apr_pool_t *pool;
 } linker_t;
 
@@ -280,7 +280,8 @@ void dsapi_view_link(const dsapi_catalog_t *catalog, apr_pool_t *pool)
     int n = catalog->entities->nelts;
     linker_t linker = {catalog->entities,
                        apr_pcalloc(pool, sizeof(void *) * ((apr_size_t)n + 1)),
-                       apr_pcalloc(pool, (apr_size_t)n + 1), pool};
+                       apr_pcalloc(pool, sizeof(int) * ((apr_size_t)n + 1)),
+                       pool};
     apr_hash_t *before = apr_hash_make(pool);
 
     for (int i = 0; i < n; i++) {

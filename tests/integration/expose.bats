@@ -509,6 +509,13 @@ gives() {
     expect 406 .details 'The result contains 3 rows'
     call 'add?a=1&b=2' -H "$one"
     expect 200 . 3
+    post insert_items '{"n":1}' -H "$one;nulls=stripped" \
+        -H 'Prefer: tx=rollback'
+    expect 200 'keys | join(" ")' 'id name'
+    [[ $(header Content-Type) == "${one#*: };nulls=stripped; charset=utf-8" ]]
+    sql 'UPDATE api.item SET price = NULL WHERE id = 1'
+    call first -H "${one/object/array};nulls=stripped"
+    expect 200 'keys | join(" ")' 'id maker name'
     post 'insert_items' '{"n":2}' -H "$one"
     expect_problem 406 PGRST116
     [[ $(sql 'SELECT count(*) FROM api.item') == 3 ]]

@@ -109,8 +109,8 @@ START_TEST(columns_say_what_else_is_known)
     ck_assert_str_eq(row(), "{\"type\":\"object\",\"description\":\"things\"}");
     ck_assert_str_eq(dsapi_docs_row_name(&resource, g_pool), "row.items");
     resource.name = "A \"b\".c-1_";
-    ck_assert_str_eq(dsapi_docs_row_name(&resource, g_pool),
-                     "row.A.20.22b.22.2ec-1_");
+    ck_assert_str_eq(dsapi_docs_row_name(&resource, g_pool), "row.A.20.22b.22."
+                                                             "2ec-1_");
 }
 END_TEST
 
