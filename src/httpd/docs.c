@@ -231,14 +231,16 @@ static void add_functions(apr_array_header_t *routes,
             function->arguments->nelts == 0 ||
             *APR_ARRAY_IDX(function->arguments, 0, dsapi_argument_t).name !=
                 '\0';
-        dsapi_docs_route_t docs = describe(route, NULL, pool);
-        apr_array_header_t *params = params_of(route, named, pool);
+        dsapi_docs_route_t docs;
+        apr_array_header_t *params;
 
         if (strcmp(function->name, last) == 0 ||
             (!named && !route->takes_body)) {
             continue;
         }
         last = function->name;
+        docs = describe(route, NULL, pool);
+        params = params_of(route, named, pool);
         if (named) {
             add_arguments(params, function,
                           route->takes_body ? DSAPI_IN_BODY : DSAPI_IN_QUERY,
