@@ -173,6 +173,10 @@ expire() {
     for pid in $(runners | sort -u); do # one has two of them, at least
         kill -KILL "$pid"
     done
+    # that they end at once, and not between two looks: who has taken one back
+    # stores it, and cannot look again
+    sql "UPDATE dsapi.job SET lease_until = (SELECT max(lease_until)
+            FROM dsapi.job WHERE state = 'running') WHERE state = 'running'"
     # nothing helps: neither the leases nor the lock
     wait_until 15 all_three running 2
     unblock
