@@ -209,16 +209,16 @@ static apr_status_t load(const char **pimage, apr_size_t *pbytes,
 /* What a thread of ours does. */
 static void load_behind(void *baton)
 {
-    dsapi_series_load_t *load = baton;
-    const loading_t *loading = load->ask.baton;
+    dsapi_series_load_t *given = baton;
+    const loading_t *loading = given->ask.baton;
     dsapi_err_t *err;
 
-    if (dsapi_series_load(&err, load) != APR_SUCCESS) {
+    if (dsapi_series_load(&err, given) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, mod_dsapi_level_of(err), 0, loading->server,
                      "DSAPI0065: behind a request: %s: %s", err->code,
                      err->internal);
     }
-    apr_pool_destroy(load->pool);
+    apr_pool_destroy(given->pool);
 }
 
 static const char *const *copy_texts(const char *const *from, int n,
@@ -233,18 +233,18 @@ static const char *const *copy_texts(const char *const *from, int n,
 }
 
 /* As dsapi_series_ask_t has it: nothing of the request is used from here on. */
-static apr_status_t later(dsapi_series_load_t *load)
+static apr_status_t later(dsapi_series_load_t *given)
 {
     loading_t *own =
-        apr_pmemdup(load->pool, load->ask.baton, sizeof(loading_t));
+        apr_pmemdup(given->pool, given->ask.baton, sizeof(loading_t));
     const mod_dsapi_series_t *series = own->route->series;
 
-    own->pool = load->pool;
+    own->pool = given->pool;
     own->values = copy_texts(own->values, series->params->nelts, own->pool);
     own->settings = copy_texts(own->settings,
                                1 + series->service->session->nelts, own->pool);
-    load->ask.baton = own;
-    return dsapi_series_threads_run(threads, load_behind, load);
+    given->ask.baton = own;
+    return dsapi_series_threads_run(threads, load_behind, given);
 }
 
 apr_status_t mod_dsapi_metric_key(const char *const **pkey, dsapi_err_t **perr,
