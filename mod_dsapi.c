@@ -18,6 +18,7 @@
 #include "httpd/request.h"
 #include "httpd/resource.h"
 #include "httpd/respond.h"
+#include "httpd/series.h"
 #include "httpd/worker.h"
 
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -38,6 +39,7 @@ static void child_init(apr_pool_t *pchild, server_rec *s)
 {
     mod_dsapi_db_child_init(pchild, s);
     mod_dsapi_cache_child_init(pchild, s);
+    mod_dsapi_metric_child_init(pchild);
     mod_dsapi_catalog_child_init(pchild);
     mod_dsapi_worker_child_init(pchild);
 }

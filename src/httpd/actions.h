@@ -69,6 +69,16 @@ apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
                                   apr_array_header_t *calls);
 
 /**
+ * The same where there is no request.
+ * @param settings  of mod_dsapi_settings
+ * @param timeout   of each of the other calls
+ */
+void mod_dsapi_fill_batch(dsapi_batch_t *pbatch, const mod_dsapi_route_t *route,
+                          const char *const *settings,
+                          apr_interval_time_t timeout,
+                          apr_array_header_t *calls);
+
+/**
  * Run calls whose last gives rows, and send them, or have them sent: whole
  * where they fit into DsapiBuffer, or else one portion after the other while
  * they come (stream.c).

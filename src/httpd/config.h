@@ -214,7 +214,7 @@ typedef struct mod_dsapi_series_t {
     apr_interval_time_t stale;      /* DsapiStaleFor */
     int waits;                      /* DsapiReload wait */
     apr_interval_time_t db_timeout; /* -1: the route's */
-    _Atomic int told;               /* that it is too large to be kept */
+    _Atomic int large;              /* one has been seen to be: see metric.c */
     ap_directive_t *directive;
 } mod_dsapi_series_t;
 

@@ -52,26 +52,35 @@ apr_status_t mod_dsapi_settings(const char ***psettings, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
-apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
-                                  request_rec *r,
-                                  const mod_dsapi_route_t *route,
-                                  apr_array_header_t *calls)
+void mod_dsapi_fill_batch(dsapi_batch_t *pbatch, const mod_dsapi_route_t *route,
+                          const char *const *settings,
+                          apr_interval_time_t timeout,
+                          apr_array_header_t *calls)
 {
     dsapi_call_t *preamble = &APR_ARRAY_IDX(calls, 0, dsapi_call_t);
-    const char **settings;
-    apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     preamble->sql = route->preamble;
     preamble->types = NULL;
     preamble->values = settings;
     pbatch->calls = (const dsapi_call_t *)calls->elts;
     pbatch->ncalls = calls->nelts;
     pbatch->repeatable = route->read_only;
-    pbatch->timeout = mod_dsapi_timeout_of(r, route) * (calls->nelts - 1);
-    return APR_SUCCESS;
+    pbatch->timeout = timeout * (calls->nelts - 1);
+}
+
+apr_status_t mod_dsapi_make_batch(dsapi_batch_t *pbatch, dsapi_err_t **perr,
+                                  request_rec *r,
+                                  const mod_dsapi_route_t *route,
+                                  apr_array_header_t *calls)
+{
+    const char **settings;
+    apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
+
+    if (rv == APR_SUCCESS) {
+        mod_dsapi_fill_batch(pbatch, route, settings,
+                             mod_dsapi_timeout_of(r, route), calls);
+    }
+    return rv;
 }
 
 apr_status_t mod_dsapi_run_calls(dsapi_rows_t **prows, dsapi_err_t **perr,

@@ -122,14 +122,19 @@ static dsapi_buf_t *problem_json(const request_rec *r, int http,
     return buf;
 }
 
-/* How loudly: an administrator must act on an error, may look at a warning;
- * what a client did wrong is information. */
-static int level_of(const dsapi_err_t *err, int http)
+static int http_of(const dsapi_err_t *err)
+{
+    return err->http ? err->http : dsapi_status_of(err->rv)->http;
+}
+
+/* An administrator must act on an error, may look at a warning; what a client
+ * did wrong is information. */
+int mod_dsapi_level_of(const dsapi_err_t *err)
 {
     if (err->rv == DSAPI_EBUSY || err->rv == DSAPI_ETIMEOUT) {
         return APLOG_WARNING;
     }
-    return http >= 500 ? APLOG_ERR : APLOG_INFO;
+    return http_of(err) >= 500 ? APLOG_ERR : APLOG_INFO;
 }
 
 /* A whole body and its end, with its headers; no bytes of it for HEAD. */
@@ -150,11 +155,11 @@ static void fill_brigade(apr_bucket_brigade *bb, request_rec *r,
 
 int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
 {
-    int http = err->http ? err->http : dsapi_status_of(err->rv)->http;
+    int http = http_of(err);
     mod_dsapi_req_t *req = mod_dsapi_req_of(r);
     const dsapi_buf_t *problem;
 
-    ap_log_rerror(APLOG_MARK, level_of(err, http), 0, r,
+    ap_log_rerror(APLOG_MARK, mod_dsapi_level_of(err), 0, r,
                   "DSAPI0003: %s: %s [%s %s]", err->code,
                   err->internal ? err->internal : err->detail,
                   req ? req->id : "-", req ? req->trace : "-");

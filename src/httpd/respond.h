@@ -19,6 +19,10 @@
  */
 int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err);
 
+/** @return how loudly an error is logged: APLOG_ERR, where an administrator
+ *  must act, APLOG_WARNING or APLOG_INFO */
+int mod_dsapi_level_of(const dsapi_err_t *err);
+
 /** Set an answer's status. That of an ErrorDocument stays the error's. */
 void mod_dsapi_set_status(request_rec *r, int status);
 

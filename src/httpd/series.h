@@ -39,6 +39,10 @@ apr_status_t mod_dsapi_metric_key(const char *const **pkey, dsapi_err_t **perr,
                                   const mod_dsapi_route_t *route,
                                   const char *const *given);
 
+/** What a child needs for loads behind their requests. Before mod_dbd's pools:
+ *  the child's end waits for them before it takes those down. */
+void mod_dsapi_metric_child_init(apr_pool_t *pchild);
+
 /** What a metric is computed of. */
 typedef struct mod_dsapi_metric_of_t {
     dsapi_cache_t *cache;               /* the child's */

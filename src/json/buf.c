@@ -5,14 +5,17 @@
 
 #define DEFAULT_BYTES 4096
 
-static apr_status_t free_data(void *baton)
+void dsapi_buf_release(dsapi_buf_t *buf)
 {
-    dsapi_buf_t *buf = baton;
-
     free(buf->data);
     buf->data = NULL;
     buf->len_bytes = 0;
     buf->cap_bytes = 0;
+}
+
+static apr_status_t free_data(void *baton)
+{
+    dsapi_buf_release(baton);
     return APR_SUCCESS;
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct dsapi_buf_t {
-    char *data; /* never NULL after init; not NUL-terminated */
+    char *data; /* NULL where it was released; not NUL-terminated */
     apr_size_t len_bytes;
     apr_size_t cap_bytes;
     apr_pool_t *pool;
@@ -48,5 +48,8 @@ static inline void dsapi_buf_putc(dsapi_buf_t *buf, char c)
 /** @return the content as a NUL-terminated string, in the buffer itself:
  *  good until the next append */
 const char *dsapi_buf_str(dsapi_buf_t *buf);
+
+/** Give its memory back before its pool ends: it is empty from here on. */
+void dsapi_buf_release(dsapi_buf_t *buf);
 
 #endif

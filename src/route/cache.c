@@ -619,6 +619,16 @@ static apr_status_t give_up(void *baton)
     return APR_SUCCESS;
 }
 
+static dsapi_cache_lead_t *make_lead(dsapi_cache_t *cache, slot_t *slot,
+                                     apr_uint64_t stamp, apr_pool_t *pool)
+{
+    dsapi_cache_lead_t *lead = apr_palloc(pool, sizeof(*lead));
+
+    *lead = (dsapi_cache_lead_t){cache, slot, stamp, pool};
+    apr_pool_cleanup_register(pool, lead, give_up, apr_pool_cleanup_null);
+    return lead;
+}
+
 dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
                                         dsapi_cache_lead_t **plead,
                                         dsapi_err_t **perr,
@@ -648,10 +658,7 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
         unref_failure(me.failure);
     }
     if (me.got == DSAPI_CACHE_LEAD) {
-        *plead = apr_palloc(result_pool, sizeof(**plead));
-        **plead = (dsapi_cache_lead_t){cache, me.slot, ask->stamp, result_pool};
-        apr_pool_cleanup_register(result_pool, *plead, give_up,
-                                  apr_pool_cleanup_null);
+        *plead = make_lead(cache, me.slot, ask->stamp, result_pool);
     }
     return me.got;
 }
@@ -684,6 +691,12 @@ static slot_t *end_lead(dsapi_cache_lead_t *lead)
 
     lead->slot = NULL;
     return slot;
+}
+
+dsapi_cache_lead_t *dsapi_route_cache_move(dsapi_cache_lead_t *lead,
+                                           apr_pool_t *pool)
+{
+    return make_lead(lead->cache, end_lead(lead), lead->stamp, pool);
 }
 
 const dsapi_cache_entry_t *

@@ -166,8 +166,18 @@ const dsapi_cache_entry_t *dsapi_route_cache_stale(dsapi_cache_t *cache,
                                                    apr_pool_t *result_pool);
 
 /**
+ * Hand the duty on, to another pool and the thread that will use that.
+ * @param lead  over after this, without anybody's being told
+ * @param pool  where it ends before the duty is done, that is abandoned
+ * @return the duty; over, if lead was before
+ */
+dsapi_cache_lead_t *dsapi_route_cache_move(dsapi_cache_lead_t *lead,
+                                           apr_pool_t *pool);
+
+/**
  * Hand in an answer: it is stored in the place of any older one, and given to
- * all who wait for it. In the thread and with the pool of the get.
+ * all who wait for it. In the thread and with the pool of the get, or of the
+ * move behind it.
  * @param lead  over after this; if it was over before, nothing is stored
  * @return the entry made of it, good until that pool ends. Never NULL, also
  *         where it is too large to be kept; where memory is out we abort.

@@ -15,6 +15,11 @@
 #include "series/binary.h"
 #include "series/image.h"
 
+/* What a member takes besides its texts, and a column besides its rows: at
+ * most, while an image is made as well as in it. */
+#define MEMBER_BYTES (sizeof(member_t) + 128)
+#define COLUMN_BYTES 128
+
 /* A member in the making. */
 typedef struct member_t {
     const char *key; /* the first attribute; NULL: null */
@@ -48,9 +53,9 @@ struct dsapi_columns_maker_t {
     int time_column;
     int *measure_columns;
     making_t *dimensions;
-    dsapi_buf_t **measures; /* of double */
-    dsapi_buf_t *days;      /* of apr_int32_t */
-    apr_size_t text_bytes;  /* of all members */
+    dsapi_buf_t **measures;  /* of double */
+    dsapi_buf_t *days;       /* of apr_int32_t */
+    apr_size_t member_bytes; /* of all members, with their texts */
     int nrows;
     locale_t locale; /* in which numbers have a '.' */
     dsapi_cell_space_t space;
@@ -212,7 +217,7 @@ apr_status_t dsapi_series_begin(dsapi_columns_maker_t *maker,
     maker->types = types;
     maker->begun = 1;
     maker->nrows = 0;
-    maker->text_bytes = 0;
+    maker->member_bytes = 0;
     maker->days->len_bytes = 0;
     if (rv == APR_SUCCESS && types[maker->time_column] != DSAPI_OID_DATE) {
         rv = dsapi_fail(perr, maker->pool, DSAPI_EINTERNAL, "series-shape",
@@ -374,7 +379,7 @@ static int is_as_before(dsapi_columns_maker_t *maker, const making_t *making,
         memcmp(member->raw, raw->data, raw->len_bytes) == 0) {
         return 1;
     }
-    maker->text_bytes += raw->len_bytes;
+    maker->member_bytes += raw->len_bytes;
     member->raw = apr_pmemdup(maker->pool, raw->data, raw->len_bytes);
     member->raw_bytes = raw->len_bytes;
     return 0;
@@ -392,7 +397,7 @@ static void keep_texts(dsapi_columns_maker_t *maker, member_t *member)
         memcmp(member->csv, csv->data, csv->len_bytes) == 0) {
         return;
     }
-    maker->text_bytes += json->len_bytes + csv->len_bytes;
+    maker->member_bytes += json->len_bytes + csv->len_bytes;
     member->json = apr_pstrmemdup(maker->pool, json->data, json->len_bytes);
     member->json_bytes = json->len_bytes;
     member->csv = apr_pstrmemdup(maker->pool, csv->data, csv->len_bytes);
@@ -426,6 +431,7 @@ static member_t *find_member(dsapi_columns_maker_t *maker, making_t *making,
         making->null_member = member;
     }
     APR_ARRAY_PUSH(making->members, member_t *) = member;
+    maker->member_bytes += MEMBER_BYTES + len;
     return member;
 }
 
@@ -449,14 +455,15 @@ static double read_measure(const dsapi_columns_maker_t *maker,
     return isfinite(value) ? value : NAN;
 }
 
-/* Of what has been added, without what aligning takes. */
-static apr_size_t size_so_far(const dsapi_columns_maker_t *maker)
+apr_size_t dsapi_series_bytes(const dsapi_columns_maker_t *maker)
 {
-    return maker->text_bytes +
+    apr_size_t ndimensions = (apr_size_t)maker->series->dimensions->nelts;
+    apr_size_t nmeasures = (apr_size_t)maker->series->measures->nelts;
+
+    return maker->member_bytes + COLUMN_BYTES * (1 + ndimensions + nmeasures) +
            (apr_size_t)maker->nrows *
-               (sizeof(apr_int32_t) *
-                    (apr_size_t)(1 + 2 * maker->series->dimensions->nelts) +
-                sizeof(double) * (apr_size_t)maker->series->measures->nelts);
+               (sizeof(apr_int32_t) * (1 + 2 * ndimensions) +
+                sizeof(double) * nmeasures);
 }
 
 apr_status_t dsapi_series_add(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
@@ -475,13 +482,6 @@ apr_status_t dsapi_series_add(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
                           "the series' time column '%s' is %s in a row; it "
                           "takes days of the years 1 to 9999",
                           maker->series->time, text ? text : "null");
-    }
-    if (maker->nrows == APR_INT32_MAX ||
-        size_so_far(maker) > maker->max_bytes) {
-        return dsapi_fail(perr, maker->pool, DSAPI_EINTERNAL, "series-size",
-                          "the series has more rows than DsapiCacheSize has "
-                          "room for (%" APR_SIZE_T_FMT " bytes)",
-                          maker->max_bytes);
     }
     maker->nrows++;
     dsapi_buf_put(maker->days, (const char *)&day, sizeof(day));
@@ -503,6 +503,13 @@ apr_status_t dsapi_series_add(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
         }
         dsapi_buf_put(making->of_rows, (const char *)&member->seen,
                       sizeof(apr_int32_t));
+    }
+    if (maker->nrows == APR_INT32_MAX ||
+        dsapi_series_bytes(maker) > maker->max_bytes) {
+        return dsapi_fail(perr, maker->pool, DSAPI_EINTERNAL, "series-size",
+                          "the series is larger than DsapiCacheSize lets it "
+                          "be (%" APR_SIZE_T_FMT " bytes)",
+                          maker->max_bytes);
     }
     return APR_SUCCESS;
 }
@@ -724,7 +731,7 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
     apr_size_t ndimensions = (apr_size_t)series->dimensions->nelts;
     dsapi_image_t header = {maker->nrows, series->dimensions->nelts,
                             series->measures->nelts, 0};
-    dsapi_buf_t *image = dsapi_buf_make(size_so_far(maker) + 4096, maker->pool);
+    dsapi_buf_t *image = dsapi_buf_make(dsapi_series_bytes(maker), maker->pool);
     dsapi_buf_t *space = dsapi_buf_make(0, maker->pool);
     ranked_t *ranked =
         apr_palloc(maker->pool, (ndimensions + 1) * sizeof(ranked_t));
@@ -736,17 +743,21 @@ const char *dsapi_series_finish(apr_size_t *pbytes,
     places = sort_rows(maker, ndimensions ? ranked[0].ranks : NULL, space);
     dsapi_buf_put(image, (const char *)&header, sizeof(header));
     (void)put_ints(image, int_column(maker->days), NULL, places, maker->nrows);
+    dsapi_buf_release(maker->days);
     for (int i = 0; i < series->measures->nelts; i++) {
         put_measure(image, maker->measures[i], places, maker->nrows);
+        dsapi_buf_release(maker->measures[i]);
     }
     for (apr_size_t i = 0; i < ndimensions; i++) {
         apr_size_t at =
             put_ints(image, int_column(maker->dimensions[i].of_rows),
                      ranked[i].ranks, places, maker->nrows);
 
+        dsapi_buf_release(maker->dimensions[i].of_rows);
         put_rows(image, at, ranked[i].members->nelts, maker->nrows);
         put_members(image, ranked[i].members);
     }
+    dsapi_buf_release(space);
     *pbytes = image->len_bytes;
     return image->data;
 }

@@ -69,7 +69,7 @@ int dsapi_series_measure(const dsapi_series_t *series, const char *name);
 /**
  * Begin to make an image.
  * @param series     borrowed
- * @param max_bytes  how large it may become
+ * @param max_bytes  how large it may become, by dsapi_series_bytes
  * @param pool       owns everything
  */
 dsapi_columns_maker_t *dsapi_series_make(const dsapi_series_t *series,
@@ -103,6 +103,11 @@ apr_status_t dsapi_series_add(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
  *  dsapi_series_add. */
 apr_status_t dsapi_series_take(dsapi_columns_maker_t *maker, dsapi_err_t **perr,
                                const dsapi_rows_t *rows);
+
+/** @return what an image of the rows so far takes, at most: with all that is
+ *  needed of them while it is made. Making it takes four times as much as this
+ *  at most, one copy of the image included. */
+apr_size_t dsapi_series_bytes(const dsapi_columns_maker_t *maker);
 
 /**
  * Complete an image: rows by day, then by the members of the first dimension,

@@ -1,6 +1,9 @@
 /* Where series are kept: see store.h. */
 #include "series/store.h"
 
+#include <apr_allocator.h>
+#include <apr_strings.h>
+
 static void use_entry(dsapi_series_got_t *pgot,
                       const dsapi_cache_entry_t *entry,
                       const dsapi_series_ask_t *ask, apr_pool_t *pool)
@@ -80,7 +83,37 @@ static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
-/* Lead: but not where the last one will have to do. */
+/* Give the load to another thread. @return 1: that has it; 0: *pduty is still
+ * to be done */
+static int hand_over(dsapi_cache_lead_t **pduty, dsapi_cache_t *cache,
+                     const dsapi_series_ask_t *ask, apr_pool_t *pool)
+{
+    apr_allocator_t *allocator;
+    dsapi_series_load_t *load;
+    apr_pool_t *own;
+
+    if (apr_allocator_create(&allocator) != APR_SUCCESS) {
+        return 0;
+    }
+    /* what it has taken goes back to the system when it ends */
+    apr_pool_create_ex(&own, NULL, NULL, allocator);
+    apr_allocator_owner_set(allocator, own);
+    apr_pool_tag(own, "dsapi_series_load");
+    load = apr_palloc(own, sizeof(*load));
+    load->ask = *ask;
+    load->ask.ask.key = apr_pmemdup(own, ask->ask.key, ask->ask.key_bytes);
+    load->cache = cache;
+    load->pool = own;
+    load->duty = dsapi_route_cache_move(*pduty, own);
+    if (ask->later(load) == APR_SUCCESS) {
+        return 1;
+    }
+    *pduty = dsapi_route_cache_move(load->duty, pool);
+    apr_pool_destroy(own);
+    return 0;
+}
+
+/* Lead: but not where the last one will have to do, or may. */
 static apr_status_t lead(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                          dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
                          dsapi_cache_lead_t *duty, apr_pool_t *pool)
@@ -91,6 +124,11 @@ static apr_status_t lead(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     if (last && is_resting(last, ask)) {
         dsapi_route_cache_abandon(duty, NULL);
         use_last(pgot, last, ask, pool);
+        return APR_SUCCESS;
+    }
+    if (last && ask->later && is_recent(last, ask) &&
+        hand_over(&duty, cache, ask, pool)) {
+        use_entry(pgot, last, ask, pool);
         return APR_SUCCESS;
     }
     return make(pgot, perr, ask, duty, pool);
@@ -117,14 +155,18 @@ static apr_status_t follow(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     return APR_SUCCESS;
 }
 
-/* The database failed: the last one has to do, and nobody tries again for a
- * while. @return 0: there is none */
+/* Where the database failed the last one has to do, and nobody tries again for
+ * a while. @return 0: there is none, or it was not the database */
 static int make_do(dsapi_series_got_t *pgot, dsapi_cache_t *cache,
-                   const dsapi_series_ask_t *ask, apr_pool_t *pool)
+                   const dsapi_series_ask_t *ask, apr_status_t rv,
+                   apr_pool_t *pool)
 {
-    const dsapi_cache_entry_t *last =
-        dsapi_route_cache_stale(cache, &ask->ask, pool);
+    const dsapi_cache_entry_t *last;
 
+    if (rv != DSAPI_EDBDOWN && rv != DSAPI_EBUSY && rv != DSAPI_ETIMEOUT) {
+        return 0;
+    }
+    last = dsapi_route_cache_stale(cache, &ask->ask, pool);
     if (!last) {
         return 0;
     }
@@ -159,8 +201,7 @@ static apr_status_t get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
         rv = follow(pgot, perr, cache, ask, pool);
         break;
     }
-    if ((rv == DSAPI_EDBDOWN || rv == DSAPI_EBUSY || rv == DSAPI_ETIMEOUT) &&
-        make_do(pgot, cache, ask, pool)) {
+    if (make_do(pgot, cache, ask, rv, pool)) {
         *perr = NULL;
         return APR_SUCCESS;
     }
@@ -177,4 +218,15 @@ apr_status_t dsapi_series_get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     at_once.ask.wait = 0;
     rv = get(pgot, perr, cache, &at_once, pool);
     return rv == APR_EAGAIN ? get(pgot, perr, cache, ask, pool) : rv;
+}
+
+apr_status_t dsapi_series_load(dsapi_err_t **perr, dsapi_series_load_t *load)
+{
+    dsapi_series_got_t got;
+    apr_status_t rv;
+
+    *perr = NULL;
+    rv = make(&got, perr, &load->ask, load->duty, load->pool);
+    make_do(&got, load->cache, &load->ask, rv, load->pool);
+    return rv;
 }

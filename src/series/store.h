@@ -4,8 +4,10 @@
  * replaced or dropped goes when its last reader does.
  *
  * A reader gets the image of the newest versions that are known, or makes it.
- * While somebody else makes it, a reader that may is given the one before, as
- * long as it is but a moment old. Where none can be made, it gets the last one.
+ * As long as the one before is but a moment old, a reader that may is given
+ * that: while another makes the new one, or while a thread does to which the
+ * reader itself has given the load. Where none can be made, it gets the last
+ * one.
  */
 #ifndef DSAPI_SERIES_STORE_H
 #define DSAPI_SERIES_STORE_H
@@ -24,6 +26,8 @@
 /** For how long an image is good whose versions nobody knows. */
 #define DSAPI_SERIES_LIFE apr_time_from_sec(60)
 
+typedef struct dsapi_series_load_t dsapi_series_load_t;
+
 /** Which series is wanted, and how it is made. */
 typedef struct dsapi_series_ask_t {
     dsapi_cache_ask_t ask;     /* its stamp: of the versions, read before; the
@@ -41,7 +45,24 @@ typedef struct dsapi_series_ask_t {
     apr_status_t (*load)(const char **pimage, apr_size_t *pbytes,
                          dsapi_err_t **perr, void *baton);
     void *baton;
+
+    /**
+     * Give a load to another thread; NULL: there is none for that.
+     * @param load  its ask.baton, which is that of the call, has to be replaced
+     *              by one that lives in its pool
+     * @return APR_SUCCESS: that thread has it, and calls dsapi_series_load;
+     *         else: it is the caller's still, who loads before it answers
+     */
+    apr_status_t (*later)(dsapi_series_load_t *load);
 } dsapi_series_ask_t;
+
+/** A load of its own: in one thread at a time. */
+struct dsapi_series_load_t {
+    dsapi_series_ask_t ask;
+    dsapi_cache_t *cache;
+    dsapi_cache_lead_t *duty;
+    apr_pool_t *pool; /* owns all of it; nobody's sub-pool */
+};
 
 /** What was got. */
 typedef struct dsapi_series_got_t {
@@ -54,7 +75,7 @@ typedef struct dsapi_series_got_t {
 
 /**
  * Get a series. Any thread. May block: for the load, or for that of another
- * for at most ask->ask.wait.
+ * for at most ask->ask.wait; not where there is an image that may be given.
  * @param pgot  out: undefined on error
  * @param perr  out: in pool; NULL on success
  * @param pool  the request's
@@ -64,5 +85,13 @@ typedef struct dsapi_series_got_t {
 apr_status_t dsapi_series_get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                               dsapi_cache_t *cache,
                               const dsapi_series_ask_t *ask, apr_pool_t *pool);
+
+/**
+ * Do a load that was given away. May block.
+ * @param perr  out: in its pool; NULL on success
+ * @param load  the caller destroys its pool behind this
+ * @return what ask.load has returned; all who wait for it have that, too
+ */
+apr_status_t dsapi_series_load(dsapi_err_t **perr, dsapi_series_load_t *load);
 
 #endif

@@ -25,7 +25,7 @@ $text"
     export SECOND
     # of one child, which knows of a change or does not
     httpd_up alone "DsapiWorker Off
-ServerLimit 1
+ServerLimit 2
 StartServers 1
 MaxRequestWorkers 8
 $text"
@@ -136,6 +136,27 @@ LogLevel dsapi:debug
     </DsapiSeries>
     <DsapiRoute GET "/large">
         DsapiMetric large n=sum(n)
+    </DsapiRoute>
+    <DsapiSeries big>
+        DsapiQuery      "SELECT date '2026-01-01' AS day, i AS n FROM generate_series(1, 60000) i"
+        DsapiTimeColumn day
+        DsapiMeasure    n
+        DsapiDependsOn  s/sales
+        DsapiReload     wait
+    </DsapiSeries>
+    <DsapiRoute GET "/big">
+        DsapiMetric big n=count()
+    </DsapiRoute>
+    <DsapiSeries gated-big>
+        DsapiQuery      "SELECT date '2026-01-01' AS day, i AS n FROM generate_series(1, 60000) i UNION ALL SELECT date '2026-01-02', 1 FROM (SELECT pg_advisory_xact_lock_shared(22)) AS gate"
+        DsapiTimeColumn day
+        DsapiMeasure    n
+        DsapiDependsOn  s/sales
+        DsapiReload     wait
+        DsapiDBTimeout  60s
+    </DsapiSeries>
+    <DsapiRoute GET "/gated-big">
+        DsapiMetric gated-big n=count()
     </DsapiRoute>
 </DsapiService>
 <DsapiService t "/t">
@@ -319,43 +340,117 @@ load_waits() {
         WHERE locktype = 'advisory' AND NOT granted") -gt 0 ]]
 }
 
-# change_gated PATH: change the data while loads are held up, as long as
-# the clients may be served meanwhile
-change_gated() {
-    local n
-
+# hold_gate: loads of what is gated wait, until open_gate
+hold_gate() {
     GATED=$(mktemp -d "$BATS_TEST_TMPDIR/gated.XXXXXX")
-    n=$(sql 'SELECT count(*) FROM sale')
-    wait_until 20 alone "$1" "$n"
     mkfifo "$GATED/gate"
     srv_psql "$DSAPI_DIR/pg" <"$GATED/gate" >"$GATED/locked" 3>&- &
     exec 7>"$GATED/gate"
     echo "SELECT 'held' FROM pg_advisory_lock(22);" >&7
     wait_until 20 grep -q held "$GATED/locked"
+}
+
+open_gate() {
+    exec 7>&-
+    wait
+}
+
+# change_gated PATH: change the data while loads are held up, as long as
+# the clients may be served meanwhile; served: how many of the four were
+change_gated() {
+    local n
+
+    n=$(sql 'SELECT count(*) FROM sale')
+    wait_until 20 alone "$1" "$n"
+    hold_gate
     clients "$1"
     sql "INSERT INTO sale VALUES ('g', '2026-03-01', 'nut', 1, 1)" >/dev/null
     wait_until 20 load_waits
     touch "$GATED/loading"
-    served=
-    ! srv_until 2 grep -qx "loading $n" "$GATED"/[1-4] || served=yes
+    all_served() {
+        served=$(grep -lx "loading $n" "$GATED"/[1-4] | wc -l)
+        ((served == 4))
+    }
+    srv_until 2 all_served || true
     touch "$GATED/stop"
-    exec 7>&-
-    wait
+    open_gate
     wait_until 20 alone "$1" $((n + 1))
 }
 
-@test "while a changed series is loaded, others get it as it was" {
+@test "while a changed series is loaded, all get it as it was" {
     # within a second, which a slow machine may miss
     was_served() {
         change_gated /s/gated
-        [[ $served ]]
+        ((served == 4))
     }
     wait_until 60 was_served
 }
 
 @test "DsapiReload wait: while a changed series is loaded, all wait" {
     change_gated /s/patient
-    [[ ! $served ]]
+    ((served == 0))
+}
+
+asked() {
+    req GET "$ALONE/s/gated" --max-time 1
+    [[ $status != 200 ]] || load_waits
+}
+
+# load_behind: the data change, and a load of them is held up which is nobody's
+# request; within the second, too
+load_behind() {
+    local n
+
+    n=$(sql 'SELECT count(*) FROM sale')
+    wait_until 20 alone /s/gated "$n"
+    hold_gate
+    sql "INSERT INTO sale VALUES ('g', '2026-03-01', 'nut', 1, 1)" >/dev/null
+    wait_until 20 asked
+    [[ $status == 200 && $(json '.[0].n') == "$n" ]] || {
+        open_gate
+        return 1
+    }
+}
+
+# loads_of PID: how often that child has loaded what is gated
+loads_of() {
+    grep -c "\[pid $1:.*DSAPI0064: <DsapiSeries s/gated> loaded" \
+        "$DSAPI_DIR/alone/error.log" || true
+}
+
+@test "a child that is to end waits for what it loads behind requests" {
+    local child n
+
+    gone() { ! kill -0 "$child" 2>/dev/null; }
+    wait_until 60 load_behind
+    child=$(pgrep -P "$(httpd_pid alone)")
+    n=$(loads_of "$child")
+    httpd_restart_graceful alone
+    load_waits
+    kill -0 "$child"
+    open_gate
+    wait_until 20 gone
+    [[ $(loads_of "$child") == $((n + 1)) ]]
+    wait_until 20 alone /s/gated "$(sql 'SELECT count(*) FROM sale')"
+}
+
+@test "the database goes away under a load behind requests" {
+    local n=0
+
+    claim_log 'DSAPI0065: behind a request: database-unavailable: <DsapiSeries s/gated>'
+    claim_log 'DSAPI00(05|36)'
+    claim_log '(AH00(629|632|633|636|639)|AH02655)'
+    wait_until 60 load_behind
+    n=$(json '.[0].n')
+    pg_stop
+    open_gate
+    wait_until 30 grep -q DSAPI0065 "$DSAPI_DIR/alone/error.log"
+    req GET "$ALONE/s/gated"
+    expect 200 '.[0].n' "$n"
+    [[ $(header Cache-Status) == 'mod_dsapi; hit; ttl='* ]]
+    pg_start
+    wait_until 30 alone /s/gated $((n + 1))
+    await_versions
 }
 
 @test "304 asks nobody, in a child that has not loaded it either" {
@@ -447,15 +542,43 @@ change_gated() {
     ((n > 12))
 }
 
-@test "one that is too large is not kept, and the log says so" {
-    claim_log 'DSAPI0063: <DsapiSeries s/large> takes [0-9]+ bytes, more than'
-    local i
+@test "one that is too large is refused, and the log says why" {
+    claim_log 'DSAPI0003: internal: <DsapiSeries s/large>: .* DsapiCacheSize'
 
-    for i in {1..4}; do
-        req GET "$SECOND/s/large"
-        expect 200 '.[0].n' 2001000
-    done
-    [[ $(loads s/large second) == 4 ]]
+    req GET "$SECOND/s/large"
+    expect_problem 500 internal
+    req GET /s/large
+    expect 200 '.[0].n' 2001000
+}
+
+# logged TEXT: in the log of the one with one child
+logged() {
+    grep -q "$1" "$DSAPI_DIR/alone/error.log"
+}
+
+# asks PATH: in the background; the answer is in the folder of the gate
+asks() {
+    curl -sS --fail --noproxy '*' -o "$GATED/$1" "$ALONE/s/$1" 3>&- 7>&- &
+}
+
+@test "large series are loaded one after the other" {
+    hold_gate
+    asks gated-big
+    wait_until 20 logged 'DSAPI0067: <DsapiSeries s/gated-big>'
+    asks big
+    wait_until 20 logged 'DSAPI0066: <DsapiSeries s/big>'
+    # what is small need not wait
+    alone /s/a/whole 4
+    open_gate
+    [[ $(jq '.[0].n' "$GATED/gated-big" "$GATED/big" | xargs) == '60001 60000' ]]
+    grep -o 'DSAPI006[47]: <DsapiSeries s/[a-z-]*big> [a-z]*' \
+        "$DSAPI_DIR/alone/error.log" >"$GATED/order"
+    diff "$GATED/order" - <<'ORDER'
+DSAPI0067: <DsapiSeries s/gated-big> has
+DSAPI0064: <DsapiSeries s/gated-big> loaded
+DSAPI0067: <DsapiSeries s/big> has
+DSAPI0064: <DsapiSeries s/big> loaded
+ORDER
 }
 
 @test "the database is away: loaded series are served, and say how old" {

@@ -245,7 +245,7 @@ tsan() {
     local suite
 
     one 'tsan build' make build TSAN=1 BUILD="$BUILD/tsan"
-    for suite in route_cache route_version series_store; do
+    for suite in route_cache route_version series_store series_threads; do
         one "tsan $suite" env CK_RUN_SUITE="$suite" \
             CK_TIMEOUT_MULTIPLIER=4 TSAN_OPTIONS=halt_on_error=1 \
             tests/lib/unit.sh "$BUILD/tsan/unit"

@@ -42,6 +42,20 @@ START_TEST(appended_bytes_stay_in_order)
 }
 END_TEST
 
+START_TEST(what_was_released_is_empty)
+{
+    dsapi_buf_t *buf = dsapi_buf_make(8, g_pool);
+
+    dsapi_buf_put(buf, "abc", 3);
+    dsapi_buf_release(buf);
+    ck_assert_uint_eq(buf->len_bytes, 0);
+    ck_assert_uint_eq(buf->cap_bytes, 0);
+    ck_assert_ptr_null(buf->data);
+    dsapi_buf_put(buf, "de", 2);
+    ck_assert_str_eq(dsapi_buf_str(buf), "de");
+}
+END_TEST
+
 START_TEST(growing_doubles)
 {
     dsapi_buf_t *buf = dsapi_buf_make(8, g_pool);
@@ -126,8 +140,8 @@ START_TEST(a_size_beyond_memory_aborts)
 END_TEST
 
 UNIT_SUITE(json_buf, a_new_buffer_is_empty_and_has_room, a_capacity_is_kept_to,
-           appended_bytes_stay_in_order, growing_doubles,
-           growing_makes_the_room_asked_for,
+           appended_bytes_stay_in_order, what_was_released_is_empty,
+           growing_doubles, growing_makes_the_room_asked_for,
            growing_where_there_is_room_moves_nothing,
            str_ends_in_nul_and_appending_goes_on, the_memory_ends_with_the_pool,
            a_size_beyond_memory_aborts)

@@ -433,6 +433,29 @@ START_TEST(a_lead_is_over_once)
 }
 END_TEST
 
+START_TEST(a_lead_moves_to_another_pool)
+{
+    dsapi_cache_t *cache = cache_of(64 * KIB);
+    got_t got = get(cache, "k", T(0));
+    got_t moved = {.what = got.what};
+
+    apr_pool_create(&moved.pool, g_pool);
+    moved.lead = dsapi_route_cache_move(got.lead, moved.pool);
+    dsapi_route_cache_abandon(got.lead, NULL); /* over */
+    leave(&got);
+    ck_assert_str_eq(shown(cache, "k", T(0)), "WAITED");
+    put(&moved, "new", 3);
+    leave(&moved);
+    ck_assert_str_eq(shown(cache, "k", T(0)), "HIT new");
+    got = get(cache, "j", T(0));
+    apr_pool_create(&moved.pool, g_pool);
+    moved.lead = dsapi_route_cache_move(got.lead, moved.pool);
+    leave(&got);
+    leave(&moved);
+    ck_assert_str_eq(shown(cache, "j", T(0)), "LEAD");
+}
+END_TEST
+
 /* ---- threads ---- */
 
 /* What the threads of a test do, and count. */
@@ -734,7 +757,8 @@ UNIT_SUITE(route_cache, what_was_put_is_had,
            over_a_quarter_is_not_kept,
            what_is_held_outlives_the_table_and_the_cache,
            one_leads_until_its_pool_ends, a_lead_is_over_once,
-           of_many_one_computes, an_answer_that_is_not_kept_is_shared,
-           all_fail_with_their_leader, a_leader_that_goes_is_followed_by_one,
+           a_lead_moves_to_another_pool, of_many_one_computes,
+           an_answer_that_is_not_kept_is_shared, all_fail_with_their_leader,
+           a_leader_that_goes_is_followed_by_one,
            what_cant_be_shared_is_computed_by_each, a_wait_ends,
            the_ends_of_other_keys_wake_nobody_for_good, threads_get_along)

@@ -173,7 +173,7 @@ static const char *refusal(const char *const *names, const unsigned *types,
                            int n)
 {
     dsapi_columns_maker_t *maker =
-        dsapi_series_make(series_declare(), 1000, g_pool);
+        dsapi_series_make(series_declare(), 10000, g_pool);
     dsapi_err_t *err = NULL;
 
     ck_assert_int_eq(dsapi_series_begin(maker, &err, names, types, n),
@@ -212,7 +212,7 @@ START_TEST(a_series_has_a_bound)
 {
     series_row_t row = {{"2022-01-01", "1", "a", "1", "1", "1"}};
     dsapi_columns_maker_t *maker =
-        dsapi_series_make(series_declare(), 1000, g_pool);
+        dsapi_series_make(series_declare(), 10000, g_pool);
     dsapi_err_t *err = NULL;
     apr_status_t rv = dsapi_series_begin(maker, &err, series_names,
                                          series_types, SERIES_COLUMNS);
@@ -224,8 +224,49 @@ START_TEST(a_series_has_a_bound)
     }
     ck_assert_int_eq(rv, DSAPI_EINTERNAL);
     ck_assert_str_eq(err->code, "series-size");
-    ck_assert_int_lt(n, 50);
-    ck_assert_int_gt(n, 20);
+    ck_assert_int_lt(n, 280);
+    ck_assert_int_gt(n, 240);
+    ck_assert_uint_gt(dsapi_series_bytes(maker), 10000);
+}
+END_TEST
+
+START_TEST(no_image_is_larger_than_was_said)
+{
+    for (int members = 1; members <= 1000; members *= 10) {
+        dsapi_columns_maker_t *maker =
+            dsapi_series_make(series_declare(), 1 << 24, g_pool);
+        apr_size_t said;
+        apr_size_t bytes;
+        dsapi_err_t *err;
+
+        dsapi_series_begin(maker, &err, series_names, series_types,
+                           SERIES_COLUMNS);
+        for (int i = 0; i < 1000; i++) {
+            series_row_t row = {{"2022-01-01", apr_itoa(g_scratch, i % members),
+                                 "a", "1", "1", "1"}};
+
+            ck_assert_int_eq(
+                dsapi_series_add(maker, &err, series_cell, &row, 0),
+                APR_SUCCESS);
+        }
+        said = dsapi_series_bytes(maker);
+        dsapi_series_finish(&bytes, maker);
+        ck_assert_uint_le(bytes, said);
+        ck_assert_uint_gt(bytes, (apr_size_t)1000 * (4 + 2 * 8 + 2 * 8));
+    }
+}
+END_TEST
+
+START_TEST(an_empty_image_is_no_larger_either)
+{
+    dsapi_columns_maker_t *maker =
+        dsapi_series_make(series_declare(), 1 << 20, g_pool);
+    apr_size_t bytes;
+    dsapi_err_t *err;
+
+    dsapi_series_begin(maker, &err, series_names, series_types, SERIES_COLUMNS);
+    dsapi_series_finish(&bytes, maker);
+    ck_assert_uint_le(bytes, dsapi_series_bytes(maker));
 }
 END_TEST
 
@@ -314,5 +355,6 @@ UNIT_SUITE(series_columns, rows_are_sorted_by_day_and_member,
            numbers_order_by_value_whatever_their_length,
            what_is_no_finite_number_is_null, days_are_of_the_years_1_to_9999,
            no_rows_are_no_error, columns_must_be_there_and_of_their_types,
-           a_series_has_a_bound, a_maker_may_begin_anew, an_image_may_be_copied,
-           postgresqls_rows_are_taken)
+           a_series_has_a_bound, no_image_is_larger_than_was_said,
+           an_empty_image_is_no_larger_either, a_maker_may_begin_anew,
+           an_image_may_be_copied, postgresqls_rows_are_taken)

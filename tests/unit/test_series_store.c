@@ -5,6 +5,7 @@
 #include <apr_thread_proc.h>
 #include <stdatomic.h>
 
+#include "series/threads.h"
 #include "unit/series.h"
 #include "unit/unit.h"
 
@@ -355,6 +356,192 @@ START_TEST(who_must_not_have_the_one_before_waits)
 }
 END_TEST
 
+/* ---- loads that are given away ---- */
+
+/* Who gives a load away, or does it. */
+typedef struct giver_t {
+    dsapi_cache_t *cache;
+    dsapi_series_threads_t *threads; /* NULL: nobody takes it */
+    data_t *data;
+    _Atomic int given; /* away */
+    _Atomic int go;    /* 0: what was given away is held up */
+} giver_t;
+
+/* In the asking thread: nothing is held up. */
+static apr_status_t load_here(const char **pimage, apr_size_t *pbytes,
+                              dsapi_err_t **perr, void *baton)
+{
+    giver_t *giver = baton;
+
+    return load(pimage, pbytes, perr, giver->data);
+}
+
+/* What a thread does with it. */
+typedef struct given_t {
+    giver_t *giver;
+    data_t data; /* of its own */
+} given_t;
+
+static apr_status_t load_there(const char **pimage, apr_size_t *pbytes,
+                               dsapi_err_t **perr, void *baton)
+{
+    given_t *given = baton;
+    apr_status_t rv;
+
+    while (!atomic_load(&given->giver->go)) {
+        apr_thread_yield();
+    }
+    rv = load(pimage, pbytes, perr, &given->data);
+    atomic_fetch_add(&given->giver->data->loads, 1);
+    return rv;
+}
+
+static void load_behind(void *baton)
+{
+    dsapi_series_load_t *it = baton;
+    dsapi_err_t *err;
+    apr_status_t rv = dsapi_series_load(&err, it);
+
+    ck_assert_int_eq(rv == APR_SUCCESS, err == NULL);
+    apr_pool_destroy(it->pool);
+}
+
+static apr_status_t give(dsapi_series_load_t *it)
+{
+    giver_t *giver = it->ask.baton;
+    given_t *given = apr_pcalloc(it->pool, sizeof(*given));
+
+    if (!giver->threads) {
+        return APR_EAGAIN;
+    }
+    given->giver = giver;
+    given->data.pool = it->pool;
+    given->data.rows = giver->data->rows;
+    given->data.fails = giver->data->fails;
+    atomic_store(&given->data.value, atomic_load(&giver->data->value));
+    it->ask.load = load_there;
+    it->ask.baton = given;
+    atomic_fetch_add(&giver->given, 1);
+    return dsapi_series_threads_run(giver->threads, load_behind, it);
+}
+
+/* Has version 5's image, and data of version 6. */
+static giver_t *giver_of(apr_pool_t *threads_pool)
+{
+    giver_t *giver = apr_pcalloc(g_pool, sizeof(*giver));
+    dsapi_series_ask_t ask;
+    dsapi_series_got_t got;
+
+    giver->cache = dsapi_route_cache_make(1 << 20, g_pool);
+    giver->data = data_of(1);
+    if (threads_pool) {
+        giver->threads = dsapi_series_threads_make(2, threads_pool);
+    }
+    ask = ask_of(giver->data, 5, T(0));
+    x_of(&got, giver->cache, &ask);
+    atomic_store(&giver->data->value, 2);
+    return giver;
+}
+
+/* Asks for version 6, which has just become known. */
+static dsapi_series_ask_t ask_away(giver_t *giver)
+{
+    dsapi_series_ask_t ask = ask_of(NULL, 6, T(10));
+
+    ask.ask.key = apr_pstrdup(g_scratch, "k");
+    ask.ask.changed_at = T(10);
+    ask.ask.before = 5;
+    ask.load = load_here;
+    ask.baton = giver;
+    ask.later = give;
+    return ask;
+}
+
+START_TEST(a_load_is_given_away_where_the_one_before_may_be_given)
+{
+    giver_t *giver = giver_of(g_scratch);
+    dsapi_series_ask_t ask = ask_away(giver);
+    dsapi_series_got_t got;
+
+    for (int i = 0; i < 3; i++) { /* nobody waits, and one loads */
+        ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+        ck_assert(got.stamp == 5);
+        ck_assert(got.as_of == T(10));
+        ck_assert_int_eq(got.instead, 0);
+    }
+    atomic_store(&giver->go, 1);
+    ask = ask_away(giver);
+    ask.waits = 1; /* for that one */
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ck_assert(got.stamp == 6);
+    apr_pool_clear(g_scratch);
+    ck_assert_int_eq(giver->given, 1);
+    ck_assert_int_eq(giver->data->loads, 2);
+}
+END_TEST
+
+START_TEST(what_nobody_takes_is_loaded_at_once)
+{
+    giver_t *giver = giver_of(NULL);
+    dsapi_series_ask_t ask = ask_away(giver);
+    dsapi_series_got_t got;
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+        ck_assert(got.stamp == 6);
+    }
+    ck_assert_int_eq(giver->data->loads, 2);
+}
+END_TEST
+
+START_TEST(a_load_is_done_where_the_one_before_may_not_be_given)
+{
+    giver_t *giver = giver_of(g_scratch);
+    dsapi_series_ask_t ask = ask_away(giver);
+    dsapi_series_got_t got;
+
+    ask.waits = 1;
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ask = ask_away(giver);
+    ask.ask.stamp = 7;
+    ask.ask.before = 6;
+    ask.ask.changed_at = T(10) - DSAPI_SERIES_GRACE;
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ask.ask.stamp = 9; /* not of the one before */
+    ask.ask.before = 8;
+    ask.ask.changed_at = T(10);
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ask.ask.key = "l"; /* nor is there any */
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ck_assert_int_eq(giver->data->loads, 5);
+    ck_assert_int_eq(giver->given, 0);
+}
+END_TEST
+
+START_TEST(one_that_was_given_away_may_fail)
+{
+    giver_t *giver = giver_of(g_scratch);
+    dsapi_series_ask_t ask = ask_away(giver);
+    dsapi_series_got_t got;
+
+    atomic_store(&giver->go, 1);
+    ask.ask.now = ask.ask.verified_at = ask.ask.changed_at = apr_time_now();
+    giver->data->fails = DSAPI_EDBDOWN;
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+    ck_assert_int_eq(got.instead, 0);
+    apr_pool_clear(g_scratch); /* it has been done */
+    giver->threads = NULL;
+    ask.ask.key = "k";
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+    ck_assert_int_eq(got.instead, 1);
+    ck_assert_int_eq(giver->data->loads, 2); /* nobody has tried again */
+    giver->data->fails = APR_SUCCESS;
+    ask.ask.now += DSAPI_SERIES_REST + apr_time_from_sec(60);
+    ask.ask.verified_at = ask.ask.now;
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+}
+END_TEST
+
 /* ---- a mixed load ---- */
 
 #define THREADS 8
@@ -363,9 +550,11 @@ END_TEST
 
 typedef struct mix_t {
     dsapi_cache_t *cache;
+    dsapi_series_threads_t *threads;
     _Atomic apr_uint64_t version; /* of all keys; x is it */
     _Atomic int wrong;
     _Atomic int reads;
+    _Atomic int given; /* away */
 } mix_t;
 
 typedef struct turn_t {
@@ -383,6 +572,16 @@ static apr_status_t load_mixed(const char **pimage, apr_size_t *pbytes,
     return load(pimage, pbytes, perr, &turn->data);
 }
 
+static apr_status_t give_mixed(dsapi_series_load_t *it)
+{
+    turn_t *turn = apr_pmemdup(it->pool, it->ask.baton, sizeof(*turn));
+
+    turn->data.pool = it->pool;
+    it->ask.baton = turn;
+    atomic_fetch_add(&turn->mix->given, 1);
+    return dsapi_series_threads_run(turn->mix->threads, load_behind, it);
+}
+
 static void read_one(mix_t *mix, int n, apr_pool_t *pool)
 {
     turn_t turn = {.mix = mix, .data = {.rows = 1 + n % 50, .pool = pool}};
@@ -394,6 +593,7 @@ static void read_one(mix_t *mix, int n, apr_pool_t *pool)
     dsapi_err_t *err;
 
     ask.load = load_mixed;
+    ask.later = give_mixed;
     ask.baton = &turn;
     ask.ask.key = key;
     ask.ask.key_bytes = 2;
@@ -438,7 +638,8 @@ static void *APR_THREAD_FUNC mixed(apr_thread_t *thread, void *baton)
 
 START_TEST(reads_loads_and_evictions_get_along)
 {
-    mix_t mix = {.cache = dsapi_route_cache_make(16384, g_pool)};
+    mix_t mix = {.cache = dsapi_route_cache_make(16384, g_pool),
+                 .threads = dsapi_series_threads_make(2, g_scratch)};
     apr_thread_t *threads[THREADS];
     dsapi_cache_stats_t stats;
     apr_status_t rv;
@@ -450,8 +651,10 @@ START_TEST(reads_loads_and_evictions_get_along)
     for (int i = 0; i < THREADS; i++) {
         apr_thread_join(&rv, threads[i]);
     }
+    apr_pool_clear(g_scratch);
     dsapi_route_cache_stats(&stats, mix.cache);
     ck_assert_int_eq(mix.wrong, 0);
+    ck_assert_int_gt(mix.given, 0);
     ck_assert_int_gt(mix.reads, ROUNDS);
     ck_assert_uint_gt(stats.evicted, 0);
     ck_assert_uint_le(stats.bytes, 16384);
@@ -468,4 +671,8 @@ UNIT_SUITE(series_store, a_series_is_loaded_once_for_a_version,
            one_that_is_too_large_is_given_all_the_same,
            the_one_before_is_given_while_another_loads,
            who_must_not_have_the_one_before_waits,
+           a_load_is_given_away_where_the_one_before_may_be_given,
+           what_nobody_takes_is_loaded_at_once,
+           a_load_is_done_where_the_one_before_may_not_be_given,
+           one_that_was_given_away_may_fail,
            reads_loads_and_evictions_get_along)
