@@ -154,22 +154,6 @@ LogLevel dsapi:debug
 CONF
 }
 
-# everywhere PATH FILTER VALUE: that is what every child of both answers, as
-# far as a dozen connections to each can tell
-everywhere() {
-    local i at
-
-    for at in "$BASE" "$SECOND"; do
-        for ((i = 0; i < 12; i++)); do
-            req GET "$at$1"
-            [[ $status == 200 && $(json "$2") == "$3" ]] || {
-                echo "$at$1: $status $body, not $3"
-                return 1
-            }
-        done
-    done
-}
-
 # loads NAME [HTTPD]: how often it was loaded
 loads() {
     grep -c "DSAPI0064: <DsapiSeries $1> loaded" \
