@@ -183,19 +183,12 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     };
     dsapi_series_got_t got;
     dsapi_cells_t cells;
-    apr_interval_time_t wait =
-        mod_dsapi_srv_of(r->server)->db_wait + mod_dsapi_timeout_of(r, route);
     const dsapi_buf_t *key = key_of(r, route, of->key);
     apr_status_t rv;
 
+    ask.ask = *of->ask;
     ask.ask.key = key->data;
     ask.ask.key_bytes = key->len_bytes;
-    ask.ask.now = r->request_time;
-    ask.ask.wait = wait;
-    ask.ask.stamp = of->stamp->stamp;
-    ask.ask.verified_at = of->stamp->verified_at;
-    ask.ask.before = of->stamp->before;
-    ask.ask.changed_at = of->stamp->changed_at;
     rv = dsapi_series_get(&got, perr, of->cache, &ask, r->pool);
     if (rv == APR_SUCCESS) {
         rv = dsapi_series_compute(&cells, perr, got.columns, &metric_ask,
