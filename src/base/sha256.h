@@ -1,5 +1,6 @@
 /* SHA-256 (FIPS 180-4), which PostgreSQL has, too: where both must have the
- * same number for the same bytes. Nothing is kept secret by it. */
+ * same number for the same bytes. Nothing is kept secret by it. MD5, which APR
+ * has, is refused by PostgreSQL's md5() where OpenSSL is in FIPS mode. */
 #ifndef DSAPI_BASE_SHA256_H
 #define DSAPI_BASE_SHA256_H
 

@@ -26,7 +26,6 @@ APLOG_USE_MODULE(dsapi);
 /* A request's question to the cache. */
 typedef struct question_t {
     dsapi_cache_ask_t ask;
-    dsapi_version_stamp_t stamp;
     const char *const *series_key; /* of a metric */
     int verified;                  /* the versions of its data are the newest */
     apr_size_t stable_bytes;       /* of the key: the same in every process */
@@ -78,6 +77,7 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
 {
     dsapi_buf_t *key = dsapi_buf_make(512, r->pool);
     const server_rec *server = r->server;
+    dsapi_version_stamp_t stamp;
     const char **settings;
     apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
@@ -91,7 +91,7 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
             return rv;
         }
     }
-    q->verified = mod_dsapi_versions_read(&q->stamp, r, route, q->series_key);
+    q->verified = mod_dsapi_versions_read(&stamp, r, route, q->series_key);
     dsapi_buf_put(key, (const char *)&format, sizeof(format));
     for (int i = 0; i < route->params->nelts; i++) {
         mod_dsapi_key_text(key, values[i]);
@@ -109,10 +109,10 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
     q->ask.wait = mod_dsapi_srv_of(r->server)->db_wait +
                   mod_dsapi_timeout_of(r, route) *
                       (route->series ? 1 : route->statements->nelts);
-    q->ask.stamp = q->stamp.stamp;
-    q->ask.verified_at = q->stamp.verified_at;
-    q->ask.before = q->stamp.before;
-    q->ask.changed_at = q->stamp.changed_at;
+    q->ask.stamp = stamp.stamp;
+    q->ask.verified_at = stamp.verified_at;
+    q->ask.before = stamp.before;
+    q->ask.changed_at = stamp.changed_at;
     return APR_SUCCESS;
 }
 
@@ -271,7 +271,7 @@ static apr_status_t compute(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                             request_rec *r, const mod_dsapi_route_t *route,
                             const char **values, const question_t *q)
 {
-    const mod_dsapi_metric_of_t of = {cache, q->series_key, &q->stamp};
+    const mod_dsapi_metric_of_t of = {cache, q->series_key, &q->ask};
 
     return route->action == MOD_DSAPI_METRIC
                ? mod_dsapi_metric(answer, perr, r, route, values, &of)

@@ -46,6 +46,16 @@ mod_dsapi_place_t mod_dsapi_place_of(const cmd_parms *cmd);
  *  '-', '.' */
 int mod_dsapi_is_word(const char *s);
 
+/** As mod_dsapi_section_args, of a container that belongs into <DsapiService>.
+ *  @param outer  what it stands in */
+const char *mod_dsapi_inner_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                 const mod_dsapi_section_t *outer,
+                                 const char *args);
+
+/** @return the refusal of a container whose name another has already */
+const char *mod_dsapi_name_taken(const cmd_parms *cmd, const char *name,
+                                 const char *file, int line);
+
 /** @return the refusal of a container that belongs somewhere else */
 const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right);
 

@@ -341,14 +341,9 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
         return rv;
     }
     loading.settings = settings;
+    ask.ask = *of->ask;
     ask.ask.key = key->data;
     ask.ask.key_bytes = key->len_bytes;
-    ask.ask.now = r->request_time;
-    ask.ask.wait = mod_dsapi_srv_of(r->server)->db_wait + loading.timeout;
-    ask.ask.stamp = of->stamp->stamp;
-    ask.ask.verified_at = of->stamp->verified_at;
-    ask.ask.before = of->stamp->before;
-    ask.ask.changed_at = of->stamp->changed_at;
     rv = dsapi_series_get(&got, perr, of->cache, &ask, r->pool);
     if (rv == APR_SUCCESS) {
         rv = write_metric(answer, perr, r, route, values, &got);

@@ -57,13 +57,10 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
     const char *schema;
     const char *table;
     const char *name;
-    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_inner_args(&words, cmd, outer, args);
 
     if (!words) {
         return mistake;
-    }
-    if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 2 ||
         !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value) ||
@@ -77,11 +74,8 @@ const char *mod_dsapi_open_resource(cmd_parms *cmd, void *mconfig,
     name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
     have = find(outer->service, name);
     if (have) {
-        return apr_psprintf(cmd->pool,
-                            "<DsapiResource>: '%s' is declared in %s, line %d "
-                            "already",
-                            name, have->directive->filename,
-                            have->directive->line_num);
+        return mod_dsapi_name_taken(cmd, name, have->directive->filename,
+                                    have->directive->line_num);
     }
     inner.resource = make_resource(cmd, outer->service, name,
                                    APR_ARRAY_IDX(words, 1, dsapi_arg_t).value);

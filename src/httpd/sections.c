@@ -105,6 +105,27 @@ const char *mod_dsapi_wrong_place(const cmd_parms *cmd, const char *right)
     return apr_pstrcat(cmd->pool, cmd->cmd->name, "> belongs ", right, NULL);
 }
 
+const char *mod_dsapi_inner_args(apr_array_header_t **pargs, cmd_parms *cmd,
+                                 const mod_dsapi_section_t *outer,
+                                 const char *args)
+{
+    const char *mistake = mod_dsapi_section_args(pargs, cmd, args);
+
+    if (*pargs && outer->kind != MOD_DSAPI_IN_SERVICE) {
+        *pargs = NULL;
+        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
+    }
+    return mistake;
+}
+
+const char *mod_dsapi_name_taken(const cmd_parms *cmd, const char *name,
+                                 const char *file, int line)
+{
+    return apr_psprintf(cmd->pool,
+                        "%s>: '%s' is declared in %s, line %d already",
+                        cmd->cmd->name, name, file, line);
+}
+
 /* Service */
 
 /* An earlier part of the same service, or none; a mistake where name and base
@@ -448,13 +469,10 @@ const char *mod_dsapi_open_route(cmd_parms *cmd, void *mconfig,
     mod_dsapi_route_t *route = mod_dsapi_make_route(outer->service, cmd->pool);
     apr_array_header_t *words;
     dsapi_err_t *err;
-    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_inner_args(&words, cmd, outer, args);
 
     if (!words) {
         return mistake;
-    }
-    if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 2) {
         return "<DsapiRoute> takes a method and a path: <DsapiRoute GET "

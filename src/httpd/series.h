@@ -6,7 +6,7 @@
 
 #include "httpd/actions.h"
 #include "httpd/config.h"
-#include "route/version.h"
+#include "route/cache.h"
 
 /** @return a service's series by its name; NULL */
 mod_dsapi_series_t *mod_dsapi_find_series(const mod_dsapi_service_t *service,
@@ -45,9 +45,10 @@ void mod_dsapi_metric_child_init(apr_pool_t *pchild);
 
 /** What a metric is computed of. */
 typedef struct mod_dsapi_metric_of_t {
-    dsapi_cache_t *cache;               /* the child's */
-    const char *const *key;             /* as mod_dsapi_metric_key has it */
-    const dsapi_version_stamp_t *stamp; /* of the versions, read before */
+    dsapi_cache_t *cache;         /* the child's */
+    const char *const *key;       /* as mod_dsapi_metric_key has it */
+    const dsapi_cache_ask_t *ask; /* for the answer: when, how long to wait,
+                                     and the versions, read before */
 } mod_dsapi_metric_of_t;
 
 /**

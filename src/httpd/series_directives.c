@@ -246,13 +246,10 @@ const char *mod_dsapi_open_series(cmd_parms *cmd, void *mconfig,
     const mod_dsapi_series_t *have;
     apr_array_header_t *words;
     const char *name;
-    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_inner_args(&words, cmd, outer, args);
 
     if (!words) {
         return mistake;
-    }
-    if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 1 ||
         !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
@@ -261,9 +258,8 @@ const char *mod_dsapi_open_series(cmd_parms *cmd, void *mconfig,
     name = APR_ARRAY_IDX(words, 0, dsapi_arg_t).value;
     have = mod_dsapi_find_series(outer->service, name);
     if (have) {
-        return apr_psprintf(
-            cmd->pool, "<DsapiSeries>: '%s' is declared in %s, line %d already",
-            name, have->directive->filename, have->directive->line_num);
+        return mod_dsapi_name_taken(cmd, name, have->directive->filename,
+                                    have->directive->line_num);
     }
     inner.series = make_series(cmd, name, outer->service);
     mistake = mod_dsapi_read_section(cmd, &inner);

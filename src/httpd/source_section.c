@@ -264,13 +264,10 @@ const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
                                  .service = outer->service};
     apr_array_header_t *words;
     const char *name;
-    const char *mistake = mod_dsapi_section_args(&words, cmd, args);
+    const char *mistake = mod_dsapi_inner_args(&words, cmd, outer, args);
 
     if (!words) {
         return mistake;
-    }
-    if (outer->kind != MOD_DSAPI_IN_SERVICE) {
-        return mod_dsapi_wrong_place(cmd, "into <DsapiService>");
     }
     if (words->nelts != 1 ||
         !mod_dsapi_is_word(APR_ARRAY_IDX(words, 0, dsapi_arg_t).value)) {
@@ -282,10 +279,8 @@ const char *mod_dsapi_open_source(cmd_parms *cmd, void *mconfig,
             outer->service->sources, i, const mod_dsapi_source_t *);
 
         if (strcmp(have->name, name) == 0) {
-            return apr_psprintf(cmd->pool,
-                                "<DsapiSource>: '%s' is declared in %s, line "
-                                "%d already",
-                                name, have->place.file, have->place.line);
+            return mod_dsapi_name_taken(cmd, name, have->place.file,
+                                        have->place.line);
         }
     }
     inner.source = make_source(cmd, name, outer->service);

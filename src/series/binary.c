@@ -8,6 +8,7 @@
 #include "base/calendar.h"
 #include "db/db.h"
 #include "json/double.h"
+#include "series/sum.h"
 
 #define DAY_OF_2000 10957 /* day 0 of PostgreSQL */
 #define DAY_MIN     (-719162)
@@ -22,7 +23,6 @@
 
 /* 10^22 is the largest power of ten that is a double. */
 #define EXACT_POWER_MAX 22
-#define WHOLE_MAX       (APR_INT64_C(1) << 53)
 
 typedef struct numeric_t {
     int ndigits;
@@ -182,7 +182,7 @@ static int exact_numeric(double *pvalue, const numeric_t *numeric)
     double ten = 1;
 
     for (int i = 0; i < numeric->ndigits; i++) {
-        if (whole > WHOLE_MAX / 10000 - 1) {
+        if (whole > (apr_int64_t)DSAPI_WHOLE_MAX / 10000 - 1) {
             return 0;
         }
         whole = whole * 10000 + digit_of(numeric, i);

@@ -385,18 +385,12 @@ static int is_as_before(dsapi_columns_maker_t *maker, const making_t *making,
     return 0;
 }
 
-/* Keep the texts, if they are others than those there are. */
+/* Keep what was written. */
 static void keep_texts(dsapi_columns_maker_t *maker, member_t *member)
 {
     const dsapi_buf_t *json = maker->json;
     const dsapi_buf_t *csv = maker->csv;
 
-    if (member->json && member->json_bytes == json->len_bytes &&
-        member->csv_bytes == csv->len_bytes &&
-        memcmp(member->json, json->data, json->len_bytes) == 0 &&
-        memcmp(member->csv, csv->data, csv->len_bytes) == 0) {
-        return;
-    }
     maker->member_bytes += json->len_bytes + csv->len_bytes;
     member->json = apr_pstrmemdup(maker->pool, json->data, json->len_bytes);
     member->json_bytes = json->len_bytes;

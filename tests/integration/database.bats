@@ -104,6 +104,11 @@ teardown() {
     load_end
     [[ ! -e $DSAPI_DIR/one ]] || httpd_stop one
     dsapi_test_end
+    # what a test that failed set in PostgreSQL spoils no other one
+    if grep -q '^[^#]' "$DSAPI_DIR/pg/data/postgresql.auto.conf"; then
+        pg_stop
+        echo >"$DSAPI_DIR/pg/data/postgresql.auto.conf"
+    fi
 }
 
 # one EXTRA: a second httpd with one child, "one"; requests go to it
@@ -335,14 +340,25 @@ lacks_details() {
         TRUNCATE written'
 }
 
+# One connection, until standard input ends. It is asked for again where it is
+# refused: who looks at pg_stat_activity (as a superuser)
+# takes one of the slots for a moment, too.
+hold_one() {
+    local i
+
+    for i in {1..200}; do
+        ! srv_psql "$DSAPI_DIR/pg" || return 0
+        sleep 0.1
+    done
+}
+
 # so many connections of others are held: hold N
 hold() {
     local n
 
     mkfifo "$BATS_TEST_TMPDIR/hold"
     for ((n = 0; n < $1; n++)); do
-        srv_psql "$DSAPI_DIR/pg" <"$BATS_TEST_TMPDIR/hold" \
-            >/dev/null 2>&1 3>&- &
+        hold_one <"$BATS_TEST_TMPDIR/hold" >/dev/null 2>&1 3>&- &
     done
     exec {held}>"$BATS_TEST_TMPDIR/hold"
     wait_until 20 is "$1" backends ''

@@ -106,22 +106,6 @@ LoadModule deflate_module \${MODULES}/mod_deflate.so
 CONF
 }
 
-# everywhere PATH FILTER VALUE: that is what every child of both answers, as
-# far as a dozen connections to each can tell
-everywhere() {
-    local i at
-
-    for at in "$BASE" "$SECOND"; do
-        for ((i = 0; i < 12; i++)); do
-            req GET "$at$1"
-            [[ $status == 200 && $(json "$2") == "$3" ]] || {
-                echo "$at$1: $status $body, not $3"
-                return 1
-            }
-        done
-    done
-}
-
 # warm PATH [CURL ARGUMENT...]: until each of the two children of both httpds
 # has an answer of its own; prints what they were made with
 warm() {

@@ -358,6 +358,22 @@ sql_super() {
     srv_psql_super "$DSAPI_DIR/pg" -d dsapi "$@" -c "$statement"
 }
 
+# everywhere PATH FILTER VALUE: that is what every child of both httpds ($BASE,
+# $SECOND) answers, as far as a dozen connections to each can tell
+everywhere() {
+    local i at
+
+    for at in "$BASE" "$SECOND"; do
+        for ((i = 0; i < 12; i++)); do
+            req GET "$at$1"
+            [[ $status == 200 && $(json "$2") == "$3" ]] || {
+                echo "$at$1: $status $body, not $3"
+                return 1
+            }
+        done
+    done
+}
+
 # await_versions: until every child that watches data versions knows what has
 # been committed by now: it has asked since, and asked again after the answer
 await_versions() {
