@@ -90,23 +90,36 @@ CREATE TABLE IF NOT EXISTS dsapi.schedule (
     error    text,                          -- of the tick that is due
     seen_at  timestamptz NOT NULL DEFAULT now()
 );
+-- Keys are known by slots, of which there are 1024: a hash of their parts,
+-- NULL another one than ''. The module computes it, too (route/version.c).
+CREATE OR REPLACE FUNCTION dsapi.key_slot(p_key text[])
+RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT (get_byte(h.hash, 0) * 256 + get_byte(h.hash, 1)) % 1024
+      FROM sha256(convert_to(array_to_string(p_key, E'\x1f', E'\x1e'), 'UTF8'))
+           AS h (hash)
+$$;
+
 -- Versions of stored data: what is under a name (and key) is what it was as
--- long as its version is the same. A change adds a row, so that changes of one
+-- long as its version is the same. A change adds rows, so that changes of one
 -- name never wait for each other, nor lock each other out; a version is the
 -- exclusive or of its rows, which is the same in whatever order they come, and
--- when they are folded into one.
-CREATE TABLE IF NOT EXISTS dsapi.series_version (
+-- when they are folded into one. A change of a key has a row for each of the
+-- keys that it begins with, from the empty one on: so many parts, in that slot.
+-- Thus there are, folded, no more rows than slots, however many keys there are.
+CREATE TABLE IF NOT EXISTS dsapi.data_version (
     xid     xid8   NOT NULL DEFAULT pg_current_xact_id(),
     name    text   COLLATE "C" NOT NULL             -- 'service/series'
             CHECK (octet_length(name) BETWEEN 1 AND 1000),
-    key     text[] COLLATE "C" NOT NULL DEFAULT '{}',   -- '{}': all of it
+    depth   int    NOT NULL DEFAULT 0,              -- parts
+    slot    int    NOT NULL DEFAULT dsapi.key_slot('{}'),
+    ends    bool   NOT NULL DEFAULT true,           -- the key has no more
     version bigint NOT NULL
             DEFAULT hashtextextended(gen_random_uuid()::text, 0),
-    PRIMARY KEY (xid, name, key)
+    PRIMARY KEY (xid, name, depth, slot, ends)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_vacuum_threshold = 200);
-CREATE INDEX IF NOT EXISTS series_version_name
-    ON dsapi.series_version (name, key);
+CREATE INDEX IF NOT EXISTS data_version_name
+    ON dsapi.data_version (name, depth);
 
 -- Announce, in the transaction that changes them, that the data of a name
 -- (and key) are others from its commit on. Whoever may write the data may say
@@ -116,8 +129,13 @@ CREATE OR REPLACE FUNCTION dsapi.touch(p_name text,
 RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     -- a row of this xid is of this transaction, or of another server that
     -- this database was restored from: then the version must change, too
-    INSERT INTO dsapi.series_version (name, key) VALUES (p_name, p_key)
-    ON CONFLICT (xid, name, key) DO UPDATE SET version = excluded.version;
+    INSERT INTO dsapi.data_version AS v (name, depth, slot, ends)
+    SELECT p_name, n, dsapi.key_slot(p_key[1:n]), n = k.parts
+      FROM coalesce(cardinality(p_key), 0) AS k (parts),
+           generate_series(0, k.parts) AS n
+    ON CONFLICT (xid, name, depth, slot, ends)
+       DO UPDATE SET version = excluded.version
+       WHERE v.xmin <> v.xid::xid;
     SELECT pg_notify('dsapi_version', p_name);
 $$;
 
@@ -134,7 +152,7 @@ END $$;
 -- The versions of those of the names that have changed since an earlier
 -- answer's "seen" ('0': of all that were ever touched); at least one row.
 -- Transactions commit in any order: what that snapshot did not see has an xid
--- of its xmin or above. surplus: how many rows folding would save.
+-- of its xmin or above. surplus: how many changes folding would make one.
 CREATE OR REPLACE FUNCTION dsapi.versions(p_names text[], p_since xid8)
 RETURNS TABLE (seen xid8, name text, version bigint, surplus bigint)
 LANGUAGE sql STABLE AS $$
@@ -142,54 +160,58 @@ LANGUAGE sql STABLE AS $$
       FROM (VALUES (1)) AS one
       LEFT JOIN LATERAL (
            SELECT v.name, bit_xor(v.version),
-                  count(*) - count(DISTINCT v.key)
-             FROM dsapi.series_version v
-            WHERE v.name IN (SELECT n.name FROM dsapi.series_version n
+                  count(*) - count(DISTINCT v.ends)
+             FROM dsapi.data_version v
+            WHERE v.depth = 0
+              AND v.name IN (SELECT n.name FROM dsapi.data_version n
                               WHERE n.xid >= p_since
                                 AND n.name = ANY (p_names))
             GROUP BY v.name) AS c ON true
 $$;
 
--- The versions of keys that have changed, as dsapi.versions, of names whose
--- keys count as far as the first p_depths parts. Keys share 1024 slots by a
--- hash, which the module computes, too (route/version.c).
+-- The versions of slots that have changed, as dsapi.versions, of names whose
+-- keys count as far as the first p_depths parts.
 CREATE OR REPLACE FUNCTION dsapi.slot_versions(p_names text[],
                                                p_depths int[], p_since xid8)
 RETURNS TABLE (name text, slot int, version bigint)
 LANGUAGE sql STABLE AS $$
-    WITH one AS MATERIALIZED (
-        SELECT v.name, v.xid, v.version,
-               (get_byte(h.hash, 0) * 256 + get_byte(h.hash, 1)) % 1024 AS slot
-          FROM unnest(p_names, p_depths) AS n (name, depth)
-          JOIN dsapi.series_version v ON v.name = n.name
-         CROSS JOIN LATERAL sha256(convert_to(
-               array_to_string(v.key[1:n.depth], E'\x1f', E'\x1e'), 'UTF8'))
-               AS h (hash)
-         WHERE v.name IN (SELECT c.name FROM dsapi.series_version c
-                           WHERE c.xid >= p_since
-                             AND c.name = ANY (p_names)))
-    SELECT one.name, one.slot, bit_xor(one.version)
-      FROM one
-     GROUP BY one.name, one.slot
-    HAVING bool_or(one.xid >= p_since)
+    SELECT v.name, v.slot, bit_xor(v.version)
+      FROM unnest(p_names, p_depths) AS n (name, depth)
+      JOIN dsapi.data_version v ON v.name = n.name
+           AND (v.depth = n.depth OR v.depth < n.depth AND v.ends)
+     WHERE v.name IN (SELECT c.name FROM dsapi.data_version c
+                       WHERE c.xid >= p_since AND c.name = ANY (p_names))
+     GROUP BY v.name, v.slot
+    HAVING bool_or(v.xid >= p_since)
 $$;
 
 -- Make one row of several. Their versions stay, and nobody waits.
 CREATE OR REPLACE FUNCTION dsapi.fold_versions(p_name text)
 RETURNS void LANGUAGE sql AS $$
     WITH old AS MATERIALIZED (
-        SELECT ctid FROM dsapi.series_version
+        SELECT ctid FROM dsapi.data_version
          WHERE name = p_name
-           AND key IN (SELECT key FROM dsapi.series_version
-                        WHERE name = p_name
-                        GROUP BY key HAVING count(*) > 1)
+           AND (depth, slot, ends) IN
+               (SELECT depth, slot, ends FROM dsapi.data_version
+                 WHERE name = p_name
+                 GROUP BY depth, slot, ends HAVING count(*) > 1)
            FOR UPDATE SKIP LOCKED),
     gone AS (
-        DELETE FROM dsapi.series_version v USING old WHERE v.ctid = old.ctid
-        RETURNING v.key, v.version)
-    INSERT INTO dsapi.series_version (name, key, version)
-    SELECT p_name, key, bit_xor(version) FROM gone GROUP BY key
+        DELETE FROM dsapi.data_version v USING old WHERE v.ctid = old.ctid
+        RETURNING v.depth, v.slot, v.ends, v.version)
+    INSERT INTO dsapi.data_version (name, depth, slot, ends, version)
+    SELECT p_name, depth, slot, ends, bit_xor(version) FROM gone
+     GROUP BY depth, slot, ends
 $$;
+
+-- Keys had rows of their own once: all names have changed.
+DO $$ BEGIN
+    IF to_regclass('dsapi.series_version') IS NOT NULL THEN
+        PERFORM dsapi.touch(n.name)
+           FROM (SELECT DISTINCT name FROM dsapi.series_version) AS n;
+        DROP TABLE dsapi.series_version;
+    END IF;
+END $$;
 
 -- Put a job in the queue; where a live one has the same source and
 -- parameters, that one is the answer. Wakes the workers at commit.

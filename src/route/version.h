@@ -60,7 +60,7 @@ int dsapi_versions_index(const dsapi_versions_t *table, const char *name);
 int dsapi_versions_depth(const dsapi_versions_t *table, int index);
 
 /**
- * The slot of a key. As PostgreSQL computes it in dsapi.slot_versions.
+ * The slot of a key. As PostgreSQL computes it in dsapi.key_slot.
  * @param key    its parts; NULL: a part is null
  * @param nkey   how many
  * @param pool   for what is needed meanwhile

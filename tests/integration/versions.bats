@@ -199,7 +199,7 @@ stored() {
     # as behind a pooler, where no notification arrives
     silent="BEGIN; ALTER TABLE t DISABLE TRIGGER touch; INSERT INTO t VALUES (7);
         ALTER TABLE t ENABLE TRIGGER touch;
-        INSERT INTO dsapi.series_version (name) VALUES ('v/t'); COMMIT"
+        INSERT INTO dsapi.data_version (name) VALUES ('v/t'); COMMIT"
     sql "$silent"
     await_versions
     everywhere /v/sum .sum 7

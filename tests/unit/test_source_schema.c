@@ -420,8 +420,32 @@ START_TEST(slots_are_one_behind_the_other)
 }
 END_TEST
 
-UNIT_SUITE(source_schema, enqueue_answers_the_live_job,
-           enqueue_from_two_connections, claim_takes_what_is_due_in_order,
+/* It is applied to a database of before, whose versions no longer count. */
+START_TEST(an_older_table_of_versions_is_taken_over)
+{
+    pg_t *pg = queue_only();
+
+    pg_value(pg, "SELECT dsapi.touch('s/known')");
+    pg_value(pg, "CREATE TABLE dsapi.series_version (name text, key text[])");
+    pg_value(pg, "INSERT INTO dsapi.series_version VALUES "
+                 "('s/old', '{a}'), ('s/old', '{b}'), ('s/known', '{}')");
+    pg_apply(pg, "core/schema.sql");
+    ck_assert_str_eq(pg_value(pg, "SELECT string_agg(name || n || ends, ' ' "
+                                  "ORDER BY name) "
+                                  "FROM (SELECT name, count(*) AS n, "
+                                  "bool_and(ends) AS ends "
+                                  "FROM dsapi.data_version GROUP BY name) AS "
+                                  "v"),
+                     "s/known2true s/old1true");
+    ck_assert_str_eq(pg_value(pg, "SELECT to_regclass('dsapi.series_version') "
+                                  "IS NULL"),
+                     "t");
+}
+END_TEST
+
+UNIT_SUITE(source_schema, an_older_table_of_versions_is_taken_over,
+           enqueue_answers_the_live_job, enqueue_from_two_connections,
+           claim_takes_what_is_due_in_order,
            a_rate_holds_one_source_back_and_no_other,
            a_long_queue_holds_up_no_other_source,
            concurrency_counts_running_jobs,

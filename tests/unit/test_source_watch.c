@@ -71,23 +71,15 @@ static void drive(const scene_t *scene)
 {
     apr_time_t end = apr_time_now() + PATIENCE;
     scene_t want = *scene;
+    const char *version;
 
     want.versions = dsapi_versions_make(dsapi_versions_names(scene->versions),
                                         NULL, g_pool);
     pg_value(scene->pg, "SELECT dsapi.touch('s/\"b')");
-    dsapi_versions_set(want.versions, 1,
-                       (apr_uint64_t)apr_atoi64(pg_value(scene->pg, "SELECT "
-                                                                    "bit_xor("
-                                                                    "version) "
-                                                                    "FROM "
-                                                                    "dsapi."
-                                                                    "series_"
-                                                                    "version "
-                                                                    "WHERE "
-                                                                    "name = "
-                                                                    "'s/"
-                                                                    "\"b'")),
-                       0);
+    version = pg_value(scene->pg, "SELECT bit_xor(version) FROM "
+                                  "dsapi.data_version "
+                                  "WHERE name = 's/\"b'");
+    dsapi_versions_set(want.versions, 1, (apr_uint64_t)apr_atoi64(version), 0);
     while (stamp_of(scene, 1).stamp != stamp_of(&want, 1).stamp) {
         dsapi_watch_turn(scene->watch, TURN);
         ck_assert_msg(apr_time_now() < end, "nothing is seen");
@@ -197,9 +189,9 @@ START_TEST(two_watchers_know_the_same)
     }
     pg_value(one->pg, "SELECT dsapi.fold_versions('s/a')");
     ck_assert_str_eq(pg_value(one->pg, "SELECT count(*) FROM "
-                                       "dsapi.series_version WHERE name = "
+                                       "dsapi.data_version WHERE name = "
                                        "'s/a'"),
-                     "3");
+                     "4");
     ck_assert(version_of(one) == version_of(&two));
 }
 END_TEST
@@ -215,7 +207,7 @@ START_TEST(many_changes_are_folded)
     }
     version = version_of(scene);
     while (strcmp(pg_value(scene->pg, "SELECT count(*) FROM "
-                                      "dsapi.series_version WHERE name = "
+                                      "dsapi.data_version WHERE name = "
                                       "'s/a'"),
                   "1") != 0) {
         dsapi_watch_turn(scene->watch, TURN);
@@ -224,6 +216,49 @@ START_TEST(many_changes_are_folded)
     ck_assert(version_of(scene) == version);
     pg_value(scene->pg, "SELECT dsapi.touch('s/a')");
     ck_assert(version_of(scene) != version);
+}
+END_TEST
+
+/* The stamp of a key of s/a: of it and of those that it begins with. */
+static apr_uint64_t stamp_of_key(const scene_t *scene, const char *first,
+                                 const char *second)
+{
+    const char *const key[] = {first, second};
+    dsapi_version_stamp_t stamp;
+    int indexes[3];
+
+    drive(scene);
+    for (int i = 0; i < 3; i++) {
+        indexes[i] = dsapi_versions_slot_index(
+            scene->versions, 0, dsapi_versions_slot(key, i, g_pool));
+    }
+    dsapi_versions_read(&stamp, scene->versions, indexes, 3, apr_time_now());
+    return stamp.stamp;
+}
+
+/* However many keys are ever announced, a question is of no more rows. */
+START_TEST(keys_without_number_are_folded)
+{
+    scene_t *scene = with_schema();
+    apr_uint64_t version;
+    apr_uint64_t of_key;
+
+    for (int i = 0; i < 2; i++) {
+        pg_value(scene->pg,
+                 "SELECT count(dsapi.touch('s/a', (n * 7)::text, n::text)) "
+                 "FROM generate_series(%d, 5000) AS n",
+                 i);
+    }
+    version = version_of(scene);
+    of_key = stamp_of_key(scene, "7", "1");
+    pg_value(scene->pg, "SELECT dsapi.fold_versions('s/a')");
+    ck_assert_int_le(apr_atoi64(pg_value(scene->pg, "SELECT count(*) FROM "
+                                                    "dsapi.data_version")),
+                     1 + 1024 + 1024);
+    ck_assert(version_of(scene) == version);
+    ck_assert(stamp_of_key(scene, "7", "1") == of_key);
+    pg_value(scene->pg, "SELECT dsapi.touch('s/a', '7', '1')");
+    ck_assert(stamp_of_key(scene, "7", "1") != of_key);
 }
 END_TEST
 
@@ -244,8 +279,8 @@ START_TEST(touches_of_one_transaction_are_one)
     }
     run(db, "COMMIT");
     ck_assert_str_eq(pg_value(scene->pg, "SELECT count(*) FROM "
-                                         "dsapi.series_version"),
-                     "2");
+                                         "dsapi.data_version"),
+                     "3");
     run(listener, "SELECT 1");
     ck_assert(dsapi_db_notification(&channel, &payload, listener, g_pool));
     ck_assert_str_eq(channel, DSAPI_WATCH_CHANNEL);
@@ -285,7 +320,7 @@ static apr_interval_time_t see_silent_change(const scene_t *scene)
 {
     apr_uint64_t before = stamp_of(scene, 0).stamp;
 
-    pg_value(scene->pg, "INSERT INTO dsapi.series_version (name) "
+    pg_value(scene->pg, "INSERT INTO dsapi.data_version (name) "
                         "VALUES ('s/a')");
     while (stamp_of(scene, 0).stamp == before) {
         ck_assert(stamp_of(scene, 0).verified_at > 0);
@@ -343,23 +378,6 @@ START_TEST(a_lost_connection_is_made_again)
 }
 END_TEST
 
-/* The stamp of a key of s/a: of it and of those that it begins with. */
-static apr_uint64_t stamp_of_key(const scene_t *scene, const char *first,
-                                 const char *second)
-{
-    const char *const key[] = {first, second};
-    dsapi_version_stamp_t stamp;
-    int indexes[3];
-
-    drive(scene);
-    for (int i = 0; i < 3; i++) {
-        indexes[i] = dsapi_versions_slot_index(
-            scene->versions, 0, dsapi_versions_slot(key, i, g_pool));
-    }
-    dsapi_versions_read(&stamp, scene->versions, indexes, 3, apr_time_now());
-    return stamp.stamp;
-}
-
 /* By what the database and the module compute of the same key. */
 START_TEST(a_touch_of_a_key_is_one_of_keys_like_it)
 {
@@ -398,7 +416,8 @@ UNIT_SUITE(source_watch, a_touch_of_a_key_is_one_of_keys_like_it,
            a_touch_is_seen_and_others_are_not,
            changes_are_seen_in_whatever_order_they_commit,
            what_is_rolled_back_has_not_been, two_watchers_know_the_same,
-           many_changes_are_folded, touches_of_one_transaction_are_one,
+           many_changes_are_folded, keys_without_number_are_folded,
+           touches_of_one_transaction_are_one,
            whoever_may_write_a_table_touches_by_its_trigger,
            without_notifications_it_asks, what_fails_is_told_once,
            a_lost_connection_is_made_again)
