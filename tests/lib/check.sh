@@ -159,35 +159,52 @@ tidy() {
     return "$rc"
 }
 
-# unit [LABEL]
+# unit [LABEL]: in two parts at the same time
 unit() {
-    local name=${1:-}unit log begin=$SECONDS sum rc=0
-    local line='^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+)'
-    line+=', Errors: ([0-9]+)'
+    local name=${1:-}unit part begin=$SECONDS passed_here=0 failed_here=0
+    local log rc
+    local -a running=()
 
-    log=$logs/${name// /-}.log
     if [[ ! -x $BUILD/unit ]]; then
         echo "$BUILD/unit is missing: make build"
         count "$name" 0 1 0
         return
     fi
-    DSAPI_TOOLS=$BUILD/tools DSAPI_DATA=$PWD/tests/data \
-        CK_VERBOSITY=normal ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} \
-        UBSAN_OPTIONS=print_stacktrace=1 \
-        tests/lib/unit.sh "$BUILD/unit" >"$log" 2>&1 </dev/null || rc=$?
+    log=$logs/${name// /-}
+    for part in 0 1; do
+        DSAPI_TOOLS=$BUILD/tools DSAPI_DATA=$PWD/tests/data \
+            CK_VERBOSITY=normal ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} \
+            UBSAN_OPTIONS=print_stacktrace=1 \
+            tests/lib/unit.sh "$BUILD/unit" "$part" \
+            >"$log-$part.log" 2>&1 </dev/null &
+        running+=("$!")
+    done
+    for part in 0 1; do
+        rc=0
+        wait "${running[part]}" || rc=$?
+        unit_sum "$log-$part.log" "$rc"
+    done
+    count "$name" "$passed_here" "$failed_here" $((SECONDS - begin))
+}
+
+# unit_sum LOG CODE: add what one part says; shown where something failed
+unit_sum() {
+    local log=$1 rc=$2 sum n=0 bad=1
+    local line='^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+)'
+    line+=', Errors: ([0-9]+)'
+
     sum=$(grep -E "$line" "$log" | tail -n 1)
     if [[ $sum =~ $line ]]; then
-        local n=${BASH_REMATCH[1]}
-        local bad=$((BASH_REMATCH[2] + BASH_REMATCH[3]))
-
+        n=${BASH_REMATCH[1]}
+        bad=$((BASH_REMATCH[2] + BASH_REMATCH[3]))
         [[ $rc == 0 || $bad != 0 ]] || bad=1
-        [[ $bad == 0 ]] || tail -n 400 "$log"
-        count "$name" $((n - bad)) "$bad" $((SECONDS - begin))
+        n=$((n - bad))
     else
-        tail -n 100 "$log"
-        echo "$name ended with $rc and without a summary"
-        count "$name" 0 1 $((SECONDS - begin))
+        echo "$log ended with $rc and without a summary"
     fi
+    [[ $bad == 0 ]] || tail -n 400 "$log"
+    passed_here=$((passed_here + n))
+    failed_here=$((failed_here + bad))
 }
 
 # integration [LABEL]
