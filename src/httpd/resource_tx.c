@@ -120,8 +120,10 @@ static apr_status_t keep(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
     mod_dsapi_ask_t *ask = tx->ask;
     const apr_table_t *headers = ask->r->headers_out;
     dsapi_once_answer_t answer;
-    apr_status_t rv = tx->finish(tx->baton, perr);
+    apr_status_t rv;
 
+    ask->answer.buf->len_bytes = 0; /* perhaps it has been run before */
+    rv = tx->finish(tx->baton, perr);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -25,6 +25,18 @@ END \$\$;
 CREATE CONSTRAINT TRIGGER told AFTER INSERT ON rules.one
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION rules.be_told();
+CREATE SEQUENCE rules.runs;
+CREATE TABLE rules.crowded (id int PRIMARY KEY);
+CREATE FUNCTION rules.be_crowded() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+    IF nextval('rules.runs') % 2 = 1 THEN
+        RAISE SQLSTATE '40001';
+    END IF;
+    RETURN NULL;
+END \$\$;
+CREATE CONSTRAINT TRIGGER crowded AFTER INSERT ON rules.crowded
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    EXECUTE FUNCTION rules.be_crowded();
 CREATE TABLE rules.growing (id int, code text UNIQUE NOT NULL, n int,
     state text DEFAULT 'old', CONSTRAINT growing_pk PRIMARY KEY (id));
 CREATE SCHEMA closed;
@@ -43,6 +55,9 @@ CONF='<DsapiService rules "/rules/v1">
     <DsapiResource late rules.late>
         DsapiAllow list create
         DsapiDBTimeout 3s
+    </DsapiResource>
+    <DsapiResource crowded rules.crowded>
+        DsapiAllow list create
     </DsapiResource>
     <DsapiResource growing rules.growing>
         DsapiAllow list read create update
@@ -107,7 +122,7 @@ setup_file() {
 setup() {
     dsapi_test_begin
     sql "TRUNCATE rules.one, rules.two, rules.late, rules.growing,
-        dsapi.idempotency;
+        rules.crowded, dsapi.idempotency;
         INSERT INTO rules.one VALUES (1, 'a'), (2, 'b');
         INSERT INTO rules.two VALUES (1, 'a'), (2, 'b')"
 }
@@ -218,6 +233,13 @@ count() {
     expect_problem 400 P0001
     expect 400 .message lowly
     [[ $(count one 9) == 0 ]]
+}
+
+@test "what is run again before it is committed is answered once" {
+    send POST /rules/v1/crowded '{"id":1}' -H 'Idempotency-Key: json' \
+        -H 'Prefer: return=representation'
+    expect 201 length 1
+    [[ $(sql 'SELECT body FROM dsapi.idempotency') == "$body" ]]
 }
 
 @test "deferred constraints have DsapiDBTimeout" {
