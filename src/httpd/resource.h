@@ -109,10 +109,12 @@ apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
 /* resource_once.c */
 
 /**
- * Idempotency-Key of a POST: whose it is, and what it is for.
+ * Idempotency-Key of a change: whose it is, and what it is for. Another method
+ * is something else, as another body is; what If-Match says is not, since it is
+ * judged of what is done, and not of what is repeated.
  * @param once  in: zeroed; out: in the request's pool; its key is NULL where
  *              none was sent, or nothing is to stay (tx=rollback)
- * @param body  what is sent
+ * @param body  what is sent; NULL: nothing
  * @return APR_SUCCESS; as dsapi_once_key or mod_dsapi_settings
  */
 apr_status_t mod_dsapi_ask_once(dsapi_once_t *once, dsapi_err_t **perr,
