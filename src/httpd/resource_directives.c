@@ -313,7 +313,7 @@ static const struct {
      "max-affected=, timezone=."},
     {"PCUAD", 1, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "idempotency_key",
      "What is sent again with the same within a day is done once, and "
-     "answered as it was; not with CSV."},
+     "answered as it was."},
     {"G", 0, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "if_none_match",
      "ETags that the client has: 304."},
     {"UAD", 0, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "if_match",

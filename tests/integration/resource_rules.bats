@@ -57,7 +57,7 @@ CONF='<DsapiService rules "/rules/v1">
         DsapiDBTimeout 3s
     </DsapiResource>
     <DsapiResource crowded rules.crowded>
-        DsapiAllow list create
+        DsapiAllow list create import
     </DsapiResource>
     <DsapiResource growing rules.growing>
         DsapiAllow list read create update
@@ -66,7 +66,7 @@ CONF='<DsapiService rules "/rules/v1">
 <DsapiService roled "/roled/v1">
     DsapiRole lowly
     <DsapiResource ones Rules.ONE>
-        DsapiAllow list create
+        DsapiAllow list create import
     </DsapiResource>
     <DsapiResource secrets closed.secret>
     </DsapiResource>
@@ -136,6 +136,14 @@ send() {
         --data-binary "$json" "$@"
 }
 
+# csv PATH TEXT [CURL ARGUMENT...]
+csv() {
+    local path=$1 text=$2
+
+    shift 2
+    req POST "$path" -H 'Content-Type: text/csv' --data-binary "$text" "$@"
+}
+
 # count TABLE ID: rows of a table
 count() {
     sql "SELECT count(*) FROM rules.$1 WHERE id = $2"
@@ -157,6 +165,20 @@ count() {
     send POST "/rules/v1/bulk?select=$(printf 'id,%.0s' {1..1500})id" \
         '{"id":8}' -H "$key"
     expect 201
+}
+
+@test "a role that may not use dsapi.idempotency imports with a key" {
+    local key='Idempotency-Key: r'
+
+    csv /roled/v1/ones $'id,name\n7,x\n' -H "$key"
+    expect 201
+    csv /roled/v1/ones $'id,name\n7,x\n' -H "$key"
+    expect 201
+    [[ $(header Idempotent-Replayed) == true && $(count one 7) == 1 ]]
+    # deferred constraints are the role's, and name the record
+    csv /roled/v1/ones $'id,name\n8,x\n9,who\n' -H 'Idempotency-Key: w'
+    expect 422 '.rows | map([.line, .reason]) | tojson' '[[3,"lowly"]]'
+    [[ $(count one 8) == 0 ]]
 }
 
 @test "a table that may not be used is no matter of the others" {
@@ -236,10 +258,20 @@ count() {
 }
 
 @test "what is run again before it is committed is answered once" {
-    send POST /rules/v1/crowded '{"id":1}' -H 'Idempotency-Key: json' \
-        -H 'Prefer: return=representation'
-    expect 201 length 1
-    [[ $(sql 'SELECT body FROM dsapi.idempotency') == "$body" ]]
+    local key
+
+    for key in json csv; do
+        if [[ $key == json ]]; then
+            send POST /rules/v1/crowded '{"id":1}' -H "Idempotency-Key: $key" \
+                -H 'Prefer: return=representation'
+        else
+            csv /rules/v1/crowded $'id\n2\n' -H "Idempotency-Key: $key" \
+                -H 'Prefer: return=representation'
+        fi
+        expect 201 length 1
+        [[ $(sql "SELECT body FROM dsapi.idempotency WHERE key = '$key'") \
+            == "$body" ]]
+    done
 }
 
 @test "deferred constraints have DsapiDBTimeout" {
