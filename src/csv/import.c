@@ -226,18 +226,43 @@ static apr_status_t count_changed(dsapi_import_report_t *report,
     return rv;
 }
 
-/* One transaction from its beginning to its end.
+/* Ends the transaction in which all records were stored. */
+static apr_status_t commit(dsapi_copy_end_t *end, dsapi_err_t **perr,
+                           const dsapi_import_t *import, apr_pool_t *pool)
+{
+    const dsapi_import_spec_t *spec = import->spec;
+    apr_status_t rv = dsapi_load_run(end, perr, import,
+                                     "SET CONSTRAINTS ALL IMMEDIATE", pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return spec->commit
+               ? spec->commit(perr, spec->baton, import->db)
+               : dsapi_load_run(end, perr, import,
+                                spec->rollback ? "ROLLBACK" : "COMMIT", pool);
+}
+
+/* One transaction from its beginning to its end, unless there is nothing to be
+ * stored.
  * @param end  out: how it went, where the error is the server's */
 static apr_status_t store(dsapi_import_report_t *report, dsapi_copy_end_t *end,
                           dsapi_err_t **perr, dsapi_import_t *import,
                           apr_pool_t *pool)
 {
+    const dsapi_import_spec_t *spec = import->spec;
     stream_t stream = {import, dsapi_buf_make(PIECE_BYTES, pool), 0};
-    dsapi_copy_end_t ended;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
+    int done = 0;
 
     memset(end, 0, sizeof(*end));
-    rv = dsapi_load_begin(perr, import, pool);
+    if (spec->begin) {
+        rv = spec->begin(&done, perr, spec->baton, import->db);
+    }
+    if (rv != APR_SUCCESS || done) {
+        return rv;
+    }
+    rv = dsapi_load_begin(perr, import, spec->begin != NULL, pool);
     if (rv == APR_SUCCESS) {
         rv = dsapi_load_rewind(import, perr, pool);
     }
@@ -257,14 +282,7 @@ static apr_status_t store(dsapi_import_report_t *report, dsapi_copy_end_t *end,
         return rv;
     }
     report->shown = import->shown;
-    rv = dsapi_load_run(&ended, perr, import,
-                        import->spec->rollback ? "SET CONSTRAINTS ALL "
-                                                 "IMMEDIATE; ROLLBACK"
-                                               : "SET CONSTRAINTS ALL "
-                                                 "IMMEDIATE; COMMIT",
-                        pool);
-    *end = ended;
-    return rv;
+    return commit(end, perr, import, pool);
 }
 
 /* End the transaction, if there is one, and keep nothing. Where that cannot be
@@ -305,6 +323,7 @@ static apr_status_t store_again(dsapi_import_report_t *report,
         dsapi_err_t *err;
 
         if (rv == APR_SUCCESS) {
+            roll_back(&err, import, pool); /* where nothing was to be stored */
             return rv;
         }
         report->records = report->stored = 0;

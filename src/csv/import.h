@@ -49,6 +49,20 @@ typedef enum dsapi_import_mode_t {
 typedef void (*dsapi_import_show_fn)(dsapi_call_t *pcall, void *baton,
                                      const char *insert, apr_pool_t *pool);
 
+/** Begins the transaction in which the file is stored; where it fails, or
+ *  nothing is to be stored, it is rolled back.
+ *  @param pdone  out: 1: nothing is to be stored
+ *  @param perr   out: NULL on success
+ *  @return APR_SUCCESS; any other is what dsapi_import_run returns */
+typedef apr_status_t (*dsapi_import_begin_fn)(int *pdone, dsapi_err_t **perr,
+                                              void *baton, dsapi_db_t *db);
+
+/** Commits it; constraints have been checked, and the report is complete.
+ *  @param perr  out: NULL on success
+ *  @return APR_SUCCESS; as dsapi_db_run */
+typedef apr_status_t (*dsapi_import_commit_fn)(dsapi_err_t **perr, void *baton,
+                                               dsapi_db_t *db);
+
 /** What is to be done with a file. Borrowed until it has been. */
 typedef struct dsapi_import_spec_t {
     const char *schema; /* not quoted */
@@ -68,7 +82,10 @@ typedef struct dsapi_import_spec_t {
     int rollback;              /* keep nothing */
     dsapi_import_show_fn show; /* all rows are shown, and held in memory; NULL:
                                   none */
-    void *baton;               /* its own */
+    dsapi_import_begin_fn begin;   /* instead of BEGIN; NULL: that */
+    dsapi_import_commit_fn commit; /* instead of COMMIT; NULL: that. Not with
+                                      rollback */
+    void *baton;                   /* of these */
 } dsapi_import_spec_t;
 
 /** A record that is refused. Strings are UTF-8. */

@@ -261,12 +261,13 @@ apr_interval_time_t dsapi_load_left(const dsapi_import_t *import)
 /* dsapi_db_run makes a connection that has died anew, and sets what COPY's
  * data relies on. */
 apr_status_t dsapi_load_begin(dsapi_err_t **perr, const dsapi_import_t *import,
-                              apr_pool_t *pool)
+                              int begun, apr_pool_t *pool)
 {
     const dsapi_import_spec_t *spec = import->spec;
     int n = spec->nsetup + 1;
     dsapi_call_t *calls = apr_pcalloc(pool, sizeof(*calls) * (apr_size_t)n);
-    dsapi_batch_t batch = {calls, n, 1, dsapi_load_left(import)};
+    dsapi_batch_t batch = {calls + begun, n - begun, 1,
+                           dsapi_load_left(import)};
     dsapi_copy_end_t end;
     dsapi_rows_t *rows;
     apr_status_t rv;

@@ -51,9 +51,10 @@ apr_status_t dsapi_load_unreadable(dsapi_err_t **perr, apr_status_t rv,
 apr_interval_time_t dsapi_load_left(const dsapi_import_t *import);
 
 /** Begin the transaction, with all that has to be before the first record.
+ *  @param begun  1: BEGIN has been said
  *  @return as dsapi_db_run */
 apr_status_t dsapi_load_begin(dsapi_err_t **perr, const dsapi_import_t *import,
-                              apr_pool_t *pool);
+                              int begun, apr_pool_t *pool);
 
 /** Run SQL in it. @return as dsapi_db_copy */
 apr_status_t dsapi_load_run(dsapi_copy_end_t *pend, dsapi_err_t **perr,

@@ -330,7 +330,7 @@ apr_status_t dsapi_csv_refuse(dsapi_import_report_t *report, dsapi_err_t **perr,
     apr_pool_tag(hunt.scratch, "dsapi_csv_try");
     apr_pool_create(&hunt.bad_pool, pool);
     apr_pool_tag(hunt.bad_pool, "dsapi_csv_bad");
-    rv = dsapi_load_begin(perr, import, pool);
+    rv = dsapi_load_begin(perr, import, 0, pool);
     if (rv == APR_SUCCESS) { /* of each record its own error, then */
         rv = dsapi_load_run(&end, perr, import, "SET CONSTRAINTS ALL IMMEDIATE",
                             pool);

@@ -22,6 +22,7 @@ typedef struct import_t {
     dsapi_import_spec_t spec;
     dsapi_import_t *import;
     dsapi_import_report_t report;
+    mod_dsapi_tx_t tx; /* with an Idempotency-Key */
 } import_t;
 
 /* Takes delimiter= out of the query, where it is no filter.
@@ -57,6 +58,7 @@ apr_status_t mod_dsapi_ask_spool(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
     request_rec *r = ask->r;
     int allow = ask->resource->allow;
+    const char *key = apr_table_get(r->headers_in, "Idempotency-Key");
     const char *why;
     int csv = dsapi_csv_is_media(
         &why, apr_table_get(r->headers_in, "Content-Type"), r->pool);
@@ -73,16 +75,10 @@ apr_status_t mod_dsapi_ask_spool(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                               : "the body must be text/csv, said so in "
                                 "Content-Type");
     }
-    if (apr_table_get(r->headers_in, "Idempotency-Key")) {
-        return dsapi_resource_fail(perr, r->pool, HTTP_BAD_REQUEST,
-                                   "idempotency-unsupported",
-                                   "CSV takes no Idempotency-Key; "
-                                   "resolution=ignore-duplicates stores no "
-                                   "record twice");
-    }
     rv = take_delimiter(ask, perr);
     return rv == APR_SUCCESS
-               ? mod_dsapi_spool_body(&ask->spool, &ask->spool_bytes, perr, r,
+               ? mod_dsapi_spool_body(&ask->spool, &ask->spool_bytes,
+                                      key ? ask->spool_digest : NULL, perr, r,
                                       mod_dsapi_ask_max_body(ask))
                : rv;
 }
@@ -131,6 +127,25 @@ static int is_shown(const mod_dsapi_ask_t *ask)
             (ask->resource->allow & MOD_DSAPI_LIST));
 }
 
+/* A dsapi_import_begin_fn. */
+static apr_status_t begin(int *pdone, dsapi_err_t **perr, void *baton,
+                          dsapi_db_t *db)
+{
+    import_t *it = baton;
+    apr_status_t rv = mod_dsapi_tx_begin(&it->tx, perr, db);
+
+    *pdone = it->tx.done;
+    return rv;
+}
+
+/* A dsapi_import_commit_fn. */
+static apr_status_t commit(dsapi_err_t **perr, void *baton, dsapi_db_t *db)
+{
+    import_t *it = baton;
+
+    return mod_dsapi_tx_commit(&it->tx, perr, db);
+}
+
 /* Where the file goes to. */
 static apr_status_t take_spec(import_t *it, dsapi_err_t **perr)
 {
@@ -151,6 +166,9 @@ static apr_status_t take_spec(import_t *it, dsapi_err_t **perr)
     if (rv == APR_SUCCESS) {
         rv = take_setup(it, perr);
     }
+    if (rv == APR_SUCCESS) {
+        rv = mod_dsapi_ask_once(&it->tx.once, perr, ask, ask->spool_digest);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -163,8 +181,12 @@ static apr_status_t take_spec(import_t *it, dsapi_err_t **perr)
     }
     if (is_shown(ask)) {
         spec->show = show;
-        spec->baton = it;
     }
+    if (it->tx.once.key) {
+        spec->begin = begin;
+        spec->commit = commit;
+    }
+    spec->baton = it;
     spec->delimiter = ask->delimiter;
     spec->rollback = ask->prefer.tx == DSAPI_PREFER_ROLLBACK;
     return APR_SUCCESS;
@@ -245,9 +267,23 @@ static void set_headers(const import_t *it)
                        0, 0, counted ? it->report.stored : -1, ask->r->pool));
 }
 
+/* The answer of an import. */
+static apr_status_t finish(void *baton, dsapi_err_t **perr)
+{
+    const import_t *it = baton;
+    mod_dsapi_ask_t *ask = it->ask;
+
+    set_headers(it);
+    ask->answer.status = it->report.none_new ? HTTP_OK : HTTP_CREATED;
+    ask->answer.type = NULL;
+    return it->spec.show ? mod_dsapi_ask_write(ask, perr, it->report.shown)
+                         : APR_SUCCESS;
+}
+
 apr_status_t mod_dsapi_ask_import(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
 {
-    import_t it = {.ask = ask};
+    import_t it = {.ask = ask,
+                   .tx = {.ask = ask, .finish = finish, .baton = &it}};
     mod_dsapi_use_t use = {run, &it, 0, 0};
     apr_status_t rv;
 
@@ -261,16 +297,13 @@ apr_status_t mod_dsapi_ask_import(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     if (rv == APR_SUCCESS) {
         rv = mod_dsapi_db_use(perr, ask->r->server, &use, ask->r->pool);
     }
-    if (rv != APR_SUCCESS) {
-        if (it.report.rows && it.report.rows->nelts > 0) {
-            (*perr)->rows = dsapi_import_rows_json(&it.report, ask->r->pool);
-            (*perr)->more = it.report.more;
-        }
-        return rv;
+    if (rv == APR_SUCCESS) {
+        return it.tx.once.key ? rv : finish(&it, perr);
     }
-    set_headers(&it);
-    ask->answer.status = it.report.none_new ? HTTP_OK : HTTP_CREATED;
-    ask->answer.type = NULL;
-    return it.spec.show ? mod_dsapi_ask_write(ask, perr, it.report.shown)
-                        : APR_SUCCESS;
+    mod_dsapi_tx_failed(ask);
+    if (it.report.rows && it.report.rows->nelts > 0) {
+        (*perr)->rows = dsapi_import_rows_json(&it.report, ask->r->pool);
+        (*perr)->more = it.report.more;
+    }
+    return rv;
 }

@@ -8,6 +8,7 @@
 #include <util_filter.h>
 
 #include "base/trace.h"
+#include "route/etag.h"
 
 /* The most of a client's X-Request-Id that is kept. */
 #define REQUEST_ID_MAX_BYTES 128
@@ -181,6 +182,7 @@ static apr_status_t read_failed(dsapi_err_t **perr, request_rec *r,
 typedef struct sink_t {
     dsapi_buf_t *buf; /* NULL: into the file */
     apr_file_t *file;
+    dsapi_etag_t *digest; /* of it; NULL: not wanted */
     apr_off_t len_bytes;
     apr_status_t broken; /* of the file */
 } sink_t;
@@ -188,6 +190,9 @@ typedef struct sink_t {
 static apr_status_t put(sink_t *sink, const char *data, apr_size_t len)
 {
     sink->len_bytes += (apr_off_t)len;
+    if (sink->digest) {
+        dsapi_route_etag_put(sink->digest, data, len);
+    }
     if (len > 0 && sink->buf) {
         dsapi_buf_put(sink->buf, data, len);
     }
@@ -291,10 +296,11 @@ static apr_status_t read_all(sink_t *sink, dsapi_err_t **perr, request_rec *r,
 }
 
 apr_status_t mod_dsapi_spool_body(apr_file_t **pfile, apr_off_t *psize_bytes,
-                                  dsapi_err_t **perr, request_rec *r,
-                                  apr_off_t max_bytes)
+                                  char *digest, dsapi_err_t **perr,
+                                  request_rec *r, apr_off_t max_bytes)
 {
-    sink_t sink = {NULL, NULL, 0, APR_SUCCESS};
+    dsapi_etag_t etag;
+    sink_t sink = {NULL, NULL, digest ? &etag : NULL, 0, APR_SUCCESS};
     const char *dir;
     char *path;
     apr_status_t rv = apr_temp_dir_get(&dir, r->pool);
@@ -314,8 +320,14 @@ apr_status_t mod_dsapi_spool_body(apr_file_t **pfile, apr_off_t *psize_bytes,
         return cannot_spool(perr, r, rv);
     }
     *pfile = sink.file;
+    if (digest) {
+        dsapi_route_etag_begin(&etag, "");
+    }
     rv = read_all(&sink, perr, r, max_bytes);
     *psize_bytes = sink.len_bytes;
+    if (digest) {
+        dsapi_route_etag_end(digest, &etag);
+    }
     return rv;
 }
 
@@ -342,7 +354,7 @@ static int is_json_type(const char *content_type, apr_pool_t *pool)
 apr_status_t mod_dsapi_read_raw(dsapi_buf_t **pbuf, dsapi_err_t **perr,
                                 request_rec *r, apr_off_t max_bytes)
 {
-    sink_t sink = {dsapi_buf_make(0, r->pool), NULL, 0, APR_SUCCESS};
+    sink_t sink = {dsapi_buf_make(0, r->pool), NULL, NULL, 0, APR_SUCCESS};
 
     *perr = NULL;
     *pbuf = sink.buf;

@@ -102,12 +102,14 @@ int mod_dsapi_is_type(const char *content_type, const char *type);
  * and ends with the request.
  * @param pfile        out: open for reading, at its end
  * @param psize_bytes  out: its size
+ * @param digest       out: dsapi_route_etag_text of it, without a type; NULL:
+ *                     it is not wanted
  * @param perr         out: error, in the request's pool
  * @return APR_SUCCESS; DSAPI_ETOOBIG; DSAPI_EMEDIA: it is compressed;
  *         DSAPI_EPARAM: cut off; DSAPI_EINTERNAL: it could not be written
  */
 apr_status_t mod_dsapi_spool_body(apr_file_t **pfile, apr_off_t *psize_bytes,
-                                  dsapi_err_t **perr, request_rec *r,
-                                  apr_off_t max_bytes);
+                                  char *digest, dsapi_err_t **perr,
+                                  request_rec *r, apr_off_t max_bytes);
 
 #endif

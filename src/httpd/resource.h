@@ -12,6 +12,7 @@
 #include "resource/once.h"
 #include "resource/prefer.h"
 #include "resource/query.h"
+#include "route/etag.h"
 
 /** A request for a resource. In its pool. */
 typedef struct mod_dsapi_ask_t {
@@ -25,7 +26,8 @@ typedef struct mod_dsapi_ask_t {
     int has_body;
     apr_file_t *spool; /* CSV; NULL: the body is none */
     apr_off_t spool_bytes;
-    char delimiter;            /* of CSV */
+    char spool_digest[DSAPI_ETAG_SIZE]; /* with an Idempotency-Key */
+    char delimiter;                     /* of CSV */
     apr_array_header_t *pairs; /* of dsapi_pair_t: the URL's query, without a
                                   function's arguments */
     dsapi_invoke_t invoke;     /* a function's; its function is NULL where a
@@ -109,10 +111,12 @@ apr_status_t mod_dsapi_ask_conflict(apr_array_header_t **pcolumns,
 /* resource_once.c */
 
 /**
- * Idempotency-Key of a POST: whose it is, and what it is for.
+ * Idempotency-Key of a change: whose it is, and what it is for. Another method
+ * is something else, as another body is; what If-Match says is not, since it is
+ * judged of what is done, and not of what is repeated.
  * @param once  in: zeroed; out: in the request's pool; its key is NULL where
  *              none was sent, or nothing is to stay (tx=rollback)
- * @param body  what is sent
+ * @param body  what is sent, or a digest of it; NULL: nothing
  * @return APR_SUCCESS; as dsapi_once_key or mod_dsapi_settings
  */
 apr_status_t mod_dsapi_ask_once(dsapi_once_t *once, dsapi_err_t **perr,
@@ -162,6 +166,21 @@ typedef struct mod_dsapi_tx_t {
  */
 apr_status_t mod_dsapi_tx_run(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
                               int checked);
+
+/** Begin the transaction of a change; with a key, find what it has done before.
+ *  Where this fails, or it is done, the caller rolls back.
+ *  @param tx  in/out: done; then the answer is complete
+ *  @return as dsapi_db_run, dsapi_once_found */
+apr_status_t mod_dsapi_tx_begin(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                                dsapi_db_t *db);
+
+/** Commit it; with a key, complete the answer and keep it.
+ *  @return as dsapi_db_run, tx->finish */
+apr_status_t mod_dsapi_tx_commit(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                                 dsapi_db_t *db);
+
+/** Take away what a change that was not committed has left of its answer. */
+void mod_dsapi_tx_failed(const mod_dsapi_ask_t *ask);
 
 /** Prefer: max-affected= with handling=strict.
  *  @return APR_SUCCESS; DSAPI_EPARAM (PGRST124) */

@@ -308,12 +308,12 @@ static const struct {
      "count=exact, handling=strict, timezone=."},
     {"C", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
      "count=exact, handling=strict, max-affected=, timezone=."},
-    {"PC", 1, 0, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "idempotency_key",
-     "What is sent again with the same within a day is done once, and "
-     "answered as it was; not with CSV."},
     {"UAD", 1, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "prefer",
      "return=minimal or representation, count=exact, handling=strict, "
      "max-affected=, timezone=."},
+    {"PCUAD", 1, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "idempotency_key",
+     "What is sent again with the same within a day is done once, and "
+     "answered as it was."},
     {"G", 0, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "if_none_match",
      "ETags that the client has: 304."},
     {"UAD", 0, 1, DSAPI_IN_HEADER, DSAPI_TYPE_TEXT, "if_match",

@@ -52,9 +52,9 @@ apr_status_t mod_dsapi_ask_once(dsapi_once_t *once, dsapi_err_t **perr,
         return rv;
     }
     once->scope = scope_of(ask, settings);
-    wanted =
-        apr_pstrcat(r->pool, r->args ? r->args : "", "\n", prefer ? prefer : "",
-                    "\n", accept ? accept : "", "\n", body, NULL);
+    wanted = apr_pstrcat(r->pool, r->method, "\n", r->args ? r->args : "", "\n",
+                         prefer ? prefer : "", "\n", accept ? accept : "", "\n",
+                         body ? body : "", NULL);
     once->fingerprint =
         dsapi_route_etag_make("", wanted, strlen(wanted), r->pool);
     return APR_SUCCESS;

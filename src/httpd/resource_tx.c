@@ -85,9 +85,8 @@ static void repeat(const mod_dsapi_tx_t *tx, const dsapi_once_answer_t *kept)
     put_header(tx, "Idempotent-Replayed", "true");
 }
 
-/* Begins the transaction; with a key, finds what it has done before. */
-static apr_status_t begin(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
-                          dsapi_db_t *db)
+apr_status_t mod_dsapi_tx_begin(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                                dsapi_db_t *db)
 {
     apr_pool_t *pool = tx->ask->r->pool;
     apr_array_header_t *calls = apr_array_make(pool, 2, sizeof(dsapi_call_t));
@@ -120,8 +119,10 @@ static apr_status_t keep(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
     mod_dsapi_ask_t *ask = tx->ask;
     const apr_table_t *headers = ask->r->headers_out;
     dsapi_once_answer_t answer;
-    apr_status_t rv = tx->finish(tx->baton, perr);
+    apr_status_t rv;
 
+    ask->answer.buf->len_bytes = 0; /* perhaps it has been run before */
+    rv = tx->finish(tx->baton, perr);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -140,9 +141,8 @@ static apr_status_t keep(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
  * take: for COMMIT there is no statement_timeout. */
 static const char check_now[] = "SET CONSTRAINTS ALL IMMEDIATE";
 
-/* Ends the transaction of a change that may stay. */
-static apr_status_t commit(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
-                           dsapi_db_t *db)
+apr_status_t mod_dsapi_tx_commit(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
+                                 dsapi_db_t *db)
 {
     apr_array_header_t *calls =
         apr_array_make(tx->ask->r->pool, 4, sizeof(dsapi_call_t));
@@ -171,7 +171,7 @@ static apr_status_t run_checked_once(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = begin(tx, perr, db);
+    rv = mod_dsapi_tx_begin(tx, perr, db);
     if (rv == APR_SUCCESS && !tx->done) {
         rv = dsapi_db_run(&tx->rows, perr, db, &batch, ask->r->pool);
     }
@@ -181,7 +181,7 @@ static apr_status_t run_checked_once(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
     if (rv == APR_SUCCESS && !tx->done) {
         rv = ask->prefer.tx == DSAPI_PREFER_ROLLBACK
                  ? run_word(perr, tx, db, check_now)
-                 : commit(tx, perr, db);
+                 : mod_dsapi_tx_commit(tx, perr, db);
     }
     if (rv != DSAPI_EDBDOWN && rv != DSAPI_ETIMEOUT && !dsapi_db_idle(db)) {
         (void)run_word(&ignored, tx, db, "ROLLBACK");
@@ -204,6 +204,13 @@ static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
     return rv;
 }
 
+void mod_dsapi_tx_failed(const mod_dsapi_ask_t *ask)
+{
+    apr_table_unset(ask->r->headers_out, "Location");
+    apr_table_unset(ask->r->headers_out, "Content-Range");
+    apr_table_unset(ask->r->headers_out, "Preference-Applied");
+}
+
 apr_status_t mod_dsapi_tx_run(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
                               int checked)
 {
@@ -221,10 +228,8 @@ apr_status_t mod_dsapi_tx_run(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
             mod_dsapi_run_calls(&tx->rows, perr, ask->r, ask->route, tx->calls);
         rv = rv == APR_SUCCESS ? tx->check(tx->baton, perr) : rv;
     }
-    if (rv != APR_SUCCESS) { /* what was kept was not committed */
-        apr_table_unset(ask->r->headers_out, "Location");
-        apr_table_unset(ask->r->headers_out, "Content-Range");
-        apr_table_unset(ask->r->headers_out, "Preference-Applied");
+    if (rv != APR_SUCCESS) {
+        mod_dsapi_tx_failed(ask);
     }
     return rv;
 }

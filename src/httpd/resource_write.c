@@ -23,6 +23,7 @@ typedef struct change_t {
     mod_dsapi_tx_t tx;
     int conditional; /* If-Match was sent */
     int nothing;     /* PATCH of no column: the row is shown, not changed */
+    int none;        /* there is no row of the key, or it is another by now */
     apr_int64_t nrows;
     apr_int64_t inserted; /* of nrows; -1: nobody has counted */
 } change_t;
@@ -351,6 +352,10 @@ static apr_status_t check(void *baton, dsapi_err_t **perr)
     if (change->writing.change == DSAPI_RES_PUT) {
         return check_put(change, perr);
     }
+    change->none = ask->key && change->nrows == 0;
+    if (change->none) {
+        return mod_dsapi_ask_not_one(perr, ask, 0);
+    }
     if (ask->singular && !ask->key && change->nrows != 1) {
         return mod_dsapi_ask_not_one(perr, ask, change->nrows);
     }
@@ -359,7 +364,7 @@ static apr_status_t check(void *baton, dsapi_err_t **perr)
                : mod_dsapi_ask_max_affected(perr, ask, change->nrows);
 }
 
-/* No row was changed by its key: there is none, or it is another by now. */
+/* No row was changed by its key: which of the two is it? */
 static apr_status_t none_changed(const change_t *change, dsapi_err_t **perr)
 {
     const mod_dsapi_ask_t *ask = change->ask;
@@ -529,7 +534,7 @@ apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     change->tx.finish = finish;
     change->tx.baton = change;
     rv = prepare(change, perr);
-    if (rv == APR_SUCCESS && change->writing.change == DSAPI_RES_INSERT) {
+    if (rv == APR_SUCCESS) {
         rv = mod_dsapi_ask_once(&change->tx.once, perr, ask,
                                 change->payload.json);
     }
@@ -542,9 +547,10 @@ apr_status_t mod_dsapi_ask_change(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     }
     rv = mod_dsapi_tx_run(&change->tx, perr,
                           change->writing.change == DSAPI_RES_PUT);
-    if (rv != APR_SUCCESS || change->tx.once.key) {
-        return rv; /* or it has been completed */
+    if (change->none) {
+        return none_changed(change, perr);
     }
-    return change->nrows == 0 && ask->key ? none_changed(change, perr)
-                                          : finish(change, perr);
+    return rv != APR_SUCCESS || change->tx.once.key /* it is complete */
+               ? rv
+               : finish(change, perr);
 }

@@ -1,5 +1,5 @@
 /*
- * Idempotency-Key: a POST that is sent again is answered as it was, and done
+ * Idempotency-Key: a change that is sent again is answered as it was, and done
  * once. What was answered is kept for a day in dsapi.idempotency, written in
  * the transaction of the change.
  */

@@ -2,7 +2,6 @@
 #include "route/etag.h"
 
 #include <apr_escape.h>
-#include <apr_sha1.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -11,29 +10,46 @@
 #define ETAG_BYTES 16 /* of the digest */
 #define SHA1_CHUNK (1U << 30)
 
-void dsapi_route_etag_text(char *text, const char *content_type,
-                           const char *body, apr_size_t body_bytes)
+void dsapi_route_etag_begin(dsapi_etag_t *etag, const char *content_type)
 {
-    unsigned char digest[APR_SHA1_DIGESTSIZE];
-    apr_sha1_ctx_t sha;
-
-    apr_sha1_init(&sha);
+    apr_sha1_init(etag);
     /* with its NUL: no type and body run into another type and body */
-    apr_sha1_update_binary(&sha, (const unsigned char *)content_type,
+    apr_sha1_update_binary(etag, (const unsigned char *)content_type,
                            (unsigned int)strlen(content_type) + 1);
+}
+
+void dsapi_route_etag_put(dsapi_etag_t *etag, const char *body,
+                          apr_size_t body_bytes)
+{
     while (body_bytes) {
         apr_size_t n = body_bytes < SHA1_CHUNK ? body_bytes : SHA1_CHUNK;
 
-        apr_sha1_update_binary(&sha, (const unsigned char *)body,
+        apr_sha1_update_binary(etag, (const unsigned char *)body,
                                (unsigned int)n);
         body += n;
         body_bytes -= n;
     }
-    apr_sha1_final(digest, &sha);
+}
+
+void dsapi_route_etag_end(char *text, dsapi_etag_t *etag)
+{
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+
+    apr_sha1_final(digest, etag);
     text[0] = '"';
     apr_escape_hex(text + 1, digest, ETAG_BYTES, 0, NULL);
     text[DSAPI_ETAG_SIZE - 2] = '"';
     text[DSAPI_ETAG_SIZE - 1] = '\0';
+}
+
+void dsapi_route_etag_text(char *text, const char *content_type,
+                           const char *body, apr_size_t body_bytes)
+{
+    dsapi_etag_t etag;
+
+    dsapi_route_etag_begin(&etag, content_type);
+    dsapi_route_etag_put(&etag, body, body_bytes);
+    dsapi_route_etag_end(text, &etag);
 }
 
 const char *dsapi_route_etag_make(const char *content_type, const char *body,

@@ -5,6 +5,7 @@
 #define DSAPI_ROUTE_ETAG_H
 
 #include <apr_pools.h>
+#include <apr_sha1.h>
 #include <apr_tables.h>
 
 #define DSAPI_ETAG_SIZE 35 /* two quotes, 32 digits, NUL */
@@ -20,6 +21,20 @@ void dsapi_route_etag_text(char *text, const char *content_type,
  */
 const char *dsapi_route_etag_make(const char *content_type, const char *body,
                                   apr_size_t body_bytes, apr_pool_t *pool);
+
+/** A validator in the making, of a body that comes in pieces. */
+typedef apr_sha1_ctx_t dsapi_etag_t;
+
+/** Begin one. @param etag  out */
+void dsapi_route_etag_begin(dsapi_etag_t *etag, const char *content_type);
+
+/** Go on with the next piece of the body. */
+void dsapi_route_etag_put(dsapi_etag_t *etag, const char *body,
+                          apr_size_t body_bytes);
+
+/** End it: what dsapi_route_etag_text makes of the whole body.
+ *  @param text  out: DSAPI_ETAG_SIZE bytes */
+void dsapi_route_etag_end(char *text, dsapi_etag_t *etag);
 
 /**
  * Does If-None-Match name this validator (RFC 9110 13.1.2: weak comparison)?

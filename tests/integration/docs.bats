@@ -166,7 +166,7 @@ valid() {
         "$list.post.parameters | map(select(.in == \"header\").name) | tojson" \
         '["prefer","idempotency-key"]' \
         "$one.patch.parameters | map(.name) | tojson" \
-        '["key","select","columns","prefer","if-match"]' \
+        '["key","select","columns","prefer","idempotency-key","if-match"]' \
         "$list.post.requestBody.content | keys | tojson" \
         '["application/json","application/x-www-form-urlencoded","text/csv"]' \
         "$one.patch.requestBody.content | keys | tojson" \

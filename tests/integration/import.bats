@@ -79,7 +79,7 @@ setup_file() {
 setup() {
     dsapi_test_begin
     sql 'TRUNCATE shop.property, shop.visit, shop.oui, shop.item,
-        shop.growing' >/dev/null
+        shop.growing, dsapi.idempotency' >/dev/null
 }
 
 # post PATH TEXT [CURL ARGUMENT...]: CSV, with \n for the ends of its lines
@@ -360,8 +360,6 @@ case_of() {
     req POST /shop/v1/items -d '{"id":1}' -H 'Content-Type: application/json' \
         -H 'Content-Encoding: gzip'
     expect_problem 415 unsupported-encoding
-    post items 'id\n1\n' -H 'Idempotency-Key: a'
-    expect_problem 400 idempotency-unsupported
     post items 'id\n1\n' -H 'If-Match: "a"'
     expect_problem 412 precondition-failed
     post 'items?delimiter=ab' 'id\n1\n'
@@ -389,6 +387,72 @@ case_of() {
     exec {fd}>&-
     [[ $output == 'HTTP/1.1 400 '*'application/problem+json'* ]]
     rows item 0
+}
+
+@test "a file with an Idempotency-Key is stored once" {
+    local again many=$BATS_TEST_TMPDIR/many.csv key='Idempotency-Key: "a"'
+    local rows='Prefer: return=representation, count=exact'
+
+    post 'items?select=id,word' 'id,word\n1,\n2,b\n' -H "$key" -H "$rows"
+    expect 201 tojson '[{"id":1,"word":null},{"id":2,"word":"b"}]'
+    lacks Idempotent-Replayed
+    sql 'DELETE FROM shop.item WHERE id = 2' >/dev/null
+    post 'items?select=id,word' 'id,word\n1,\n2,b\n' -H "$key" -H "$rows"
+    expect 201 tojson '[{"id":1,"word":null},{"id":2,"word":"b"}]'
+    [[ $(header Idempotent-Replayed) == true ]]
+    [[ $(header Content-Range) == '*/2' ]]
+    [[ $(header Preference-Applied) == 'return=representation, count=exact' ]]
+    [[ $(header Content-Type) == 'application/json; charset=utf-8' ]]
+    rows item 1
+    # another file and JSON are something else, and so is what is said of it
+    post 'items?select=id,word' 'id,word\n1,\n2,c\n' -H "$key" -H "$rows"
+    expect_problem 422 idempotency-mismatch
+    req POST '/shop/v1/items?select=id,word' -d '[{"id":3}]' -H "$key" \
+        -H "$rows" -H 'Content-Type: application/json'
+    expect_problem 422 idempotency-mismatch
+    rows item 1
+    # without a body, and with another status
+    post items 'id,word\n1,z\n' -H "$key" \
+        -H 'Prefer: resolution=merge-duplicates'
+    expect_problem 422 idempotency-mismatch
+    for again in '' true; do
+        post items 'id,word\n1,z\n' -H 'Idempotency-Key: b' \
+            -H 'Prefer: resolution=merge-duplicates'
+        expect 200
+        [[ -z $body && $(header Idempotent-Replayed) == "$again" ]]
+    done
+    # one that is read in pieces, and a stream
+    { echo id && seq 100000000 100130000; } >"$many"
+    for again in '' true; do
+        post_file growing "$many" -H "$key"
+        expect 201
+        [[ $(header Idempotent-Replayed) == "$again" ]]
+    done
+    rows growing 130001
+    echo 7 >>"$many"
+    post_file growing "$many" -H "$key"
+    expect_problem 422 idempotency-mismatch
+    post 'growing?delimiter=%3B' 'id\n5\n' -H 'Idempotency-Key: c'
+    expect 201
+    post 'growing?delimiter=%09' 'id\n5\n' -H 'Idempotency-Key: c'
+    expect_problem 422 idempotency-mismatch
+    post items 'id\n5\n' -H 'Idempotency-Key: ""'
+    expect_problem 400 invalid-parameter Idempotency-Key
+}
+
+@test "with an Idempotency-Key nothing is kept of what has failed" {
+    post items 'id\n1\nx\n' -H 'Idempotency-Key: a'
+    expect 422 '.rows | map([.line, .column]) | tojson' '[[3,"id"]]'
+    post items 'id\n1\n' -H 'Idempotency-Key: a' -H 'Prefer: tx=rollback'
+    expect 201
+    post items 'id\n1\n' -H 'Idempotency-Key: a'
+    expect 201
+    lacks Idempotent-Replayed
+    post seen 'id,word\n2,b\n' -H 'Idempotency-Key: a'
+    expect 201
+    post seen 'id,word\n2,b\n' -H 'Idempotency-Key: a'
+    [[ $(header Idempotent-Replayed) == true ]]
+    rows item 2
 }
 
 is_locked() {
@@ -420,6 +484,28 @@ waits() {
     wait
     [[ $(<"$BATS_TEST_TMPDIR/first") == 201 ]]
     rows growing 130001
+}
+
+@test "a file with an Idempotency-Key while it is being stored" {
+    local key='Idempotency-Key: slow'
+
+    coproc other { srv_psql "$DSAPI_DIR/pg" 2>&1; }
+    echo 'BEGIN; LOCK shop.growing IN SHARE MODE;' >&"${other[1]}"
+    wait_until 60 is_locked
+    printf 'id\n1\n' >"$BATS_TEST_TMPDIR/one.csv"
+    curl -s -o /dev/null -w '%{http_code}' --noproxy '*' -H "$key" \
+        --data-binary "@$BATS_TEST_TMPDIR/one.csv" -H 'Content-Type: text/csv' \
+        "$BASE/shop/v1/growing" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    wait_until 60 waits
+    post growing 'id\n1\n' -H "$key"
+    expect_problem 409 idempotency-conflict
+    printf 'ROLLBACK;\n\\q\n' >&"${other[1]}"
+    wait
+    [[ $(<"$BATS_TEST_TMPDIR/first") == 201 ]]
+    post growing 'id\n1\n' -H "$key"
+    expect 201
+    [[ $(header Idempotent-Replayed) == true ]]
+    rows growing 1
 }
 
 @test "a file that takes too long is broken off" {

@@ -783,6 +783,130 @@ FULL=(-H 'Prefer: return=representation')
     [[ $(sql "SELECT count(*) FROM shop.item WHERE name = 'raced'") == 1 ]]
 }
 
+@test "Idempotency-Key of PATCH, PUT and DELETE" {
+    local etag a='Idempotency-Key: a'
+
+    # what is repeated comes before what If-Match says
+    get items/1
+    etag=$(header ETag)
+    send PATCH 'items/1?select=name' '{"id":1,"name":"emu"}' -H "$a" \
+        -H "If-Match: $etag" "${FULL[@]}"
+    expect 200 .name emu
+    lacks Idempotent-Replayed
+    sql "UPDATE shop.item SET name = 'gnu' WHERE id = 1"
+    send PATCH 'items/1?select=name' '{"id":1,"name":"emu"}' -H "$a" \
+        -H "If-Match: $etag" "${FULL[@]}"
+    expect 200 .name emu
+    has Idempotent-Replayed true
+    has Preference-Applied return=representation
+    # the same of another row; another body, another method
+    send PATCH 'items/3?select=name' '{"name":"yak"}' -H "$a" "${FULL[@]}"
+    expect 200 .name yak
+    send PATCH 'items/1?select=name' '{"name":"elk"}' -H "$a" "${FULL[@]}"
+    expect_problem 422 idempotency-mismatch
+    send PUT 'items/1?select=name' '{"id":1,"name":"emu"}' -H "$a" "${FULL[@]}"
+    expect_problem 422 idempotency-mismatch
+    req DELETE /shop/v1/items/2 -H 'Idempotency-Key: b'
+    expect 204
+    lacks Idempotent-Replayed
+    req DELETE /shop/v1/items/2 -H 'Idempotency-Key: b'
+    expect 204
+    has Idempotent-Replayed true
+    req DELETE /shop/v1/items/2
+    expect_problem 404 not-found
+    send PUT items/80 '{"id":80,"name":"new"}' -H "$a" -H 'If-None-Match: *'
+    expect 204
+    send PUT items/80 '{"id":80,"name":"new"}' -H "$a" -H 'If-None-Match: *'
+    expect 204
+    has Idempotent-Replayed true
+    [[ $(items) == '1:gnu:1 3:yak:3 80:new:9.5' ]]
+}
+
+@test "Idempotency-Key of changes of lists" {
+    local key='Idempotency-Key: "c"' count='Prefer: count=exact'
+
+    send PATCH 'items?id=lt.3' '{"price":7}' -H "$key" -H "$count"
+    expect 204
+    has Content-Range '0-1/2'
+    sql 'UPDATE shop.item SET price = 8 WHERE id = 1'
+    send PATCH 'items?id=lt.3' '{"price":7}' -H "$key" -H "$count"
+    expect 204
+    has Idempotent-Replayed true
+    has Content-Range '0-1/2'
+    has Preference-Applied count=exact
+    req DELETE '/shop/v1/items?id=lt.3&select=id&order=id' -H "$key" "${FULL[@]}"
+    expect_problem 422 idempotency-mismatch
+    req DELETE '/shop/v1/items?id=lt.3&select=id&order=id' -H 'Idempotency-Key: d' \
+        "${FULL[@]}"
+    is '[{"id":1},{"id":2}]'
+    req DELETE '/shop/v1/items?id=lt.3&select=id&order=id' -H 'Idempotency-Key: d' \
+        "${FULL[@]}"
+    expect 200
+    has Idempotent-Replayed true
+    is '[{"id":1},{"id":2}]'
+    [[ $(items) == '3:cat:3' ]]
+}
+
+@test "Idempotency-Key of what has failed" {
+    local etag key='Idempotency-Key: f'
+
+    send PATCH items/1 '{"price":5}' -H "$key" -H 'If-Match: "x"'
+    expect_problem 412 precondition-failed
+    get items/1
+    etag=$(header ETag)
+    send PATCH items/1 '{"price":5}' -H "$key" -H "If-Match: $etag"
+    expect 204
+    lacks Idempotent-Replayed
+    req DELETE /shop/v1/items/9 -H "$key"
+    expect_problem 404 not-found
+    req DELETE /shop/v1/items/9 -H "$key" -H 'If-Match: *'
+    expect_problem 412 precondition-failed
+    sql "INSERT INTO shop.item (id, name) VALUES (9, 'nine')"
+    req DELETE /shop/v1/items/9 -H "$key"
+    expect 204
+    lacks Idempotent-Replayed
+    send PATCH items/2 '{"price":5}' -H "$key" -H 'Prefer: tx=rollback'
+    expect 204
+    send PATCH items/2 '{}' -H "$key" "${FULL[@]}"
+    expect 200 .price 2.5
+    lacks Idempotent-Replayed
+    send PATCH items/2 '{}' -H "$key" "${FULL[@]}"
+    has Idempotent-Replayed true
+    send PATCH items/2 '{}' -H 'Idempotency-Key: g' -H 'If-Match: "x"'
+    expect_problem 412 precondition-failed
+    [[ $(items) == '1:ant:5 2:bee:2.50 3:cat:3' ]]
+}
+
+is_locked() {
+    [[ $(sql "SELECT count(*) FROM pg_locks WHERE
+        relation = 'shop.item'::regclass AND granted") == 1 ]]
+}
+
+waits() {
+    [[ $(sql "SELECT count(*) FROM pg_locks WHERE NOT granted") == 1 ]]
+}
+
+@test "Idempotency-Key of a DELETE under way" {
+    local pid
+
+    coproc other { srv_psql "$DSAPI_DIR/pg" 2>&1; }
+    echo 'BEGIN; LOCK shop.item IN SHARE MODE;' >&"${other[1]}"
+    wait_until 60 is_locked
+    curl -s -o /dev/null -w '%{http_code}' --noproxy '*' -X DELETE \
+        -H 'Idempotency-Key: slow' "$BASE/shop/v1/items/1" \
+        >"$BATS_TEST_TMPDIR/first" 3>&- &
+    pid=$!
+    wait_until 60 waits
+    req DELETE /shop/v1/items/1 -H 'Idempotency-Key: slow'
+    expect_problem 409 idempotency-conflict
+    printf 'ROLLBACK;\n\\q\n' >&"${other[1]}"
+    wait "$pid"
+    [[ $(<"$BATS_TEST_TMPDIR/first") == 204 ]]
+    req DELETE /shop/v1/items/1 -H 'Idempotency-Key: slow'
+    expect 204
+    has Idempotent-Replayed true
+}
+
 @test "a role that may not write" {
     req POST /guarded/v1/items -H 'Content-Type: application/json' \
         -d '{"name":"x"}'

@@ -25,6 +25,18 @@ END \$\$;
 CREATE CONSTRAINT TRIGGER told AFTER INSERT ON rules.one
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION rules.be_told();
+CREATE SEQUENCE rules.runs;
+CREATE TABLE rules.crowded (id int PRIMARY KEY);
+CREATE FUNCTION rules.be_crowded() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+    IF nextval('rules.runs') % 2 = 1 THEN
+        RAISE SQLSTATE '40001';
+    END IF;
+    RETURN NULL;
+END \$\$;
+CREATE CONSTRAINT TRIGGER crowded AFTER INSERT ON rules.crowded
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    EXECUTE FUNCTION rules.be_crowded();
 CREATE TABLE rules.growing (id int, code text UNIQUE NOT NULL, n int,
     state text DEFAULT 'old', CONSTRAINT growing_pk PRIMARY KEY (id));
 CREATE SCHEMA closed;
@@ -44,6 +56,9 @@ CONF='<DsapiService rules "/rules/v1">
         DsapiAllow list create
         DsapiDBTimeout 3s
     </DsapiResource>
+    <DsapiResource crowded rules.crowded>
+        DsapiAllow list create import
+    </DsapiResource>
     <DsapiResource growing rules.growing>
         DsapiAllow list read create update
     </DsapiResource>
@@ -51,7 +66,7 @@ CONF='<DsapiService rules "/rules/v1">
 <DsapiService roled "/roled/v1">
     DsapiRole lowly
     <DsapiResource ones Rules.ONE>
-        DsapiAllow list create
+        DsapiAllow list create import
     </DsapiResource>
     <DsapiResource secrets closed.secret>
     </DsapiResource>
@@ -107,7 +122,7 @@ setup_file() {
 setup() {
     dsapi_test_begin
     sql "TRUNCATE rules.one, rules.two, rules.late, rules.growing,
-        dsapi.idempotency;
+        rules.crowded, dsapi.idempotency;
         INSERT INTO rules.one VALUES (1, 'a'), (2, 'b');
         INSERT INTO rules.two VALUES (1, 'a'), (2, 'b')"
 }
@@ -119,6 +134,14 @@ send() {
     shift 3
     req "$method" "$path" -H 'Content-Type: application/json' \
         --data-binary "$json" "$@"
+}
+
+# csv PATH TEXT [CURL ARGUMENT...]
+csv() {
+    local path=$1 text=$2
+
+    shift 2
+    req POST "$path" -H 'Content-Type: text/csv' --data-binary "$text" "$@"
 }
 
 # count TABLE ID: rows of a table
@@ -142,6 +165,20 @@ count() {
     send POST "/rules/v1/bulk?select=$(printf 'id,%.0s' {1..1500})id" \
         '{"id":8}' -H "$key"
     expect 201
+}
+
+@test "a role that may not use dsapi.idempotency imports with a key" {
+    local key='Idempotency-Key: r'
+
+    csv /roled/v1/ones $'id,name\n7,x\n' -H "$key"
+    expect 201
+    csv /roled/v1/ones $'id,name\n7,x\n' -H "$key"
+    expect 201
+    [[ $(header Idempotent-Replayed) == true && $(count one 7) == 1 ]]
+    # deferred constraints are the role's, and name the record
+    csv /roled/v1/ones $'id,name\n8,x\n9,who\n' -H 'Idempotency-Key: w'
+    expect 422 '.rows | map([.line, .reason]) | tojson' '[[3,"lowly"]]'
+    [[ $(count one 8) == 0 ]]
 }
 
 @test "a table that may not be used is no matter of the others" {
@@ -218,6 +255,23 @@ count() {
     expect_problem 400 P0001
     expect 400 .message lowly
     [[ $(count one 9) == 0 ]]
+}
+
+@test "what is run again before it is committed is answered once" {
+    local key
+
+    for key in json csv; do
+        if [[ $key == json ]]; then
+            send POST /rules/v1/crowded '{"id":1}' -H "Idempotency-Key: $key" \
+                -H 'Prefer: return=representation'
+        else
+            csv /rules/v1/crowded $'id\n2\n' -H "Idempotency-Key: $key" \
+                -H 'Prefer: return=representation'
+        fi
+        expect 201 length 1
+        [[ $(sql "SELECT body FROM dsapi.idempotency WHERE key = '$key'") \
+            == "$body" ]]
+    done
 }
 
 @test "deferred constraints have DsapiDBTimeout" {

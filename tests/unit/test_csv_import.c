@@ -421,6 +421,100 @@ START_TEST(rows_are_shown)
 }
 END_TEST
 
+/** A transaction of the caller's. */
+typedef struct own_t {
+    int done;
+    apr_status_t refused; /* by begin */
+    int fails;            /* so often does commit, for others are in the way */
+    int begun;
+    int committed;
+} own_t;
+
+/** A dsapi_import_begin_fn. */
+static apr_status_t begin(int *pdone, dsapi_err_t **perr, void *baton,
+                          dsapi_db_t *db)
+{
+    own_t *own = baton;
+    dsapi_rows_t *rows;
+    apr_status_t rv = pg_run(&rows, perr, db, "BEGIN");
+
+    own->begun++;
+    *pdone = own->done;
+    return own->refused ? dsapi_fail(perr, g_pool, own->refused, "no", "no")
+                        : rv;
+}
+
+/** A dsapi_import_commit_fn. */
+static apr_status_t commit(dsapi_err_t **perr, void *baton, dsapi_db_t *db)
+{
+    own_t *own = baton;
+    dsapi_rows_t *rows;
+
+    own->committed++;
+    return pg_run(&rows, perr, db,
+                  own->committed <= own->fails ? "DO $$BEGIN RAISE SQLSTATE "
+                                                 "'40001'; END$$"
+                                               : "COMMIT");
+}
+
+static load_rig_t *own_rig(own_t *own)
+{
+    load_rig_t *rig = load_rig_open();
+
+    memset(own, 0, sizeof(*own));
+    rig->spec.begin = begin;
+    rig->spec.commit = commit;
+    rig->spec.baton = own;
+    return rig;
+}
+
+START_TEST(the_transaction_may_be_the_callers)
+{
+    own_t own;
+    load_rig_t *rig = own_rig(&own);
+
+    ck_assert_int_eq(load_rig_text(rig, "name,price\na,1\n"), APR_SUCCESS);
+    ck_assert_int_eq(rig->report.stored, 1);
+    ck_assert_int_eq(load_rig_count(rig), 1);
+    ck_assert_int_eq(own.committed, 1);
+    own.fails = 3;
+    ck_assert_int_eq(load_rig_text(rig, "name,price\nb,1\n"), APR_SUCCESS);
+    ck_assert_int_eq(load_rig_count(rig), 2);
+    ck_assert_int_eq(own.begun, 4);
+    ck_assert_int_eq(own.committed, 4);
+    own.done = 1;
+    ck_assert_int_eq(load_rig_text(rig, "name,price\nc,1\n"), APR_SUCCESS);
+    ck_assert_int_eq(rig->report.stored, 0);
+    ck_assert_int_eq(load_rig_count(rig), 2);
+    own.refused = DSAPI_ECONFLICT;
+    ck_assert_int_eq(load_rig_text(rig, "name,price\nx\n"), DSAPI_ECONFLICT);
+    ck_assert_str_eq(rig->err->code, "no");
+    ck_assert_int_eq(own.begun, 6);
+    ck_assert_int_eq(own.committed, 4);
+}
+END_TEST
+
+START_TEST(in_it_refused_records_are_found)
+{
+    own_t own;
+    load_rig_t *rig = own_rig(&own);
+
+    ck_assert_int_eq(load_rig_text(rig, "name,price\na,1\nb,x\n"),
+                     DSAPI_EUNPROC);
+    ck_assert_str_eq(load_rig_rows(rig), "2@3 price[x] ");
+    pg_value(rig->pg, "ALTER TABLE visit ALTER CONSTRAINT "
+                      "visit_property_id_fkey DEFERRABLE INITIALLY DEFERRED");
+    load_rig_table(rig, "visit");
+    ck_assert_int_eq(load_rig_text(rig, "property_id,visited_at\n"
+                                        "00000000-0000-0000-0000-000000000000,"
+                                        "2024-01-01\n"),
+                     DSAPI_EUNPROC);
+    ck_assert_int_eq(rig->report.rows->nelts, 1);
+    ck_assert_int_eq(own.begun, 2);
+    ck_assert_int_eq(own.committed, 0);
+}
+END_TEST
+
 /** Row-level security, by a setting and a role of the transaction. */
 START_TEST(policies_and_views)
 {
@@ -598,6 +692,7 @@ UNIT_SUITE(csv_import, each_case, a_header_has_to_fit, names_are_of_any_kind,
            the_last_of_the_same_key_wins_or_the_first,
            what_the_key_is_may_be_missing, visits_of_properties,
            nothing_is_kept_where_that_is_asked_for, rows_are_shown,
+           the_transaction_may_be_the_callers, in_it_refused_records_are_found,
            policies_and_views, what_was_in_others_way_is_run_again,
            a_fault_that_is_no_records, a_connection_that_breaks,
            a_deadline_and_a_dead_connection, a_large_file_needs_little_memory)

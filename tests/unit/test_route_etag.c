@@ -19,6 +19,20 @@ START_TEST(an_etag_is_of_type_and_body)
 }
 END_TEST
 
+START_TEST(a_body_may_come_in_pieces)
+{
+    char text[DSAPI_ETAG_SIZE];
+    dsapi_etag_t etag;
+
+    dsapi_route_etag_begin(&etag, "a");
+    dsapi_route_etag_put(&etag, "b", 1);
+    dsapi_route_etag_put(&etag, NULL, 0);
+    dsapi_route_etag_put(&etag, "c", 1);
+    dsapi_route_etag_end(text, &etag);
+    ck_assert_str_eq(text, dsapi_route_etag_make("a", "bc", 2, g_pool));
+}
+END_TEST
+
 /* Values of If-None-Match, between bars and with ' for a double quote. */
 static void check_values(const char *values, const char *etag, int matches)
 {
@@ -83,5 +97,5 @@ START_TEST(if_match_stands_for_values)
 }
 END_TEST
 
-UNIT_SUITE(route_etag, an_etag_is_of_type_and_body,
+UNIT_SUITE(route_etag, an_etag_is_of_type_and_body, a_body_may_come_in_pieces,
            if_none_match_names_a_validator, if_match_stands_for_values)
