@@ -157,6 +157,7 @@ static entry_t *entry_make(const dsapi_cache_answer_t *answer,
     entry->pub.notes = &entry->notes;
     atomic_init(&entry->notes.right_at, answer->made);
     atomic_init(&entry->notes.failed_at, 0);
+    atomic_init(&entry->notes.changed_at, 0);
     entry->pub.body = to;
     entry->pub.body_bytes = answer->body_bytes;
     if (answer->body_bytes) {

@@ -27,13 +27,21 @@ static int is_resting(const dsapi_cache_entry_t *last,
             ask->ask.now < failed_at + DSAPI_SERIES_REST);
 }
 
-/* Is the image of the versions before, or of these, new enough still? */
+/* Is the image of these versions, or was of the newest until a moment ago? When
+ * that ended is noted for those who come when there are newer ones still. */
 static int is_recent(const dsapi_cache_entry_t *last,
                      const dsapi_series_ask_t *ask)
 {
-    return !ask->waits && ask->ask.changed_at > 0 &&
-           ask->ask.now < ask->ask.changed_at + DSAPI_SERIES_GRACE &&
-           (last->stamp == ask->ask.before || last->stamp == ask->ask.stamp);
+    apr_time_t changed_at = ask->ask.changed_at;
+
+    if (last->stamp == ask->ask.before) {
+        atomic_store(&last->notes->changed_at, changed_at);
+    }
+    else if (last->stamp != ask->ask.stamp) {
+        changed_at = atomic_load(&last->notes->changed_at);
+    }
+    return !ask->waits && changed_at > 0 &&
+           ask->ask.now < changed_at + DSAPI_SERIES_GRACE;
 }
 
 /* While another loads: not where that may take long for nothing. */

@@ -518,6 +518,36 @@ START_TEST(a_load_is_done_where_the_one_before_may_not_be_given)
 }
 END_TEST
 
+/* Commit upon commit: the image before the first of them is but a moment old,
+ * whatever has come since. */
+START_TEST(changes_that_follow_each_other_make_nobody_load)
+{
+    giver_t *giver = giver_of(g_scratch);
+    dsapi_series_ask_t ask = ask_away(giver);
+    dsapi_series_got_t got;
+
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+    ask.ask.stamp = 7;
+    ask.ask.before = 6;
+    ask.ask.changed_at = T(10) + DSAPI_SERIES_GRACE / 2;
+    ask.ask.now = ask.ask.verified_at = T(10) + DSAPI_SERIES_GRACE - 1;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+        ck_assert(got.stamp == 5);
+        ck_assert(got.as_of == T(10));
+        ck_assert_int_eq(got.instead, 0);
+    }
+    ck_assert_int_eq(giver->given, 2);
+    ask.ask.stamp = 8;
+    ask.ask.before = 7;
+    ask.ask.now = ask.ask.verified_at = T(10) + DSAPI_SERIES_GRACE;
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ck_assert_int_eq(giver->given, 2);
+    atomic_store(&giver->go, 1);
+    apr_pool_clear(g_scratch);
+}
+END_TEST
+
 START_TEST(one_that_was_given_away_may_fail)
 {
     giver_t *giver = giver_of(g_scratch);
@@ -674,5 +704,6 @@ UNIT_SUITE(series_store, a_series_is_loaded_once_for_a_version,
            a_load_is_given_away_where_the_one_before_may_be_given,
            what_nobody_takes_is_loaded_at_once,
            a_load_is_done_where_the_one_before_may_not_be_given,
+           changes_that_follow_each_other_make_nobody_load,
            one_that_was_given_away_may_fail,
            reads_loads_and_evictions_get_along)
