@@ -61,7 +61,7 @@ static void use_last(dsapi_series_got_t *pgot, const dsapi_cache_entry_t *last,
     pgot->instead = last->stamp != ask->ask.stamp;
 }
 
-/* Make it, for oneself and (duty) for others. */
+/* Make it, for oneself and for others. */
 static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                          const dsapi_series_ask_t *ask,
                          dsapi_cache_lead_t *duty, apr_pool_t *pool)
@@ -71,18 +71,8 @@ static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
         ask->load(&answer.body, &answer.body_bytes, perr, ask->baton);
 
     if (rv != APR_SUCCESS) {
-        if (duty) {
-            dsapi_route_cache_abandon(duty, *perr);
-        }
+        dsapi_route_cache_abandon(duty, *perr);
         return rv;
-    }
-    if (!duty) {
-        pgot->columns = dsapi_series_view(answer.body, pool);
-        pgot->bytes = answer.body_bytes;
-        pgot->as_of = ask->ask.now;
-        pgot->stamp = ask->ask.stamp;
-        pgot->instead = 0;
-        return APR_SUCCESS;
     }
     answer.made = ask->ask.now;
     answer.fresh_until = answer.made + DSAPI_SERIES_LIFE;
@@ -142,15 +132,19 @@ static apr_status_t lead(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     return make(pgot, perr, ask, duty, pool);
 }
 
-/* Another loads. @return APR_EAGAIN: wait for it */
+/* Another loads. @return APR_EAGAIN: wait for it; DSAPI_EBUSY: that has been
+ * done, for long enough */
 static apr_status_t follow(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                            dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
                            apr_pool_t *pool)
 {
     const dsapi_cache_entry_t *last;
 
-    if (ask->ask.wait > 0) { /* it has taken too long, or was too large */
-        return make(pgot, perr, ask, NULL, pool);
+    if (ask->ask.wait > 0) {
+        dsapi_fail(perr, pool, DSAPI_EBUSY, "database-busy",
+                   "the series is still being loaded; try again");
+        (*perr)->retry_after_s = 1;
+        return DSAPI_EBUSY;
     }
     last = dsapi_route_cache_stale(cache, &ask->ask, pool);
     if (!last || !may_be_given(last, ask)) {

@@ -356,6 +356,35 @@ START_TEST(who_must_not_have_the_one_before_waits)
 }
 END_TEST
 
+START_TEST(whose_wait_is_over_does_not_load_as_well)
+{
+    held_t held = {.cache = NULL};
+    data_t *data = data_of(1);
+    apr_thread_t *thread = begin_load(&held, data);
+    dsapi_series_ask_t ask = ask_of(data, 6, T(10));
+    dsapi_series_got_t got;
+    dsapi_err_t *err;
+    apr_status_t rv;
+
+    ask.ask.wait = apr_time_from_msec(10);
+    ck_assert_int_eq(dsapi_series_get(&got, &err, held.cache, &ask, g_pool),
+                     APR_SUCCESS); /* there is the last one */
+    ck_assert(got.stamp == 5);
+    ck_assert_int_eq(got.instead, 1);
+    ask.stale = 0;
+    ask.ask.now = ask.ask.verified_at = T(100000);
+    ck_assert_int_eq(dsapi_series_get(&got, &err, held.cache, &ask, g_pool),
+                     DSAPI_EBUSY);
+    ck_assert_str_eq(err->code, "database-busy");
+    ck_assert_int_eq(err->retry_after_s, 1);
+    ck_assert_int_eq(data->loads, 1);
+    atomic_store(&held.go, 1);
+    apr_thread_join(&rv, thread);
+    apr_pool_destroy(held.data->pool);
+    ck_assert_int_eq(held.x, 2);
+}
+END_TEST
+
 /* ---- loads that are given away ---- */
 
 /* Who gives a load away, or does it. */
@@ -701,6 +730,7 @@ UNIT_SUITE(series_store, a_series_is_loaded_once_for_a_version,
            one_that_is_too_large_is_given_all_the_same,
            the_one_before_is_given_while_another_loads,
            who_must_not_have_the_one_before_waits,
+           whose_wait_is_over_does_not_load_as_well,
            a_load_is_given_away_where_the_one_before_may_be_given,
            what_nobody_takes_is_loaded_at_once,
            a_load_is_done_where_the_one_before_may_not_be_given,
