@@ -41,6 +41,7 @@ static int is_recent(const dsapi_cache_entry_t *last,
         changed_at = atomic_load(&last->notes->changed_at);
     }
     return !ask->waits && changed_at > 0 &&
+           ask->ask.now > changed_at - DSAPI_SERIES_GRACE &&
            ask->ask.now < changed_at + DSAPI_SERIES_GRACE;
 }
 
