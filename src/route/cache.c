@@ -39,6 +39,7 @@ typedef struct entry_t {
     dsapi_cache_entry_t pub;
     dsapi_cache_notes_t notes;
     atomic_uint refs; /* of readers, and one of the table */
+    apr_uint64_t turn;
     apr_time_t stale_until;
     apr_size_t alloc_bytes;
     struct entry_t *next_dead; /* taken out, to be freed outside the mutex */
@@ -58,6 +59,7 @@ struct slot_t;
 typedef struct asker_t {
     struct asker_t *next;
     struct slot_t *slot;
+    apr_uint64_t turn;
     int waits;
     dsapi_cache_got_t got;
     entry_t *entry;     /* if DSAPI_CACHE_HIT, referenced */
@@ -88,6 +90,7 @@ struct dsapi_cache_t {
     slot_t *newest;
     slot_t *oldest;
     apr_size_t max_bytes;
+    apr_uint64_t turn; /* counts those who ask; no clock is set back there */
     dsapi_cache_stats_t stats;
 };
 
@@ -95,6 +98,7 @@ struct dsapi_cache_lead_t {
     dsapi_cache_t *cache;
     slot_t *slot; /* NULL: over */
     apr_uint64_t stamp;
+    apr_uint64_t turn; /* in which it was asked for */
     apr_pool_t *pool;
 };
 
@@ -129,7 +133,7 @@ static const char *put_text(char **pto, const char *s)
 
 /* With one reference, the caller's. */
 static entry_t *entry_make(const dsapi_cache_answer_t *answer,
-                           apr_uint64_t stamp)
+                           const dsapi_cache_lead_t *lead)
 {
     char made[DSAPI_ETAG_SIZE];
     const char *etag = answer->etag;
@@ -150,13 +154,15 @@ static entry_t *entry_make(const dsapi_cache_answer_t *answer,
     memset(entry, 0, sizeof(*entry));
     atomic_init(&entry->refs, 1);
     entry->alloc_bytes = bytes + MALLOC_OVERHEAD;
+    entry->turn = lead->turn;
     entry->stale_until = answer->stale_until;
     entry->pub.made = answer->made;
     entry->pub.fresh_until = answer->fresh_until;
-    entry->pub.stamp = stamp;
+    entry->pub.stamp = lead->stamp;
     entry->pub.notes = &entry->notes;
     atomic_init(&entry->notes.right_at, answer->made);
     atomic_init(&entry->notes.failed_at, 0);
+    atomic_init(&entry->notes.changed_at, 0);
     entry->pub.body = to;
     entry->pub.body_bytes = answer->body_bytes;
     if (answer->body_bytes) {
@@ -369,8 +375,8 @@ static int make_room(dsapi_cache_t *cache, apr_size_t bytes, entry_t **pdead)
     return cache->max_bytes - cache->stats.bytes >= bytes;
 }
 
-/* An entry takes the place of those of the same key; not of one that was made
- * since, whose stamp is the newer one. @return 1: it does */
+/* An entry takes the place of those of the same key; not of one that was asked
+ * for later, whose stamp is the newer one. @return 1: it does */
 static int replace_others(dsapi_cache_t *cache, const slot_t *slot,
                           const entry_t *entry, entry_t **pdead)
 {
@@ -382,7 +388,7 @@ static int replace_others(dsapi_cache_t *cache, const slot_t *slot,
         if (other == slot || !other->entry) {
             continue;
         }
-        if (other->entry->pub.made > entry->pub.made) {
+        if (other->entry->turn > entry->turn) {
             return 0;
         }
         drop_entry(cache, other, pdead);
@@ -619,12 +625,12 @@ static apr_status_t give_up(void *baton)
     return APR_SUCCESS;
 }
 
-static dsapi_cache_lead_t *make_lead(dsapi_cache_t *cache, slot_t *slot,
-                                     apr_uint64_t stamp, apr_pool_t *pool)
+static dsapi_cache_lead_t *make_lead(const dsapi_cache_lead_t *of,
+                                     apr_pool_t *pool)
 {
-    dsapi_cache_lead_t *lead = apr_palloc(pool, sizeof(*lead));
+    dsapi_cache_lead_t *lead = apr_pmemdup(pool, of, sizeof(*lead));
 
-    *lead = (dsapi_cache_lead_t){cache, slot, stamp, pool};
+    lead->pool = pool;
     apr_pool_cleanup_register(pool, lead, give_up, apr_pool_cleanup_null);
     return lead;
 }
@@ -644,6 +650,7 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
     *plead = NULL;
     *perr = NULL;
     apr_thread_mutex_lock(cache->mutex);
+    me.turn = ++cache->turn;
     join(&me, cache, ask, hash, &dead);
     if (me.waits) {
         wait_for_leader(&me, cache, ask->wait);
@@ -658,7 +665,9 @@ dsapi_cache_got_t dsapi_route_cache_get(const dsapi_cache_entry_t **pentry,
         unref_failure(me.failure);
     }
     if (me.got == DSAPI_CACHE_LEAD) {
-        *plead = make_lead(cache, me.slot, ask->stamp, result_pool);
+        *plead = make_lead(
+            &(dsapi_cache_lead_t){cache, me.slot, ask->stamp, me.turn, NULL},
+            result_pool);
     }
     return me.got;
 }
@@ -696,7 +705,10 @@ static slot_t *end_lead(dsapi_cache_lead_t *lead)
 dsapi_cache_lead_t *dsapi_route_cache_move(dsapi_cache_lead_t *lead,
                                            apr_pool_t *pool)
 {
-    return make_lead(lead->cache, end_lead(lead), lead->stamp, pool);
+    dsapi_cache_lead_t *moved = make_lead(lead, pool);
+
+    end_lead(lead);
+    return moved;
 }
 
 const dsapi_cache_entry_t *
@@ -705,7 +717,7 @@ dsapi_route_cache_put(dsapi_cache_lead_t *lead,
 {
     dsapi_cache_t *cache = lead->cache;
     slot_t *slot = end_lead(lead);
-    entry_t *entry = entry_make(answer, lead->stamp);
+    entry_t *entry = entry_make(answer, lead);
     int settled = !slot;
 
     while (!settled) {

@@ -45,7 +45,8 @@ typedef struct dsapi_cache_lead_t dsapi_cache_lead_t;
 typedef struct dsapi_cache_notes_t {
     _Atomic apr_time_t right_at;  /* its stamp was the newest until then, at
                                      least */
-    _Atomic apr_time_t failed_at; /* the caller's; 0 at first */
+    _Atomic apr_time_t failed_at; /* these are the caller's; 0 at first */
+    _Atomic apr_time_t changed_at;
 } dsapi_cache_notes_t;
 
 /** A rendered response. Read-only, shared by threads. */

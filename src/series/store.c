@@ -27,13 +27,22 @@ static int is_resting(const dsapi_cache_entry_t *last,
             ask->ask.now < failed_at + DSAPI_SERIES_REST);
 }
 
-/* Is the image of the versions before, or of these, new enough still? */
+/* Is the image of these versions, or was of the newest until a moment ago? When
+ * that ended is noted for those who come when there are newer ones still. */
 static int is_recent(const dsapi_cache_entry_t *last,
                      const dsapi_series_ask_t *ask)
 {
-    return !ask->waits && ask->ask.changed_at > 0 &&
-           ask->ask.now < ask->ask.changed_at + DSAPI_SERIES_GRACE &&
-           (last->stamp == ask->ask.before || last->stamp == ask->ask.stamp);
+    apr_time_t changed_at = ask->ask.changed_at;
+
+    if (last->stamp == ask->ask.before) {
+        atomic_store(&last->notes->changed_at, changed_at);
+    }
+    else if (last->stamp != ask->ask.stamp) {
+        changed_at = atomic_load(&last->notes->changed_at);
+    }
+    return !ask->waits && changed_at > 0 &&
+           ask->ask.now > changed_at - DSAPI_SERIES_GRACE &&
+           ask->ask.now < changed_at + DSAPI_SERIES_GRACE;
 }
 
 /* While another loads: not where that may take long for nothing. */
@@ -53,7 +62,7 @@ static void use_last(dsapi_series_got_t *pgot, const dsapi_cache_entry_t *last,
     pgot->instead = last->stamp != ask->ask.stamp;
 }
 
-/* Make it, for oneself and (duty) for others. */
+/* Make it, for oneself and for others. */
 static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                          const dsapi_series_ask_t *ask,
                          dsapi_cache_lead_t *duty, apr_pool_t *pool)
@@ -63,18 +72,8 @@ static apr_status_t make(dsapi_series_got_t *pgot, dsapi_err_t **perr,
         ask->load(&answer.body, &answer.body_bytes, perr, ask->baton);
 
     if (rv != APR_SUCCESS) {
-        if (duty) {
-            dsapi_route_cache_abandon(duty, *perr);
-        }
+        dsapi_route_cache_abandon(duty, *perr);
         return rv;
-    }
-    if (!duty) {
-        pgot->columns = dsapi_series_view(answer.body, pool);
-        pgot->bytes = answer.body_bytes;
-        pgot->as_of = ask->ask.now;
-        pgot->stamp = ask->ask.stamp;
-        pgot->instead = 0;
-        return APR_SUCCESS;
     }
     answer.made = ask->ask.now;
     answer.fresh_until = answer.made + DSAPI_SERIES_LIFE;
@@ -134,15 +133,19 @@ static apr_status_t lead(dsapi_series_got_t *pgot, dsapi_err_t **perr,
     return make(pgot, perr, ask, duty, pool);
 }
 
-/* Another loads. @return APR_EAGAIN: wait for it */
+/* Another loads. @return APR_EAGAIN: wait for it; DSAPI_EBUSY: that has been
+ * done, for long enough */
 static apr_status_t follow(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                            dsapi_cache_t *cache, const dsapi_series_ask_t *ask,
                            apr_pool_t *pool)
 {
     const dsapi_cache_entry_t *last;
 
-    if (ask->ask.wait > 0) { /* it has taken too long, or was too large */
-        return make(pgot, perr, ask, NULL, pool);
+    if (ask->ask.wait > 0) {
+        dsapi_fail(perr, pool, DSAPI_EBUSY, "database-busy",
+                   "the series is still being loaded; try again");
+        (*perr)->retry_after_s = 1;
+        return DSAPI_EBUSY;
     }
     last = dsapi_route_cache_stale(cache, &ask->ask, pool);
     if (!last || !may_be_given(last, ask)) {

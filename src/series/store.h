@@ -80,7 +80,8 @@ typedef struct dsapi_series_got_t {
  * @param perr  out: in pool; NULL on success
  * @param pool  the request's
  * @return APR_SUCCESS; what load has returned, to this caller or to the one
- *         that it waited for
+ *         that it waited for; DSAPI_EBUSY: the wait is over, and there is no
+ *         image to be given instead
  */
 apr_status_t dsapi_series_get(dsapi_series_got_t *pgot, dsapi_err_t **perr,
                               dsapi_cache_t *cache,

@@ -110,6 +110,7 @@ apr_status_t dsapi_series_threads_run(dsapi_series_threads_t *threads,
         rv = apr_thread_create(&place->thread, NULL, run, place, place->pool);
         if (rv != APR_SUCCESS) {
             place->thread = NULL;
+            apr_pool_clear(place->pool);
             atomic_store(&place->busy, 0);
         }
     }

@@ -189,7 +189,21 @@ START_TEST(each_stamp_has_its_leader)
 }
 END_TEST
 
+/* By the clock, what is made now was made before what there is. */
+START_TEST(a_clock_set_back_keeps_no_new_answer_out)
+{
+    dsapi_cache_t *cache = a_cache();
+    dsapi_cache_stats_t stats;
+
+    fill(cache, OLD, "one", T(0));
+    fill(cache, NEW, "two", T(-900));
+    ck_assert_str_eq(had(cache, NEW, T(-899), T(-899)), "two");
+    dsapi_route_cache_stats(&stats, cache);
+    ck_assert_uint_eq(stats.entries, 1);
+}
+END_TEST
+
 UNIT_SUITE(route_cache_stamps, an_entry_lives_while_its_stamp_is_verified,
            without_a_stamp_nothing_is_verified,
            the_age_is_since_the_verification, another_stamp_is_another_answer,
-           each_stamp_has_its_leader)
+           each_stamp_has_its_leader, a_clock_set_back_keeps_no_new_answer_out)

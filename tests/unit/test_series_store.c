@@ -351,8 +351,38 @@ START_TEST(who_must_not_have_the_one_before_waits)
 {
     wait_for_load(T(10), 5, 1);
     wait_for_load(T(9), 5, 0);  /* it is too old */
+    wait_for_load(T(20), 5, 0); /* or the clock was set back */
     wait_for_load(T(10), 4, 0); /* and so is what others came after */
     wait_for_load(0, 0, 0);
+}
+END_TEST
+
+START_TEST(whose_wait_is_over_does_not_load_as_well)
+{
+    held_t held = {.cache = NULL};
+    data_t *data = data_of(1);
+    apr_thread_t *thread = begin_load(&held, data);
+    dsapi_series_ask_t ask = ask_of(data, 6, T(10));
+    dsapi_series_got_t got;
+    dsapi_err_t *err;
+    apr_status_t rv;
+
+    ask.ask.wait = apr_time_from_msec(10);
+    ck_assert_int_eq(dsapi_series_get(&got, &err, held.cache, &ask, g_pool),
+                     APR_SUCCESS); /* there is the last one */
+    ck_assert(got.stamp == 5);
+    ck_assert_int_eq(got.instead, 1);
+    ask.stale = 0;
+    ask.ask.now = ask.ask.verified_at = T(100000);
+    ck_assert_int_eq(dsapi_series_get(&got, &err, held.cache, &ask, g_pool),
+                     DSAPI_EBUSY);
+    ck_assert_str_eq(err->code, "database-busy");
+    ck_assert_int_eq(err->retry_after_s, 1);
+    ck_assert_int_eq(data->loads, 1);
+    atomic_store(&held.go, 1);
+    apr_thread_join(&rv, thread);
+    apr_pool_destroy(held.data->pool);
+    ck_assert_int_eq(held.x, 2);
 }
 END_TEST
 
@@ -518,6 +548,36 @@ START_TEST(a_load_is_done_where_the_one_before_may_not_be_given)
 }
 END_TEST
 
+/* Commit upon commit: the image before the first of them is but a moment old,
+ * whatever has come since. */
+START_TEST(changes_that_follow_each_other_make_nobody_load)
+{
+    giver_t *giver = giver_of(g_scratch);
+    dsapi_series_ask_t ask = ask_away(giver);
+    dsapi_series_got_t got;
+
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+    ask.ask.stamp = 7;
+    ask.ask.before = 6;
+    ask.ask.changed_at = T(10) + DSAPI_SERIES_GRACE / 2;
+    ask.ask.now = ask.ask.verified_at = T(10) + DSAPI_SERIES_GRACE - 1;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(x_of(&got, giver->cache, &ask), 1);
+        ck_assert(got.stamp == 5);
+        ck_assert(got.as_of == T(10));
+        ck_assert_int_eq(got.instead, 0);
+    }
+    ck_assert_int_eq(giver->given, 2);
+    ask.ask.stamp = 8;
+    ask.ask.before = 7;
+    ask.ask.now = ask.ask.verified_at = T(10) + DSAPI_SERIES_GRACE;
+    ck_assert_int_eq(x_of(&got, giver->cache, &ask), 2);
+    ck_assert_int_eq(giver->given, 2);
+    atomic_store(&giver->go, 1);
+    apr_pool_clear(g_scratch);
+}
+END_TEST
+
 START_TEST(one_that_was_given_away_may_fail)
 {
     giver_t *giver = giver_of(g_scratch);
@@ -671,8 +731,10 @@ UNIT_SUITE(series_store, a_series_is_loaded_once_for_a_version,
            one_that_is_too_large_is_given_all_the_same,
            the_one_before_is_given_while_another_loads,
            who_must_not_have_the_one_before_waits,
+           whose_wait_is_over_does_not_load_as_well,
            a_load_is_given_away_where_the_one_before_may_be_given,
            what_nobody_takes_is_loaded_at_once,
            a_load_is_done_where_the_one_before_may_not_be_given,
+           changes_that_follow_each_other_make_nobody_load,
            one_that_was_given_away_may_fail,
            reads_loads_and_evictions_get_along)

@@ -4,6 +4,7 @@
 #include <apr_errno.h>
 #include <apr_thread_proc.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "unit/unit.h"
 
@@ -46,6 +47,45 @@ START_TEST(there_are_a_few_at_once)
         apr_thread_yield();
     }
     ck_assert_int_eq(it.begun, 52);
+}
+END_TEST
+
+/* Sanitizers need memory of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_CAN_BE_LIMITED 0
+#else
+#define MEMORY_CAN_BE_LIMITED 1
+#endif
+
+START_TEST(where_the_system_has_no_thread_nothing_is_taken)
+{
+    enum {
+        ROOM = 100000,
+        TIMES = 10000 /* a few dozen bytes each would not fit */
+    };
+
+    dsapi_series_threads_t *threads = dsapi_series_threads_make(1, g_pool);
+    work_t it = {.go = 1};
+    struct rlimit before;
+    struct rlimit none;
+    int failed = 0;
+
+    if (!MEMORY_CAN_BE_LIMITED) {
+        return;
+    }
+    free(memset(malloc(ROOM), 1, ROOM)); /* that much may still be had */
+    getrlimit(RLIMIT_AS, &before);
+    none = (struct rlimit){0, before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+    for (int i = 0; i < TIMES; i++) {
+        failed += dsapi_series_threads_run(threads, work, &it) != APR_SUCCESS;
+    }
+    setrlimit(RLIMIT_AS, &before);
+    ck_assert_int_eq(failed, TIMES);
+    ck_assert_int_eq(dsapi_series_threads_run(threads, work, &it), APR_SUCCESS);
+    while (!atomic_load(&it.done)) {
+        apr_thread_yield();
+    }
 }
 END_TEST
 
@@ -102,4 +142,5 @@ START_TEST(the_end_of_the_pool_waits_for_them)
 END_TEST
 
 UNIT_SUITE(series_threads, there_are_a_few_at_once,
+           where_the_system_has_no_thread_nothing_is_taken,
            the_end_of_the_pool_waits_for_them)
