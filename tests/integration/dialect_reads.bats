@@ -19,6 +19,12 @@ CREATE TABLE t.passport (thing int PRIMARY KEY REFERENCES t.thing, no text);
 CREATE TABLE t.label (id int PRIMARY KEY, word text);
 CREATE TABLE t.thing_label (thing int REFERENCES t.thing,
     label int REFERENCES t.label, PRIMARY KEY (thing, label));
+CREATE TABLE t.sale (day int, thing int REFERENCES t.thing,
+    PRIMARY KEY (day, thing)) PARTITION BY RANGE (day);
+CREATE TABLE t.sale_low PARTITION OF t.sale FOR VALUES FROM (0) TO (5);
+CREATE TABLE t.sale_high PARTITION OF t.sale FOR VALUES FROM (5) TO (9);
+CREATE VIEW t.first_view AS SELECT id AS one, maker AS two FROM t.thing;
+CREATE VIEW t.second_view AS SELECT one AS no, two AS by FROM t.first_view;
 CREATE TABLE t.tally (id int PRIMARY KEY, count int);
 CREATE TABLE t."Odd Ünit" (id int PRIMARY KEY, "a.b c" text);
 CREATE FUNCTION t.shout(t.thing) RETURNS text LANGUAGE sql STABLE
@@ -41,6 +47,7 @@ INSERT INTO t.thing VALUES
 INSERT INTO t.passport VALUES (1, 'p1'), (3, 'p3');
 INSERT INTO t.label VALUES (1, 'warm'), (2, 'cold');
 INSERT INTO t.thing_label VALUES (1, 1), (1, 2), (2, 1);
+INSERT INTO t.sale VALUES (1, 1), (7, 1);
 INSERT INTO t.tally VALUES (1, 7), (2, 8);
 INSERT INTO t.\"Odd Ünit\" VALUES (1, 'x');
 CREATE MATERIALIZED VIEW t.kept AS SELECT id AS no, maker FROM t.thing;
@@ -280,6 +287,10 @@ thing?select=n.sum(),...owner(name)&owner=eq.2 [{"sum":10,"name":"Bob"}]
 # a materialized view, by the keys of its table
 kept?select=no,maker(name)&no=eq.3 [{"no":3,"maker":{"name":"Bob"}}]
 maker?select=id,kept(no)&kept.order=no&id=eq.1 [{"id":1,"kept":[{"no":1},{"no":2}]}]
+# a view of a view, a partitioned table
+second_view?select=no,maker(name),passport(no)&no=eq.1 [{"no":1,"maker":{"name":"Ann"},"passport":{"no":"p1"}}]
+sale?select=day,thing(name)&order=day [{"day":1,"thing":{"name":"Old Oak"}},{"day":7,"thing":{"name":"Old Oak"}}]
+thing?select=id,sale(day)&sale.order=day&id=lt.3&order=id [{"id":1,"sale":[{"day":1},{"day":7}]},{"id":2,"sale":[]}]
 END
     each refuses <<'END'
 thing?select=maker(name) 300 PGRST201
