@@ -10,6 +10,7 @@ CREATE SCHEMA w;
 CREATE TABLE w.owner (id int PRIMARY KEY, name text);
 CREATE TABLE w.pet (id int PRIMARY KEY, name text DEFAULT $$nameless$$,
     legs int DEFAULT 4, owner int REFERENCES w.owner);
+CREATE TABLE w.log (line text);
 CREATE VIEW w.biped AS SELECT * FROM w.pet WHERE legs = 2
     WITH CHECK OPTION;
 CREATE FUNCTION w.fail(state text, said text DEFAULT $$said$$) RETURNS void
@@ -160,6 +161,21 @@ FULL=(-H 'Prefer: return=representation')
     expect 204
     lacks Preference-Applied
     [[ -z $(pets) ]]
+}
+
+@test "a table without a key" {
+    local prefer
+
+    for prefer in return=minimal return=headers-only return=representation \
+        return=representation,resolution=merge-duplicates; do
+        send POST log '{"line":"x"}' -H "Prefer: $prefer"
+        expect 201
+        lacks Location
+    done
+    send PUT 'log?line=eq.x' '{"line":"x"}'
+    expect_problem 405 PGRST105
+    req GET /w/log/x
+    expect_problem 404 not-found
 }
 
 @test "a member that is there twice" {
