@@ -194,15 +194,17 @@ told_of() {
 
 # holds INDEX TABLE: the values that the case expects
 holds() {
-    local record column want
+    local values record column want
 
+    values=$(jq -r ".cases[$1].values // [] | .[] | [.record, .column,
+        (.value | if type == \"number\" then tostring else . end |
+        tojson)] | join(\"\t\")" "$DATA/cases.json") || return 1
     while IFS=$'\t' read -r record column want; do
-        [[ $(sql "SELECT coalesce(to_json($column::text)::text, 'null')
+        [[ -z $record || $(sql "SELECT
+            coalesce(to_json($column::text)::text, 'null')
             FROM shop.$2 ORDER BY ctid OFFSET $record - 1 LIMIT 1" |
             jq -c .) == "$want" ]] || return 1
-    done < <(jq -r ".cases[$1].values // [] | .[] | [.record, .column,
-        (.value | if type == \"number\" then tostring else . end |
-        tojson)] | join(\"\t\")" "$DATA/cases.json")
+    done <<<"$values"
 }
 
 # case_of INDEX: one of the 65. It is refused or it is stored, as is expected;
