@@ -23,6 +23,8 @@ CREATE FUNCTION w.pets() RETURNS SETOF w.pet LANGUAGE sql STABLE
     AS $$SELECT * FROM w.pet ORDER BY id$$;
 CREATE FUNCTION w.add(ids int[]) RETURNS SETOF w.pet LANGUAGE sql
     AS $$INSERT INTO w.pet (id) SELECT unnest(ids) RETURNING *$$;
+CREATE FUNCTION w.mode() RETURNS text LANGUAGE sql STABLE
+    AS $$SELECT current_setting($x$transaction_read_only$x$)$$;
 CREATE FUNCTION w.settings() RETURNS text LANGUAGE sql AS $$SELECT concat(
     set_config($x$response.status$x$, $x$418$x$, true),
     current_setting($x$request.method$x$, true))$$;'
@@ -278,13 +280,17 @@ END
     has Allow 'GET, HEAD, POST, OPTIONS'
 }
 
-@test "functions: what is embedded, totals, columns=" {
+@test "functions: what is embedded, totals, columns=, transactions" {
     req GET '/w/rpc/pets?select=id,owner(name)&legs=gt.3&order=id.desc&limit=1'
     expect 200
     is '[{"id":3,"owner":{"name":"Ann"}}]'
     send POST 'rpc/pets?offset=9' '{}' -H 'Prefer: count=exact'
     expect 200
     has Content-Range '*/*'
+    req GET /w/rpc/mode
+    is '"on"'
+    send POST rpc/mode '{}'
+    is '"off"'
     req GET '/w/rpc/add?ids={7}'
     expect_problem 405 25006
     send POST 'rpc/add?columns=ids' '{"ids":[7],"more":1}'

@@ -360,6 +360,16 @@ case_of() {
     rows growing 2
 }
 
+@test "a time zone" {
+    post items 'id,at\n1,2024-01-02 03:04:05\n' -H 'Prefer: timezone=Asia/Tokyo'
+    expect 201
+    [[ $(header Preference-Applied) == timezone=Asia/Tokyo ]]
+    [[ $(sql "SELECT at = '2024-01-01 18:04:05+00' FROM shop.item") == t ]]
+    post items 'id\n2\n' -H 'Prefer: timezone=Nope'
+    expect_problem 400 22023
+    rows item 1
+}
+
 @test "nothing is kept with tx=rollback" {
     post items 'id\n1\n2\n' -H 'Prefer: tx=rollback, count=exact'
     expect 201
