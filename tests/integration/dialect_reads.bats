@@ -31,6 +31,8 @@ CREATE FUNCTION t.shout(t.thing) RETURNS text LANGUAGE sql STABLE
     AS $$SELECT upper($1.name)$$;
 CREATE FUNCTION t.near(t.thing) RETURNS SETOF t.thing LANGUAGE sql STABLE
     AS $$SELECT * FROM t.thing$$;
+CREATE FUNCTION t.things() RETURNS SETOF t.thing LANGUAGE sql STABLE
+    AS $$SELECT * FROM t.thing$$;
 CREATE SEQUENCE t.calls;
 CREATE VIEW t.called AS SELECT nextval($$t.calls$$) AS n;'
 
@@ -305,6 +307,10 @@ END
 @test "what PostgREST has and is not here" {
     each refuses <<'END'
 thing?select=id,near(id) 400 PGRST200
+rpc/things?select=id,shout 400 42703
+thing?name=like.%an 400 invalid-parameter
+thing?and=(id.eq.1)) 400 PGRST100
+thing?select=maker!made_by(id)) 400 PGRST100
 called 405 25006
 END
     local type
