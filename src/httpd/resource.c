@@ -546,8 +546,8 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     return rv;
 }
 
-static apr_status_t try_once(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
-                             const char *capture)
+static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
+                            const char *capture)
 {
     apr_status_t rv = understand(ask, perr, capture);
 
@@ -563,35 +563,6 @@ static apr_status_t try_once(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
                                           : mod_dsapi_ask_change(ask, perr);
 }
 
-/* Was Prefer's time zone none? Then it is one of what is not known. */
-static int forget_zone(mod_dsapi_ask_t *ask, const dsapi_err_t *err)
-{
-    dsapi_prefer_t *prefer = &ask->prefer;
-
-    if (!prefer->timezone || !err->said ||
-        strcmp(err->sqlstate, "22023") != 0 ||
-        !ap_strstr_c(err->said->message, "TimeZone")) {
-        return 0;
-    }
-    APR_ARRAY_PUSH(prefer->others, const char *) =
-        apr_pstrcat(ask->r->pool, "timezone=", prefer->timezone, NULL);
-    prefer->timezone = NULL;
-    apr_table_unset(ask->r->headers_out, "Preference-Applied");
-    return 1;
-}
-
-static apr_status_t try_ask(mod_dsapi_ask_t *ask, dsapi_err_t **perr,
-                            const char *capture)
-{
-    apr_status_t rv = try_once(ask, perr, capture);
-
-    if (rv == APR_SUCCESS || !forget_zone(ask, *perr)) {
-        return rv;
-    }
-    rv = dsapi_prefer_check(perr, &ask->prefer, ask->r->pool);
-    return rv == APR_SUCCESS ? try_once(ask, perr, capture) : rv;
-}
-
 static int is_value_error(const dsapi_err_t *err)
 {
     return err->sqlstate && strncmp(err->sqlstate, "22", 2) == 0;
@@ -603,11 +574,13 @@ static int is_no_key(const mod_dsapi_ask_t *ask, const dsapi_err_t *err,
                      const char *capture)
 {
     apr_pool_t *pool = ask->r->pool;
+    mod_dsapi_ask_t zoneless = *ask; /* an error of Prefer's is none of it */
     const dsapi_column_t *column;
     dsapi_err_t *why;
     dsapi_rows_t *ignored;
     dsapi_call_t call;
 
+    zoneless.prefer.timezone = NULL;
     if (!capture || !ask->entity || !is_value_error(err)) {
         return 0;
     }
@@ -621,7 +594,7 @@ static int is_no_key(const mod_dsapi_ask_t *ask, const dsapi_err_t *err,
         apr_pstrcat(pool, "SELECT $1::", column->type, NULL), 1, pool);
     call.types = NULL;
     call.values = apr_pmemdup(pool, &capture, sizeof(capture));
-    return run_one(&ignored, &why, ask, &call) != APR_SUCCESS &&
+    return run_one(&ignored, &why, &zoneless, &call) != APR_SUCCESS &&
            is_value_error(why);
 }
 

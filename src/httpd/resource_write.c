@@ -223,7 +223,7 @@ static int wants_keys(const change_t *change)
     const mod_dsapi_ask_t *ask = change->ask;
 
     return change->writing.change == DSAPI_RES_INSERT &&
-           change->payload.nrows == 1 &&
+           change->payload.nrows == 1 && ask->entity->pk->nelts > 0 &&
            (ask->prefer.answer == DSAPI_PREFER_HEADERS ||
             ((ask->resource->allow & MOD_DSAPI_READ) &&
              ask->entity->pk->nelts == 1 && ask->entity->key &&

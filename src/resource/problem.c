@@ -79,7 +79,8 @@ static const state_row_t states[] = {
 
 /* DsapiRole names a role that is not there, or not the connection's to take: no
  * mistake of the client. Messages are in any language: what says so sets
- * roles and Prefer's timezone, whose name is in the message. */
+ * roles and Prefer's timezone, of which the message has the setting's name, or
+ * there are details. */
 static int is_role(const dsapi_err_t *err)
 {
     const dsapi_said_t *said = err->said;
@@ -87,8 +88,8 @@ static int is_role(const dsapi_err_t *err)
     return said && said->where &&
            strcmp(said->where, "call_string_check_hook") == 0 &&
            (strcmp(err->sqlstate, "42501") == 0 ||
-            (strcmp(err->sqlstate, "22023") == 0 &&
-             !strstr(said->message, "\"TimeZone\"")));
+            (strcmp(err->sqlstate, "22023") == 0 && !said->detail &&
+             !strstr(said->message, "TimeZone")));
 }
 
 /* Is this the state, and has the message this word? A translated one has it,

@@ -163,6 +163,14 @@ FULL=(-H 'Prefer: return=representation')
     is '[]'
 }
 
+@test "tx=rollback means nothing where it is not allowed" {
+    send POST /lib/v1/books '{"id":9,"title":"nine"}' \
+        -H 'Prefer: tx=rollback, handling=strict'
+    expect 201
+    has Preference-Applied handling=strict
+    gives 'books?select=title&id=eq.9' '[{"title":"nine"}]'
+}
+
 @test "views are embedded by the keys they show" {
     gives 'long_books?select=no,authors(name),tags(word)&order=no' \
         '[{"no":2,"authors":{"name":"Ann"},"tags":[{"word":"x"},{"word":"y"}]},{"no":3,"authors":{"name":"Bob"},"tags":[]}]'

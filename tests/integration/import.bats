@@ -182,6 +182,31 @@ rows() {
     rows growing 2
 }
 
+# told_of INDEX: the records that the case expects to be refused, and no others
+told_of() {
+    jq -e --slurpfile got "$RES/body" ".cases[$1].refused as \$want |
+        \$want == null or (\$got[0].rows as \$rows |
+        (\$want | length) == (\$rows | length) and
+        ([\$want, \$rows] | transpose | all(.[1] as \$row | .[0] |
+            to_entries | all(\$row[.key] == .value))))" \
+        "$DATA/cases.json" >/dev/null
+}
+
+# holds INDEX TABLE: the values that the case expects
+holds() {
+    local values record column want
+
+    values=$(jq -r ".cases[$1].values // [] | .[] | [.record, .column,
+        (.value | if type == \"number\" then tostring else . end |
+        tojson)] | join(\"\t\")" "$DATA/cases.json") || return 1
+    while IFS=$'\t' read -r record column want; do
+        [[ -z $record || $(sql "SELECT
+            coalesce(to_json($column::text)::text, 'null')
+            FROM shop.$2 ORDER BY ctid OFFSET $record - 1 LIMIT 1" |
+            jq -c .) == "$want" ]] || return 1
+    done <<<"$values"
+}
+
 # case_of INDEX: one of the 65. It is refused or it is stored, as is expected;
 # where both would do, as the reader's own tests say.
 case_of() {
@@ -209,9 +234,10 @@ case_of() {
     if [[ $what == *upsert* ]]; then
         [[ $status == 201 && $(header Content-Range) == "*/$stored" ]]
     elif [[ $outcome == accept ]]; then
-        [[ $status == 201 ]] && rows "$target" $((before + stored))
+        [[ $status == 201 ]] && rows "$target" $((before + stored)) &&
+            holds "$1" "$target"
     else
-        [[ $status == 4?? ]] && rows "$target" "$before"
+        [[ $status == 4?? ]] && rows "$target" "$before" && told_of "$1"
     fi || {
         echo "$file: $status, $before rows before, $what"
         head -c 500 "$RES/body"
@@ -332,6 +358,16 @@ case_of() {
     post_file growing "$BATS_TEST_TMPDIR/ids.csv.gz" -H 'Content-Encoding: gzip'
     expect 201
     rows growing 2
+}
+
+@test "a time zone" {
+    post items 'id,at\n1,2024-01-02 03:04:05\n' -H 'Prefer: timezone=Asia/Tokyo'
+    expect 201
+    [[ $(header Preference-Applied) == timezone=Asia/Tokyo ]]
+    [[ $(sql "SELECT at = '2024-01-01 18:04:05+00' FROM shop.item") == t ]]
+    post items 'id\n2\n' -H 'Prefer: timezone=Nope'
+    expect_problem 400 22023
+    rows item 1
 }
 
 @test "nothing is kept with tx=rollback" {

@@ -196,19 +196,34 @@ FULL=(-H 'Prefer: return=representation')
 }
 
 @test "a time zone that is none" {
-    get 'pas?select=seen' -H 'Prefer: timezone=Nope'
-    expect 200 '.[0].seen' 2024-01-02T03:04:05+00:00
-    lacks Preference-Applied
-    get pas -H 'Prefer: timezone=Nope, handling=strict'
-    expect_problem 400 PGRST122
-    expect 400 .details 'Invalid preferences: timezone=Nope'
-    lacks Preference-Applied
+    local prefer none='Prefer: timezone=Nope'
+
+    for prefer in "$none" "$none, handling=strict" "$none, handling=lenient"; do
+        get 'pas?select=seen' -H "$prefer"
+        expect_problem 400 22023
+        expect 400 .message \
+            'invalid value for parameter "TimeZone": "Nope"' .details null
+        lacks Preference-Applied
+    done
+    get pas -H 'Prefer: timezone=05:30:15'
+    expect_problem 400 22023
+    expect 400 .message 'time zone "05:30:15" appears to use leap seconds' \
+        .details 'PostgreSQL does not support leap seconds.'
     get pas/9 -H 'Prefer: timezone=Europe/Madrid'
     expect_problem 404 not-found
     lacks Preference-Applied
-    send PATCH pas/1 '{"b":"x"}' -H 'Prefer: timezone=Nope'
-    expect 204
-    [[ $(sql 'SELECT b FROM odd.pa') == x ]]
+    send PATCH pas/1 '{"b":"x"}' -H "$none"
+    expect_problem 400 22023
+    [[ $(sql 'SELECT b FROM odd.pa') == b ]]
+}
+
+@test "a time zone that is an offset" {
+    get 'pas?select=seen' -H 'Prefer: timezone=-4'
+    expect 200 '.[0].seen' 2024-01-01T23:04:05-04:00
+    has Preference-Applied timezone=-4
+    get 'pas?select=seen' -H 'Prefer: timezone=+05:30'
+    expect 200 '.[0].seen' 2024-01-01T21:34:05-05:30
+    has Preference-Applied timezone=+05:30
 }
 
 @test "a validator depends on no time zone" {

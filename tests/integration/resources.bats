@@ -73,6 +73,25 @@ import() {
     expect_problem 404 not-found
 }
 
+@test "visits: what each path takes" {
+    local path methods id=00000000-0000-4000-8000-00000000000f
+
+    while read -r path methods; do
+        req OPTIONS "/visits/v1/$path"
+        expect 200
+        [[ $(header Allow) == "$methods" ]] || {
+            echo "$path: $(header Allow)"
+            return 1
+        }
+    done <<END
+properties GET, HEAD, POST, OPTIONS
+properties/$id GET, HEAD, PUT, PATCH, DELETE, OPTIONS
+properties/$id/visits GET, HEAD, POST, OPTIONS
+visits GET, HEAD, POST, OPTIONS
+visits/$id GET, HEAD, DELETE, OPTIONS
+END
+}
+
 @test "visits: what is wrong is refused" {
     local unknown=00000000-0000-4000-8000-00000000000f
 
@@ -152,6 +171,25 @@ import() {
     expect 200
     [[ $(head -1 "$RES/body") == \
         id,registry,assignment,organization_name,organization_address$'\r' ]]
+}
+
+@test "catalog: what comes out as CSV goes in again" {
+    local columns=registry,assignment,organization_name,organization_address
+    local all="/catalog/v1/items?select=$columns&limit=100000"
+
+    zcat "$DATA/ieee-oui.csv.gz" >"$BATS_TEST_TMPDIR/oui.csv"
+    import /catalog/v1/items "$BATS_TEST_TMPDIR/oui.csv"
+    expect 201
+    req GET "$all" -H 'Accept: text/csv'
+    expect 200
+    cp "$RES/body" "$BATS_TEST_TMPDIR/first.csv"
+    sql 'TRUNCATE catalog.item' >/dev/null
+    import /catalog/v1/items "$BATS_TEST_TMPDIR/first.csv"
+    expect 201
+    [[ $(header Content-Range) == '*/32530' ]]
+    req GET "$all" -H 'Accept: text/csv'
+    expect 200
+    cmp "$RES/body" "$BATS_TEST_TMPDIR/first.csv"
 }
 
 @test "both are documented" {
