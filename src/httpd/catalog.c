@@ -96,18 +96,21 @@ static int exposes(const apr_array_header_t *specs)
 }
 
 /* Runs a query of the catalogue's. What it is thought to cost would have it
- * compiled, which takes a hundred times as long as it does. */
+ * compiled, which takes a hundred times as long as it does; and for a default's
+ * text PostgreSQL locks the table, which somebody may alter for long. */
 static apr_status_t ask_catalog(dsapi_rows_t **prows, dsapi_err_t **perr,
                                 request_rec *r, const mod_dsapi_route_t *route,
                                 const dsapi_call_t *call)
 {
     apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
-    dsapi_call_t *jit = apr_array_push(calls);
+    dsapi_call_t *settings = apr_array_push(calls);
 
-    jit->sql =
-        dsapi_sql_literal("SELECT set_config('jit', 'off', true)", 0, r->pool);
-    jit->types = NULL;
-    jit->values = NULL;
+    settings->sql =
+        dsapi_sql_literal("SELECT set_config('jit', 'off', true), "
+                          "set_config('lock_timeout', '200ms', true)",
+                          0, r->pool);
+    settings->types = NULL;
+    settings->values = NULL;
     APR_ARRAY_PUSH(calls, dsapi_call_t) = *call;
     return mod_dsapi_run_calls(prows, perr, r, route, calls);
 }

@@ -39,6 +39,7 @@ CREATE CONSTRAINT TRIGGER crowded AFTER INSERT ON rules.crowded
     EXECUTE FUNCTION rules.be_crowded();
 CREATE TABLE rules.growing (id int, code text UNIQUE NOT NULL, n int,
     state text DEFAULT 'old', CONSTRAINT growing_pk PRIMARY KEY (id));
+CREATE TABLE rules.locked (id int PRIMARY KEY DEFAULT random() * 10);
 CREATE SCHEMA closed;
 CREATE TABLE closed.secret (id int PRIMARY KEY);
 CREATE SCHEMA \"Odd.One\";
@@ -61,6 +62,13 @@ CONF='<DsapiService rules "/rules/v1">
     </DsapiResource>
     <DsapiResource growing rules.growing>
         DsapiAllow list read create update
+    </DsapiResource>
+</DsapiService>
+<DsapiService locked "/locked/v1">
+    <DsapiResource locked rules.locked>
+    </DsapiResource>
+    <DsapiResource growing rules.growing>
+        DsapiDBTimeout 60s
     </DsapiResource>
 </DsapiService>
 <DsapiService roled "/roled/v1">
@@ -320,4 +328,36 @@ new_default() {
 new_key() {
     req GET /rules/v1/growing/a
     [[ $status == 200 && $(json .id) == 1 ]]
+}
+
+given_up() {
+    req GET "$ONE" --max-time 20
+    expect 200
+    [[ $(grep -c 'due to lock timeout' "$DSAPI_DIR/pg/log") -ge 3 ]]
+}
+
+# What a default says PostgreSQL tells only behind the table's lock.
+@test "a table that somebody has locked holds up no requests for others" {
+    local lock
+
+    # of one child, which has read it
+    httpd_up one "$CONF
+ServerLimit 1
+StartServers 1
+MaxRequestWorkers 8
+MinSpareThreads 1
+MaxSpareThreads 8"
+    ONE=http://127.0.0.1:$(<"$DSAPI_DIR/one/port")/locked/v1/growing
+    req GET "$ONE"
+    expect 200
+    mkfifo "$BATS_TEST_TMPDIR/lock"
+    srv_psql "$DSAPI_DIR/pg" <"$BATS_TEST_TMPDIR/lock" \
+        >"$BATS_TEST_TMPDIR/locked" 2>&1 3>&- &
+    exec {lock}>"$BATS_TEST_TMPDIR/lock"
+    echo 'BEGIN; LOCK rules.locked; SELECT 1;' >&"$lock"
+    wait_until 20 grep -q 1 "$BATS_TEST_TMPDIR/locked"
+    wait_until 60 given_up
+    exec {lock}>&-
+    wait
+    httpd_stop one
 }
