@@ -105,10 +105,10 @@ static apr_status_t ask_catalog(dsapi_rows_t **prows, dsapi_err_t **perr,
     apr_array_header_t *calls = mod_dsapi_make_calls(r->pool);
     dsapi_call_t *settings = apr_array_push(calls);
 
-    settings->sql =
-        dsapi_sql_literal("SELECT set_config('jit', 'off', true), "
-                          "set_config('lock_timeout', '200ms', true)",
-                          0, r->pool);
+    settings->sql = dsapi_sql_literal("SELECT set_config('jit', 'off', true), "
+                                      "set_config('lock_timeout', '200ms', "
+                                      "true)",
+                                      0, r->pool);
     settings->types = NULL;
     settings->values = NULL;
     APR_ARRAY_PUSH(calls, dsapi_call_t) = *call;
