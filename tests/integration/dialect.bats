@@ -14,6 +14,7 @@ CREATE TABLE lib.book (id int PRIMARY KEY, title text NOT NULL,
 CREATE TABLE lib.tag (id int PRIMARY KEY, word text);
 CREATE TABLE lib.book_tag (book int REFERENCES lib.book,
     tag int REFERENCES lib.tag, PRIMARY KEY (book, tag));
+CREATE TYPE lib.word AS ENUM ($$x$$, $$y$$);
 CREATE VIEW lib.long_book AS SELECT id AS no, title, author AS by
     FROM lib.book WHERE pages > 100;
 CREATE TABLE lib.rating (book int REFERENCES lib.book, stars int,
@@ -200,6 +201,27 @@ FULL=(-H 'Prefer: return=representation')
         '[{"id":3,"author":{"name":"Bob"}}]'
     gives 'books?select=id,author:authors(name)&author=is.null' \
         '[{"id":4,"author":null}]'
+}
+
+@test "casts to types of the schema, also to those that come later" {
+    gives 'tags?select=w:word::word,a:id::name&order=id' \
+        '[{"w":"x","a":"1"},{"w":"y","a":"2"}]'
+    gives 'books?select=n:pages::int8.sum()::text&id=lt.3' '[{"n":"200"}]'
+    gives 'books?select=tags(word::word)&id=eq.1' '[{"tags":[{"word":"x"}]}]'
+    get 'tags?select=id::word'
+    expect_problem 400 42846
+    get 'books?select=title::word&id=eq.1'
+    expect_problem 400 22P02
+    get 'tags?select=id::later'
+    expect_problem 400 42704
+    expect 400 .message 'type "later" does not exist'
+    get 'tags?select=id::int%5B%5D'
+    expect_problem 400 PGRST100
+    sql 'CREATE DOMAIN lib.later AS int CHECK (VALUE < 2)'
+    wait_until 20 gives 'tags?select=id::later&id=eq.1' '[{"id":1}]'
+    get 'tags?select=id::later'
+    expect_problem 400 23514
+    sql 'DROP DOMAIN lib.later'
 }
 
 @test "OPTIONS" {
