@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "resource/cast.h"
+#include "resource/near.h"
 #include "resource/problem.h"
 
 typedef struct resolver_t {
@@ -15,6 +16,39 @@ typedef struct resolver_t {
     apr_pool_t *pool;
 } resolver_t;
 
+/* What a column may have been meant to be, as PostgreSQL says it. */
+static void hint_column(const resolver_t *resolver, const char *name,
+                        const dsapi_entity_t *entity)
+{
+    const char *table = entity->spec->name;
+    apr_array_header_t *names = apr_array_make(
+        resolver->pool, entity->columns->nelts, sizeof(const char *));
+    const char *first;
+    const char *second;
+
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (!column->function) {
+            APR_ARRAY_PUSH(names, const char *) = column->name;
+        }
+    }
+    dsapi_near_columns(&first, &second, names, name, resolver->pool);
+    if (second) {
+        dsapi_resource_hint(*resolver->perr, resolver->pool,
+                            "Perhaps you meant to reference the column "
+                            "\"%s.%s\" or the column \"%s.%s\".",
+                            table, first, table, second);
+    }
+    else if (first) {
+        dsapi_resource_hint(*resolver->perr, resolver->pool,
+                            "Perhaps you meant to reference the column "
+                            "\"%s.%s\".",
+                            table, first);
+    }
+}
+
 static int resolve_field(const resolver_t *resolver, dsapi_res_field_t *field,
                          const dsapi_res_node_t *node)
 {
@@ -23,6 +57,7 @@ static int resolve_field(const resolver_t *resolver, dsapi_res_field_t *field,
         dsapi_resource_fail(resolver->perr, resolver->pool, 400, "42703",
                             "column %s.%s does not exist",
                             node->entity->spec->name, field->name);
+        hint_column(resolver, field->name, node->entity);
     }
     return field->column != NULL;
 }

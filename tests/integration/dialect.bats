@@ -43,6 +43,12 @@ CONF='<DsapiService lib "/lib/v1">
     <DsapiResource books lib.book>
         DsapiAllow list read create update delete
     </DsapiResource>
+    <DsapiResource shadows lib.book>
+        DsapiColumns no=id name=data
+    </DsapiResource>
+    <DsapiResource hidden lib.book>
+        DsapiAllow create
+    </DsapiResource>
     <DsapiResource tags lib.tag>
     </DsapiResource>
     <DsapiResource book_tags lib.book_tag>
@@ -203,6 +209,12 @@ FULL=(-H 'Prefer: return=representation')
         '[{"id":4,"author":null}]'
 }
 
+# refused PATH CODE
+refused() {
+    get "$1"
+    expect_problem 400 "$2"
+}
+
 @test "casts to types of the schema, also to those that come later" {
     gives 'tags?select=w:word::word,a:id::name&order=id' \
         '[{"w":"x","a":"1"},{"w":"y","a":"2"}]'
@@ -219,9 +231,35 @@ FULL=(-H 'Prefer: return=representation')
     expect_problem 400 PGRST100
     sql 'CREATE DOMAIN lib.later AS int CHECK (VALUE < 2)'
     wait_until 20 gives 'tags?select=id::later&id=eq.1' '[{"id":1}]'
-    get 'tags?select=id::later'
-    expect_problem 400 23514
+    wait_until 20 refused 'tags?select=id::later' 23514
     sql 'DROP DOMAIN lib.later'
+}
+
+# hints STATUS CODE HINT: the last answer's; null: none
+hints() {
+    expect_problem "$1" "$2"
+    expect "$1" '.hint | tostring' "$3"
+}
+
+@test "names that are nearly right" {
+    get boks
+    hints 404 PGRST205 "Perhaps you meant the table 'books'"
+    get bxks
+    hints 404 PGRST205 null
+    get books/1/2
+    hints 404 PGRST125 null
+    get 'books?select=author_(name)'
+    hints 400 PGRST200 "Perhaps you meant 'authors' instead of 'author_'."
+    get 'books?titel=eq.1'
+    hints 400 42703 'Perhaps you meant to reference the column "books.title".'
+    get 'shadows?select=title'
+    hints 400 42703 null
+    get 'shadows?select=i'
+    hints 400 42703 null
+    get shadow
+    hints 404 PGRST205 "Perhaps you meant the table 'shadows'"
+    get hiddens
+    hints 404 PGRST205 null
 }
 
 @test "OPTIONS" {

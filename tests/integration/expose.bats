@@ -142,6 +142,31 @@ no_table() {
         .details null .hint null
 }
 
+@test "names that are nearly right" {
+    local hint
+
+    hint="Perhaps you meant the table 'api.item'"
+    req GET /all/v1/items
+    expect 404 .code PGRST205 .hint "$hint"
+    req GET /own/v1/item # it is shown as items, whose name nobody exposes
+    expect 404 .code PGRST205 .hint null
+    req GET /all/v1/secrets
+    expect 404 .hint "Perhaps you meant the table 'api.secret'"
+    req GET /own/v1/secrets # at /secret is something else
+    expect 404 .hint "Perhaps you meant the table 'api.secret'"
+    req GET /all/v1/hiddens # of another schema
+    expect 404 .hint null
+    hint='Perhaps you meant to call the function api.'
+    req GET '/all/v1/rpc/helo?name=x'
+    expect 404 .code PGRST202 .hint "${hint}hello"
+    change POST /all/v1/rpc/add '{"a":1,"c":2}'
+    expect 404 .code PGRST202 .hint "${hint}add(a, b)"
+    req POST /all/v1/rpc/wole -H 'Content-Type: text/plain' -d x
+    expect 404 .code PGRST202 .hint null
+    req GET /all/v1/rpc/trigg
+    expect 404 .code PGRST202 .hint null
+}
+
 @test "tables, views, materialized views and partitioned tables" {
     req GET '/all/v1/maker'
     expect 200

@@ -261,12 +261,20 @@ START_TEST(what_does_not_fit)
                         "the schema "
                         "cache; \"Searched for the function s.hello with "
                         "parameter nam, but "
-                        "no matches were found in the schema cache.\""},
+                        "no matches were found in the schema cache.\"; "
+                        "Perhaps you meant to call the function "
+                        "s.hello(name)"},
+        {"helo", "PGRST202: Could not find the function s.helo without "
+                 "parameters in the schema cache; \"Searched for the function "
+                 "s.helo without parameters, but no matches were found in the "
+                 "schema cache.\"; Perhaps you meant to call the function "
+                 "s.hello"},
         {"add?b=1&c=2", "PGRST202: Could not find the function s.add(b, c) in "
                         "the schema "
                         "cache; \"Searched for the function s.add with "
                         "parameters b, c, but "
-                        "no matches were found in the schema cache.\""},
+                        "no matches were found in the schema cache.\"; "
+                        "Perhaps you meant to call the function s.add(a, b)"},
         {"same?a=1", "PGRST203: Could not choose the best candidate function "
                      "between: "
                      "s.same(a => integer), s.same(a => text); Try "
@@ -282,7 +290,9 @@ START_TEST(what_does_not_fit)
                                         "\"Searched for a foreign key "
                                         "relationship between 'labels' and "
                                         "'makers' in the schema 's', but "
-                                        "no matches were found.\""},
+                                        "no matches were found.\"; "
+                                        "Perhaps you meant 'item_labels' "
+                                        "instead of 'makers'."},
     };
     static const char *const hidden[] = {"trig", "proc", "half"};
     shop_t *shop = open_shop();
