@@ -555,6 +555,7 @@ static apr_status_t read_resource(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     obeyed.resolution = obeyed.answer = obeyed.missing = 0;
     obeyed.max_affected = -1;
     mod_dsapi_ask_applied(ask, &obeyed);
+    mod_dsapi_ask_located(ask);
     ask->answer.status = HTTP_OK;
     return ask->singular ? read_one(ask, perr) : read_list(ask, perr);
 }
@@ -577,6 +578,9 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                            (ask->resource->allow & MOD_DSAPI_ROLLBACK) != 0,
                            r->pool);
         rv = dsapi_prefer_check(perr, &ask->prefer, r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mod_dsapi_ask_profile(ask, perr);
     }
     if (rv == APR_SUCCESS && ask->route->is_call) {
         return mod_dsapi_ask_arguments(ask, perr);
@@ -728,8 +732,7 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
         if (!shows_rows(&ask)) {
             dsapi_resource_conceal(err);
         }
-        apr_table_unset(r->headers_out, "Preference-Applied");
-        apr_table_unset(r->headers_out, "Cache-Control");
+        mod_dsapi_ask_forget(&ask);
         if (err->http == HTTP_METHOD_NOT_ALLOWED && route->is_call) {
             err->allow = "POST, OPTIONS"; /* it is no function that reads */
         }

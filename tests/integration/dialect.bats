@@ -262,6 +262,39 @@ hints() {
     hints 404 PGRST205 null
 }
 
+# lacks NAME: the last answer has no such header
+lacks() {
+    if header "$1"; then
+        return 1
+    fi
+}
+
+@test "headers that say what was asked for, and why it is refused" {
+    get 'books?select=id,title&id=gt.1&id=lt.3'
+    has Content-Location \
+        '/lib/v1/books?id=gt.1&id=lt.3&select=id%2Ctitle'
+    lacks Proxy-Status
+    req HEAD /lib/v1/books
+    has Content-Location /lib/v1/books
+    get books/1
+    has Content-Location /lib/v1/books/1
+    get 'books?select=nosuch'
+    expect_problem 400 42703
+    has Proxy-Status 'mod_dsapi; error=42703'
+    lacks Content-Location
+    get 'books?select=title::int'
+    expect_problem 400 22P02
+    lacks Content-Location
+    lacks Preference-Applied
+    req HEAD '/lib/v1/books?nosuch=eq.1'
+    [[ $status == 400 ]]
+    has Proxy-Status 'mod_dsapi; error=42703'
+    get nosuch
+    has Proxy-Status 'mod_dsapi; error=PGRST205'
+    send PATCH '/lib/v1/books?id=eq.1' '{"pages":1}'
+    lacks Content-Location
+}
+
 @test "OPTIONS" {
     req OPTIONS /lib/v1/books
     expect 200

@@ -167,6 +167,44 @@ no_table() {
     expect 404 .code PGRST202 .hint null
 }
 
+# lacks NAME: the last answer has no such header
+lacks() {
+    if header "$1"; then
+        return 1
+    fi
+}
+
+# profile METHOD PATH HEADER [CURL ARGUMENT...]: of the schema and of another
+profile() {
+    local name=$3
+
+    req "$1" "$2" -H "$name: api" "${@:4}"
+    [[ $status == 20? ]]
+    [[ $(header Content-Profile) == "${FOUND-api}" ]]
+    req "$1" "$2" -H "$name: other" "${@:4}"
+    expect_problem 406 PGRST106
+    expect 406 .message 'Invalid schema: other' \
+        .hint 'Only the following schemas are exposed: api'
+    lacks Content-Profile
+}
+
+@test "the schema may be named by headers" {
+    local json=(-H 'Content-Type: application/json' -d '{"name":"dog"}')
+
+    profile GET /all/v1/maker Accept-Profile
+    profile GET '/all/v1/rpc/add?a=1&b=2' Accept-Profile
+    profile POST /all/v1/rpc/add Content-Profile \
+        -H 'Content-Type: application/json' -d '{"a":1,"b":2}'
+    profile POST /all/v1/item Content-Profile "${json[@]}" \
+        -H 'Prefer: return=representation'
+    FOUND='' profile POST /all/v1/item Content-Profile "${json[@]}"
+    req GET /all/v1/maker -H 'Content-Profile: other'
+    expect 200
+    lacks Content-Profile
+    req GET /own/v1/items -H 'Accept-Profile: other' # it has its own table
+    expect 200
+}
+
 @test "tables, views, materialized views and partitioned tables" {
     req GET '/all/v1/maker'
     expect 200
