@@ -157,6 +157,7 @@ static int read_logic(reader_t *reader, const dsapi_pair_t *pair)
             APR_ARRAY_PUSH(path, const char *) = name;
         }
     }
+    lex.before = (cond->negated ? 4 : 0) + (int)strlen(target.field.name);
     cond->kind =
         strcmp(target.field.name, "or") == 0 ? DSAPI_RES_OR : DSAPI_RES_AND;
     node = dsapi_resource_logic(cond, &lex) ? node_at(reader, path) : NULL;
