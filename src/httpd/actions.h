@@ -192,7 +192,8 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
 
 /** Answer what no route of a service with resources is for, as PostgREST does.
  *  @param path  behind the base */
-int mod_dsapi_resource_none(request_rec *r, const char *path);
+int mod_dsapi_resource_none(request_rec *r, const mod_dsapi_service_t *service,
+                            const char *path);
 
 /** DsapiTime; as mod_dsapi_query. */
 apr_status_t mod_dsapi_show_time(mod_dsapi_answer_t *answer, dsapi_err_t **perr,

@@ -5,6 +5,7 @@
 
 #include "httpd/dbpool.h"
 #include "httpd/resource.h"
+#include "resource/cast.h"
 
 /* So long a catalogue is not read again, whatever clients ask for. */
 #define CALM apr_time_from_sec(1)
@@ -124,10 +125,15 @@ static generation_t *read_catalog(dsapi_err_t **perr, request_rec *r,
     apr_pool_t *pool;
     dsapi_call_t call;
     dsapi_rows_t *rows;
+    dsapi_rows_t *casts;
     dsapi_rows_t *functions = NULL;
 
     dsapi_catalog_call(&call, specs, r->pool);
     if (ask_catalog(&rows, perr, r, route, &call) != APR_SUCCESS) {
+        return NULL;
+    }
+    dsapi_cast_call(&call, specs, r->pool);
+    if (ask_catalog(&casts, perr, r, route, &call) != APR_SUCCESS) {
         return NULL;
     }
     dsapi_catalog_functions_call(&call, specs, r->pool);
@@ -139,7 +145,8 @@ static generation_t *read_catalog(dsapi_err_t **perr, request_rec *r,
     apr_pool_tag(pool, "mod_dsapi_catalog");
     generation = apr_pcalloc(pool, sizeof(*generation));
     generation->pool = pool;
-    generation->catalog = dsapi_catalog_make(specs, rows, functions, pool);
+    generation->catalog =
+        dsapi_catalog_make(specs, rows, casts, functions, pool);
     generation->read_at = apr_time_now();
     generation->users = 1;
     return generation;

@@ -14,10 +14,11 @@
 
 /* What pages may read of an answer besides its body and what they always may
  * (Cache-Control, Content-Type and the like). */
-#define EXPOSED                                                      \
-    "Age, Allow, Cache-Status, Content-Disposition, Content-Range, " \
-    "ETag, Link, Location, Preference-Applied, RateLimit, "          \
-    "RateLimit-Policy, Retry-After, X-Request-Id"
+#define EXPOSED                                                         \
+    "Age, Allow, Cache-Status, Content-Disposition, Content-Location, " \
+    "Content-Profile, Content-Range, ETag, Link, Location, "            \
+    "Preference-Applied, Proxy-Status, RateLimit, RateLimit-Policy, "   \
+    "Retry-After, X-Request-Id"
 
 /* How long browsers may remember a preflight, in seconds. */
 #define MAX_AGE "86400"

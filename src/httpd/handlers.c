@@ -165,7 +165,7 @@ int mod_dsapi_handler(request_rec *r)
     }
     match = mod_dsapi_match(r);
     if (!match && req->service->resources->nelts > 0) {
-        return mod_dsapi_resource_none(r, req->rest);
+        return mod_dsapi_resource_none(r, req->service, req->rest);
     }
     if (!match) {
         dsapi_fail(&err, r->pool, DSAPI_ENOTFOUND, "not-found",

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "httpd/dbpool.h"
 #include "httpd/respond.h"
+#include "resource/near.h"
 #include "resource/payload.h"
 #include "resource/problem.h"
 #include "resource/range.h"
@@ -162,16 +163,56 @@ static void add_equal(dsapi_res_node_t *root, const char *column,
     APR_ARRAY_PUSH(root->where, dsapi_res_cond_t *) = cond;
 }
 
+/* Of more tables none is told to be near: it would take too long. */
+#define NEAR_TABLES_MAX 500
+
+/* Says which table may have been meant. @param prefix  its schema and a dot */
+static void hint_table(dsapi_err_t *err, const apr_array_header_t *names,
+                       const char *prefix, const char *name, apr_pool_t *pool)
+{
+    const char *near =
+        names->nelts < NEAR_TABLES_MAX
+            ? dsapi_near_name(names, name, DSAPI_NEAR_NAME_PERCENT, pool)
+            : NULL;
+
+    if (near) {
+        dsapi_resource_hint(err, pool, "Perhaps you meant the table '%s%s'",
+                            prefix, near);
+    }
+}
+
+/* What a schema that is exposed shows. */
+static apr_array_header_t *names_of(const mod_dsapi_ask_t *ask)
+{
+    const apr_array_header_t *entities = ask->catalog->entities;
+    apr_array_header_t *names =
+        apr_array_make(ask->r->pool, entities->nelts, sizeof(const char *));
+
+    for (int i = 0; i < entities->nelts; i++) {
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(entities, i, dsapi_entity_t).spec;
+
+        if (spec->embeddable && spec->schema == ask->resource->spec.schema) {
+            APR_ARRAY_PUSH(names, const char *) = spec->name;
+        }
+    }
+    return names;
+}
+
 static apr_status_t no_table(dsapi_err_t **perr, const mod_dsapi_ask_t *ask)
 {
     const dsapi_res_spec_t *spec = &ask->resource->spec;
+    apr_pool_t *pool = ask->r->pool;
+    const char *prefix =
+        spec->schema ? apr_pstrcat(pool, spec->schema, ".", NULL) : "";
 
-    return dsapi_resource_fail(
-        perr, ask->r->pool, HTTP_NOT_FOUND, "PGRST205",
-        "Could not find the table '%s' in the schema cache",
-        spec->schema
-            ? apr_pstrcat(ask->r->pool, spec->schema, ".", ask->name, NULL)
-            : spec->table);
+    dsapi_resource_fail(perr, pool, HTTP_NOT_FOUND, "PGRST205",
+                        "Could not find the table '%s%s' in the schema cache",
+                        prefix, spec->schema ? ask->name : spec->table);
+    if (spec->schema) {
+        hint_table(*perr, names_of(ask), prefix, ask->name, pool);
+    }
+    return (*perr)->rv;
 }
 
 /* The table that is asked for. @return NULL: there is none, or it is shown at
@@ -514,6 +555,7 @@ static apr_status_t read_resource(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
     obeyed.resolution = obeyed.answer = obeyed.missing = 0;
     obeyed.max_affected = -1;
     mod_dsapi_ask_applied(ask, &obeyed);
+    mod_dsapi_ask_located(ask);
     ask->answer.status = HTTP_OK;
     return ask->singular ? read_one(ask, perr) : read_list(ask, perr);
 }
@@ -536,6 +578,9 @@ static apr_status_t take_request(mod_dsapi_ask_t *ask, dsapi_err_t **perr)
                            (ask->resource->allow & MOD_DSAPI_ROLLBACK) != 0,
                            r->pool);
         rv = dsapi_prefer_check(perr, &ask->prefer, r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = mod_dsapi_ask_profile(ask, perr);
     }
     if (rv == APR_SUCCESS && ask->route->is_call) {
         return mod_dsapi_ask_arguments(ask, perr);
@@ -660,8 +705,7 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
         if (!shows_rows(&ask)) {
             dsapi_resource_conceal(err);
         }
-        apr_table_unset(r->headers_out, "Preference-Applied");
-        apr_table_unset(r->headers_out, "Cache-Control");
+        mod_dsapi_ask_forget(&ask);
         if (err->http == HTTP_METHOD_NOT_ALLOWED && route->is_call) {
             err->allow = "POST, OPTIONS"; /* it is no function that reads */
         }
@@ -677,8 +721,11 @@ int mod_dsapi_resource(request_rec *r, const mod_dsapi_route_t *route,
                                      answer->buf->data, answer->buf->len_bytes);
 }
 
-int mod_dsapi_resource_none(request_rec *r, const char *path)
+int mod_dsapi_resource_none(request_rec *r, const mod_dsapi_service_t *service,
+                            const char *path)
 {
+    apr_array_header_t *names =
+        apr_array_make(r->pool, service->specs->nelts, sizeof(const char *));
     dsapi_err_t *err;
 
     path += *path == '/';
@@ -691,6 +738,15 @@ int mod_dsapi_resource_none(request_rec *r, const char *path)
                             "Could not find the table '%s' in the schema "
                             "cache",
                             path);
+        for (int i = 0; i < service->specs->nelts; i++) {
+            const dsapi_res_spec_t *spec =
+                APR_ARRAY_IDX(service->specs, i, const dsapi_res_spec_t *);
+
+            if (spec->embeddable && !spec->schema) {
+                APR_ARRAY_PUSH(names, const char *) = spec->name;
+            }
+        }
+        hint_table(err, names, "", path, r->pool);
     }
     return mod_dsapi_send_problem(r, err);
 }

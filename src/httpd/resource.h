@@ -75,6 +75,20 @@ apr_array_header_t *mod_dsapi_ask_calls(const mod_dsapi_ask_t *ask);
 void mod_dsapi_ask_applied(const mod_dsapi_ask_t *ask,
                            const dsapi_prefer_t *obeyed);
 
+/* resource_headers.c */
+
+/** Set Content-Location: the URL of what is shown, its parameters in order. */
+void mod_dsapi_ask_located(const mod_dsapi_ask_t *ask);
+
+/** Check the schema that Accept-Profile (of a change: Content-Profile) asks for
+ *  against the one that is exposed, and set Content-Profile.
+ *  @return APR_SUCCESS, also where no schema is; 406 (PGRST106) */
+apr_status_t mod_dsapi_ask_profile(const mod_dsapi_ask_t *ask,
+                                   dsapi_err_t **perr);
+
+/** Unset what an error's answer does not have. */
+void mod_dsapi_ask_forget(const mod_dsapi_ask_t *ask);
+
 /** PGRST116: there are so many rows, not one. */
 apr_status_t mod_dsapi_ask_not_one(dsapi_err_t **perr,
                                    const mod_dsapi_ask_t *ask,

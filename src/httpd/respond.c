@@ -177,6 +177,11 @@ int mod_dsapi_send_problem(request_rec *r, const dsapi_err_t *err)
     if (err->allow) {
         apr_table_setn(r->err_headers_out, "Allow", err->allow);
     }
+    if (err->dialect) { /* what HEAD has no body for */
+        apr_table_setn(
+            r->err_headers_out, "Proxy-Status",
+            apr_pstrcat(r->pool, "mod_dsapi; error=", err->code, NULL));
+    }
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     problem = problem_json(r, http, err);
     return mod_dsapi_send_body(r, http, PROBLEM_TYPE, problem->data,

@@ -8,6 +8,7 @@
 #include "base/args.h"
 #include "base/type.h"
 #include "json/value.h"
+#include "resource/cast.h"
 #include "resource/view.h"
 
 /* The keys of a table; its OID and a bracket are to follow. */
@@ -610,6 +611,7 @@ static void take_functions(dsapi_catalog_t *catalog, const dsapi_rows_t *rows,
 
 dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
                                     const dsapi_rows_t *rows,
+                                    const dsapi_rows_t *casts,
                                     const dsapi_rows_t *functions,
                                     apr_pool_t *pool)
 {
@@ -618,6 +620,7 @@ dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
     catalog->entities =
         apr_array_make(pool, specs->nelts, sizeof(dsapi_entity_t));
     catalog->functions = apr_array_make(pool, 4, sizeof(dsapi_function_t));
+    catalog->casts = dsapi_cast_take(casts, pool);
     for (int i = 0; i < dsapi_rows_count(rows); i++) {
         apr_int64_t at = apr_atoi64(dsapi_rows_value(NULL, rows, i, 0)) - 1;
         const char *text =

@@ -100,6 +100,7 @@ typedef struct dsapi_function_t {
 typedef struct dsapi_catalog_t {
     apr_array_header_t *entities;  /* of dsapi_entity_t */
     apr_array_header_t *functions; /* of dsapi_function_t */
+    apr_array_header_t *casts;     /* of dsapi_cast_t: cast.h */
 } dsapi_catalog_t;
 
 /**
@@ -128,12 +129,14 @@ void dsapi_catalog_functions_call(dsapi_call_t *pcall,
 /**
  * Take what the queries gave.
  * @param specs      of dsapi_res_spec_t *, as above
+ * @param casts      those of dsapi_cast_call
  * @param functions  NULL: nobody has asked for them
  * @param pool       owns the catalogue
  * @return the catalogue
  */
 dsapi_catalog_t *dsapi_catalog_make(const apr_array_header_t *specs,
                                     const dsapi_rows_t *rows,
+                                    const dsapi_rows_t *casts,
                                     const dsapi_rows_t *functions,
                                     apr_pool_t *pool);
 

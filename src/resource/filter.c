@@ -230,12 +230,20 @@ static int take_join(dsapi_res_cond_t *cond, dsapi_lex_t *lex)
 
 static int take_term(dsapi_res_cond_t *cond, dsapi_lex_t *lex)
 {
+    const char *begin;
+
     dsapi_lex_blanks(lex);
+    begin = lex->p;
     if (take_join(cond, lex)) {
         return take_terms(cond, lex);
     }
     if (!dsapi_lex_field(&cond->field, lex)) {
-        return 0;
+        return lex->p == begin && *begin != '"'
+                   ? dsapi_lex_fail(lex, begin,
+                                    "field name (* or [a..z0..9_$]), negation "
+                                    "operator (not) or logic operator (and, "
+                                    "or)")
+                   : 0;
     }
     if (!dsapi_lex_take(lex, ".")) {
         return dsapi_lex_fail(lex, lex->p, "delimiter (.)");

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/type.h"
+#include "resource/near.h"
 #include "resource/parse.h"
 #include "resource/payload.h"
 #include "resource/problem.h"
@@ -229,13 +230,13 @@ static int fits_body(const dsapi_function_t *function,
             (invoke->as == DSAPI_INVOKE_JSON && strcmp(type, "jsonb") == 0));
 }
 
-/* The names of what is given, with commas between. */
-static const char *names_text(const dsapi_invoke_t *invoke, apr_pool_t *pool)
+/* Names with commas between. */
+static const char *names_text(const apr_array_header_t *names, apr_pool_t *pool)
 {
     dsapi_buf_t *buf = dsapi_buf_make(64, pool);
 
-    for (int i = 0; i < invoke->keys->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(invoke->keys, i, const char *);
+    for (int i = 0; i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
 
         dsapi_buf_put(buf, ", ", i ? 2 : 0);
         dsapi_buf_put(buf, name, strlen(name));
@@ -243,8 +244,60 @@ static const char *names_text(const dsapi_invoke_t *invoke, apr_pool_t *pool)
     return dsapi_buf_str(buf);
 }
 
-static apr_status_t none(dsapi_err_t **perr, const dsapi_invoke_t *invoke,
-                         const char *called, apr_pool_t *pool)
+/* What arguments are called, as hints have it: "(a, b)". */
+static const char *bracketed(const apr_array_header_t *names, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "(", names_text(names, pool), ")", NULL);
+}
+
+static const char *bracketed_arguments(const dsapi_function_t *function,
+                                       apr_pool_t *pool)
+{
+    apr_array_header_t *names =
+        apr_array_make(pool, function->arguments->nelts, sizeof(const char *));
+
+    for (int i = 0; i < function->arguments->nelts; i++) {
+        APR_ARRAY_PUSH(names, const char *) = argument_at(function, i)->name;
+    }
+    return bracketed(sorted(names, pool), pool);
+}
+
+/* What may have been meant: of the functions of that name one with other
+ * arguments; else another name. */
+static void hint_function(dsapi_err_t *err, const dsapi_catalog_t *catalog,
+                          const dsapi_invoke_t *invoke, const char *schema,
+                          const char *name, apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, 8, sizeof(const char *));
+    apr_array_header_t *lists = apr_array_make(pool, 2, sizeof(const char *));
+    const char *near;
+
+    for (int i = 0; i < catalog->functions->nelts; i++) {
+        const dsapi_function_t *function =
+            &APR_ARRAY_IDX(catalog->functions, i, const dsapi_function_t);
+
+        if (strcmp(function->schema, schema) != 0) {
+            continue;
+        }
+        APR_ARRAY_PUSH(names, const char *) = function->name;
+        if (strcmp(function->name, name) == 0) {
+            APR_ARRAY_PUSH(lists, const char *) =
+                bracketed_arguments(function, pool);
+        }
+    }
+    near = lists->nelts > 0
+               ? dsapi_near_name(lists, bracketed(invoke->keys, pool),
+                                 DSAPI_NEAR_ELSE_PERCENT, pool)
+               : dsapi_near_name(names, name, DSAPI_NEAR_NAME_PERCENT, pool);
+    if (near) {
+        dsapi_resource_hint(
+            err, pool, "Perhaps you meant to call the function %s.%s%s", schema,
+            lists->nelts > 0 ? name : near, lists->nelts > 0 ? near : "");
+    }
+}
+
+static void none(dsapi_err_t **perr, const dsapi_invoke_t *invoke,
+                 const char *called, apr_pool_t *pool)
 {
     static const char *const unnamed[] = {"",
                                           "",
@@ -257,7 +310,7 @@ static apr_status_t none(dsapi_err_t **perr, const dsapi_invoke_t *invoke,
                                           " with a single unnamed bytea "
                                           "parameter"};
     int n = invoke->as < DSAPI_INVOKE_TEXT ? invoke->keys->nelts : -1;
-    const char *names = names_text(invoke, pool);
+    const char *names = names_text(invoke->keys, pool);
 
     dsapi_resource_fail(perr, pool, 404, "PGRST202",
                         "Could not find the function %s%s in the schema cache",
@@ -278,7 +331,6 @@ static apr_status_t none(dsapi_err_t **perr, const dsapi_invoke_t *invoke,
                                                           "parameter ",
                                                   names, NULL),
                            unnamed[invoke->as]);
-    return (*perr)->rv;
 }
 
 /* A function with what it takes: "s.f(a => integer)". */
@@ -343,8 +395,11 @@ apr_status_t dsapi_function_find(dsapi_invoke_t *invoke, dsapi_err_t **perr,
     }
     found = named->nelts > 0 ? named : whole;
     if (found->nelts == 0) {
-        return none(perr, invoke, apr_pstrcat(pool, schema, ".", name, NULL),
-                    pool);
+        none(perr, invoke, apr_pstrcat(pool, schema, ".", name, NULL), pool);
+        if (invoke->as < DSAPI_INVOKE_TEXT) {
+            hint_function(*perr, catalog, invoke, schema, name, pool);
+        }
+        return (*perr)->rv;
     }
     if (found->nelts > 1) {
         return ambiguous(perr, found, pool);

@@ -34,19 +34,29 @@ static int column_of(const char *text, const char *at)
 
 int dsapi_lex_fail(dsapi_lex_t *lex, const char *at, const char *expecting)
 {
+    return dsapi_lex_fail_word(lex, at, "", expecting);
+}
+
+int dsapi_lex_fail_word(dsapi_lex_t *lex, const char *at, const char *word,
+                        const char *expecting)
+{
     const char *found = "end of input";
+    const char *wrong = at;
 
     if (!lex->perr) {
         return 0;
     }
-    if (*at) {
-        apr_size_t len = dsapi_base_utf8_length(at, strlen(at));
+    for (; *word && *wrong == *word; word++) {
+        wrong++;
+    }
+    if (*wrong) {
+        apr_size_t len = dsapi_base_utf8_length(wrong, strlen(wrong));
 
-        found = apr_psprintf(lex->pool, "\"%.*s\"", len ? (int)len : 1, at);
+        found = apr_psprintf(lex->pool, "\"%.*s\"", len ? (int)len : 1, wrong);
     }
     dsapi_resource_fail(lex->perr, lex->pool, 400, "PGRST100",
                         "\"%s (%s)\" (line 1, column %d)", lex->what, lex->text,
-                        column_of(lex->text, at));
+                        lex->before + column_of(lex->text, at));
     dsapi_resource_details(*lex->perr, lex->pool, "unexpected %s expecting %s",
                            found, expecting);
     return 0;

@@ -16,6 +16,7 @@ typedef struct dsapi_lex_t {
     const char *what; /* "failed to parse filter" */
     const char *text;
     const char *p;
+    int before;         /* characters that PostgREST has before the text */
     int depth;          /* brackets that are open */
     dsapi_err_t **perr; /* NULL: an attempt, of which nothing is told */
     apr_pool_t *pool;
@@ -28,6 +29,11 @@ void dsapi_lex_init(dsapi_lex_t *lex, dsapi_err_t **perr, const char *what,
 /** Fill the error. @param at  where in the text; @param expecting  what would
  *  be right there @return 0 */
 int dsapi_lex_fail(dsapi_lex_t *lex, const char *at, const char *expecting);
+
+/** The same, of a text that begins like a word: what is told is where it ceases
+ *  to. */
+int dsapi_lex_fail_word(dsapi_lex_t *lex, const char *at, const char *word,
+                        const char *expecting);
 
 /** Take a literal, if it is next. @return 1; 0: something else is (no error) */
 int dsapi_lex_take(dsapi_lex_t *lex, const char *literal);

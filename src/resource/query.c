@@ -3,6 +3,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -156,6 +157,7 @@ static int read_logic(reader_t *reader, const dsapi_pair_t *pair)
             APR_ARRAY_PUSH(path, const char *) = name;
         }
     }
+    lex.before = (cond->negated ? 4 : 0) + (int)strlen(target.field.name);
     cond->kind =
         strcmp(target.field.name, "or") == 0 ? DSAPI_RES_OR : DSAPI_RES_AND;
     node = dsapi_resource_logic(cond, &lex) ? node_at(reader, path) : NULL;
@@ -285,4 +287,37 @@ apr_status_t dsapi_resource_parse(dsapi_res_query_t **pquery,
     }
     *pquery = query;
     return APR_SUCCESS;
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const dsapi_pair_t *left = *(const dsapi_pair_t *const *)a;
+    const dsapi_pair_t *right = *(const dsapi_pair_t *const *)b;
+    int order = strcmp(left->name, right->name);
+
+    return order ? order : (left > right) - (left < right);
+}
+
+const char *dsapi_resource_canonical(const apr_array_header_t *pairs,
+                                     apr_pool_t *pool)
+{
+    apr_array_header_t *all =
+        apr_array_make(pool, pairs->nelts, sizeof(const dsapi_pair_t *));
+    apr_array_header_t *texts =
+        apr_array_make(pool, pairs->nelts, sizeof(const char *));
+
+    for (int i = 0; i < pairs->nelts; i++) {
+        APR_ARRAY_PUSH(all, const dsapi_pair_t *) =
+            &APR_ARRAY_IDX(pairs, i, dsapi_pair_t);
+    }
+    qsort(all->elts, (size_t)all->nelts, sizeof(const dsapi_pair_t *),
+          compare_pairs);
+    for (int i = 0; i < all->nelts; i++) {
+        const dsapi_pair_t *pair = APR_ARRAY_IDX(all, i, const dsapi_pair_t *);
+
+        APR_ARRAY_PUSH(texts, const char *) =
+            apr_pstrcat(pool, dsapi_base_percent_encode(pair->name, pool), "=",
+                        dsapi_base_percent_encode(pair->value, pool), NULL);
+    }
+    return apr_array_pstrcat(pool, texts, '&');
 }

@@ -149,4 +149,13 @@ apr_status_t dsapi_resource_parse(dsapi_res_query_t **pquery,
                                   const apr_array_header_t *pairs,
                                   apr_pool_t *pool);
 
+/**
+ * A query as its URL would be written: parameters by their names, those of one
+ * name in their order.
+ * @param pairs  of dsapi_pair_t
+ * @return in pool; "": there is no parameter
+ */
+const char *dsapi_resource_canonical(const apr_array_header_t *pairs,
+                                     apr_pool_t *pool);
+
 #endif

@@ -3,15 +3,17 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json/writer.h"
+#include "resource/near.h"
 #include "resource/problem.h"
 
 /* What a client asks for. */
 typedef struct wanted_t {
     const dsapi_catalog_t *catalog;
     const dsapi_entity_t *from;
-    const char *name;
+    const char *name; /* NULL: every relationship is */
     const char *hint;
     apr_array_header_t *found; /* of dsapi_relation_t */
 } wanted_t;
@@ -74,7 +76,8 @@ static int fits(const wanted_t *wanted, const dsapi_relation_t *relation)
 
 static void consider(wanted_t *wanted, const dsapi_relation_t *relation)
 {
-    if (relation->target->spec->embeddable && fits(wanted, relation)) {
+    if (relation->target->spec->embeddable &&
+        (!wanted->name || fits(wanted, relation))) {
         APR_ARRAY_PUSH(wanted->found, dsapi_relation_t) = *relation;
     }
 }
@@ -236,6 +239,63 @@ static apr_status_t ambiguous(dsapi_err_t **perr, const wanted_t *wanted,
     return (*perr)->rv;
 }
 
+static void consider_all(wanted_t *wanted)
+{
+    const apr_array_header_t *entities = wanted->catalog->entities;
+
+    for (int i = 0; i < entities->nelts; i++) {
+        consider_entity(wanted, &APR_ARRAY_IDX(entities, i, dsapi_entity_t));
+    }
+    for (int i = 0; i < entities->nelts; i++) {
+        consider_middles(wanted, &APR_ARRAY_IDX(entities, i, dsapi_entity_t));
+    }
+}
+
+/* All relationships of a table. */
+static const apr_array_header_t *all_of(const dsapi_catalog_t *catalog,
+                                        const dsapi_entity_t *from,
+                                        apr_pool_t *pool)
+{
+    wanted_t all = {.catalog = catalog,
+                    .from = from,
+                    .found = apr_array_make(pool, 4, sizeof(dsapi_relation_t))};
+
+    consider_all(&all);
+    return all.found;
+}
+
+/* What may have been meant: another resource that this one has a relationship
+ * with; or, where it has none, one that has. */
+static void hint_relation(dsapi_err_t *err, const wanted_t *wanted,
+                          apr_pool_t *pool)
+{
+    const apr_array_header_t *all = all_of(wanted->catalog, wanted->from, pool);
+    const apr_array_header_t *entities = wanted->catalog->entities;
+    apr_array_header_t *names = apr_array_make(pool, 8, sizeof(const char *));
+    const char *wrong =
+        all->nelts > 0 ? wanted->name : wanted->from->spec->name;
+    const char *near;
+
+    for (int i = 0; i < all->nelts; i++) {
+        APR_ARRAY_PUSH(names, const char *) =
+            APR_ARRAY_IDX(all, i, dsapi_relation_t).target->spec->name;
+    }
+    for (int i = 0; all->nelts == 0 && i < entities->nelts; i++) {
+        const dsapi_entity_t *entity =
+            &APR_ARRAY_IDX(entities, i, dsapi_entity_t);
+
+        if (entity->spec->embeddable &&
+            all_of(wanted->catalog, entity, pool)->nelts > 0) {
+            APR_ARRAY_PUSH(names, const char *) = entity->spec->name;
+        }
+    }
+    near = dsapi_near_name(names, wrong, DSAPI_NEAR_ELSE_PERCENT, pool);
+    if (near && strcasecmp(near, wrong) != 0) {
+        dsapi_resource_hint(
+            err, pool, "Perhaps you meant '%s' instead of '%s'.", near, wrong);
+    }
+}
+
 static apr_status_t none(dsapi_err_t **perr, const wanted_t *wanted,
                          apr_pool_t *pool)
 {
@@ -253,6 +313,7 @@ static apr_status_t none(dsapi_err_t **perr, const wanted_t *wanted,
                            "'%s' and '%s%s' in the schema '%s', but no matches "
                            "were found.",
                            from, wanted->name, hint, wanted->from->schema);
+    hint_relation(*perr, wanted, pool);
     return (*perr)->rv;
 }
 
@@ -271,14 +332,7 @@ apr_status_t dsapi_relation_find(const dsapi_relation_t **prelation,
 
     *prelation = NULL;
     *perr = NULL;
-    for (int i = 0; i < catalog->entities->nelts; i++) {
-        consider_entity(&wanted,
-                        &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t));
-    }
-    for (int i = 0; i < catalog->entities->nelts; i++) {
-        consider_middles(&wanted,
-                         &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t));
-    }
+    consider_all(&wanted);
     if (wanted.found->nelts == 0) {
         return none(perr, &wanted, pool);
     }

@@ -3,16 +3,51 @@
 
 #include <apr_strings.h>
 #include <string.h>
-#include <strings.h>
 
+#include "resource/cast.h"
+#include "resource/near.h"
 #include "resource/problem.h"
 
 typedef struct resolver_t {
     const dsapi_catalog_t *catalog;
-    int nnodes; /* that have got their numbers */
+    const char *schema; /* of the table that is asked for */
+    int nnodes;         /* that have got their numbers */
     dsapi_err_t **perr;
     apr_pool_t *pool;
 } resolver_t;
+
+/* What a column may have been meant to be, as PostgreSQL says it. */
+static void hint_column(const resolver_t *resolver, const char *name,
+                        const dsapi_entity_t *entity)
+{
+    const char *table = entity->spec->name;
+    apr_array_header_t *names = apr_array_make(
+        resolver->pool, entity->columns->nelts, sizeof(const char *));
+    const char *first;
+    const char *second;
+
+    for (int i = 0; i < entity->columns->nelts; i++) {
+        const dsapi_column_t *column =
+            &APR_ARRAY_IDX(entity->columns, i, dsapi_column_t);
+
+        if (!column->function) {
+            APR_ARRAY_PUSH(names, const char *) = column->name;
+        }
+    }
+    dsapi_near_columns(&first, &second, names, name, resolver->pool);
+    if (second) {
+        dsapi_resource_hint(*resolver->perr, resolver->pool,
+                            "Perhaps you meant to reference the column "
+                            "\"%s.%s\" or the column \"%s.%s\".",
+                            table, first, table, second);
+    }
+    else if (first) {
+        dsapi_resource_hint(*resolver->perr, resolver->pool,
+                            "Perhaps you meant to reference the column "
+                            "\"%s.%s\".",
+                            table, first);
+    }
+}
 
 static int resolve_field(const resolver_t *resolver, dsapi_res_field_t *field,
                          const dsapi_res_node_t *node)
@@ -22,6 +57,7 @@ static int resolve_field(const resolver_t *resolver, dsapi_res_field_t *field,
         dsapi_resource_fail(resolver->perr, resolver->pool, 400, "42703",
                             "column %s.%s does not exist",
                             node->entity->spec->name, field->name);
+        hint_column(resolver, field->name, node->entity);
     }
     return field->column != NULL;
 }
@@ -158,75 +194,22 @@ static int resolve_child(resolver_t *resolver, dsapi_res_node_t *child,
     return 1;
 }
 
-/* The types there are casts to, and what SQL calls them. Every one is named
- * here, since a cast may run more than the type's input function: that to
- * regclass looks into the catalogue. */
-static const char *const types[][2] = {
-    {"bigint", "int8"},
-    {"bool", "bool"},
-    {"boolean", "bool"},
-    {"bpchar", "bpchar"},
-    {"bytea", "bytea"},
-    {"character varying", "varchar"},
-    {"cidr", "cidr"},
-    {"date", "date"},
-    {"daterange", "daterange"},
-    {"decimal", "numeric"},
-    {"double precision", "float8"},
-    {"float", "float8"},
-    {"float4", "float4"},
-    {"float8", "float8"},
-    {"inet", "inet"},
-    {"int", "int4"},
-    {"int2", "int2"},
-    {"int4", "int4"},
-    {"int4range", "int4range"},
-    {"int8", "int8"},
-    {"int8range", "int8range"},
-    {"integer", "int4"},
-    {"interval", "interval"},
-    {"json", "json"},
-    {"jsonb", "jsonb"},
-    {"macaddr", "macaddr"},
-    {"money", "money"},
-    {"numeric", "numeric"},
-    {"numrange", "numrange"},
-    {"point", "point"},
-    {"real", "float4"},
-    {"smallint", "int2"},
-    {"text", "text"},
-    {"time", "time"},
-    {"time with time zone", "timetz"},
-    {"time without time zone", "time"},
-    {"timestamp", "timestamp"},
-    {"timestamp with time zone", "timestamptz"},
-    {"timestamp without time zone", "timestamp"},
-    {"timestamptz", "timestamptz"},
-    {"timetz", "timetz"},
-    {"tsquery", "tsquery"},
-    {"tsrange", "tsrange"},
-    {"tstzrange", "tstzrange"},
-    {"tsvector", "tsvector"},
-    {"uuid", "uuid"},
-    {"varchar", "varchar"},
-    {"xml", "xml"},
-};
-
 static int resolve_cast(const resolver_t *resolver, const char **pcast)
 {
+    const char *sql;
+
     if (!*pcast) {
         return 1;
     }
-    for (apr_size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (strcasecmp(*pcast, types[i][0]) == 0) {
-            *pcast =
-                apr_pstrcat(resolver->pool, "pg_catalog.", types[i][1], NULL);
-            return 1;
-        }
+    sql = dsapi_cast_find(resolver->catalog->casts, *pcast, resolver->schema,
+                          resolver->pool);
+    if (!sql) {
+        dsapi_resource_fail(resolver->perr, resolver->pool, 400, "42704",
+                            "type \"%s\" does not exist", *pcast);
+        return 0;
     }
-    dsapi_resource_fail(resolver->perr, resolver->pool, 400, "42704",
-                        "type \"%s\" does not exist", *pcast);
-    return 0;
+    *pcast = sql;
+    return 1;
 }
 
 /* "count" is count() where no column is called so: clients older than
@@ -302,7 +285,7 @@ apr_status_t dsapi_resource_resolve(dsapi_res_query_t *query,
                                     const dsapi_entity_t *entity,
                                     apr_pool_t *pool)
 {
-    resolver_t resolver = {catalog, 0, perr, pool};
+    resolver_t resolver = {catalog, entity->schema, 0, perr, pool};
 
     *perr = NULL;
     query->root->entity = entity;
@@ -312,9 +295,10 @@ apr_status_t dsapi_resource_resolve(dsapi_res_query_t *query,
 int dsapi_resource_stale(const dsapi_err_t *err)
 {
     static const char *const codes[] = {
-        "42703",    "42P01",    "42883",    "42804",    "42P10",
-        "428C9",    "22P02",    "22003",    "23502",    "PGRST200",
-        "PGRST202", "PGRST203", "PGRST204", "PGRST205", "invalid-header"};
+        "42703",    "42704",    "42P01",    "42883",
+        "42804",    "42P10",    "428C9",    "22P02",
+        "22003",    "23502",    "PGRST200", "PGRST202",
+        "PGRST203", "PGRST204", "PGRST205", "invalid-header"};
 
     for (apr_size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (strcmp(err->code, codes[i]) == 0 ||

@@ -201,12 +201,13 @@ static int take_directions(dsapi_res_order_t *term, dsapi_lex_t *lex)
     }
     dsapi_lex_blanks(lex);
     if (*lex->p == '.' && !term->nulls) {
-        return dsapi_lex_fail(lex, lex->p + 1,
-                              term->direction ? "\"nullsfirst\" or "
-                                                "\"nullslast\""
-                                              : "\"asc\", \"desc\", "
-                                                "\"nullsfirst\" or "
-                                                "\"nullslast\"");
+        return dsapi_lex_fail_word(lex, lex->p + 1,
+                                   term->direction ? "nullsfirst" : "asc",
+                                   term->direction ? "\"nullsfirst\" or "
+                                                     "\"nullslast\""
+                                                   : "\"asc\", \"desc\", "
+                                                     "\"nullsfirst\" or "
+                                                     "\"nullslast\"");
     }
     return !*lex->p || *lex->p == ',' ||
            dsapi_lex_fail(lex, lex->p,

@@ -196,7 +196,8 @@ const failures = [
         'PGRST200', "Could not find a relationship between 'pets' and "
             + "'rooms' in the schema cache",
         "Searched for a foreign key relationship between 'pets' and 'rooms' "
-            + "in the schema 'inn', but no matches were found.", null],
+            + "in the schema 'inn', but no matches were found.",
+        "Perhaps you meant 'toys' instead of 'rooms'."],
     ['a conflict without a key',
         () => db.from('pets').upsert({ id: 1 }, { onConflict: 'legs' }), 400,
         '42P10', 'there is no unique or exclusion constraint matching the ON '

@@ -14,6 +14,7 @@ CREATE TABLE lib.book (id int PRIMARY KEY, title text NOT NULL,
 CREATE TABLE lib.tag (id int PRIMARY KEY, word text);
 CREATE TABLE lib.book_tag (book int REFERENCES lib.book,
     tag int REFERENCES lib.tag, PRIMARY KEY (book, tag));
+CREATE TYPE lib.word AS ENUM ($$x$$, $$y$$);
 CREATE VIEW lib.long_book AS SELECT id AS no, title, author AS by
     FROM lib.book WHERE pages > 100;
 CREATE TABLE lib.rating (book int REFERENCES lib.book, stars int,
@@ -41,6 +42,12 @@ CONF='<DsapiService lib "/lib/v1">
     </DsapiResource>
     <DsapiResource books lib.book>
         DsapiAllow list read create update delete
+    </DsapiResource>
+    <DsapiResource shadows lib.book>
+        DsapiColumns no=id name=data
+    </DsapiResource>
+    <DsapiResource hidden lib.book>
+        DsapiAllow create
     </DsapiResource>
     <DsapiResource tags lib.tag>
     </DsapiResource>
@@ -208,6 +215,92 @@ FULL=(-H 'Prefer: return=representation')
         '[{"id":3,"author":{"name":"Bob"}}]'
     gives 'books?select=id,author:authors(name)&author=is.null' \
         '[{"id":4,"author":null}]'
+}
+
+# refused PATH CODE
+refused() {
+    get "$1"
+    expect_problem 400 "$2"
+}
+
+@test "casts to types of the schema, also to those that come later" {
+    gives 'tags?select=w:word::word,a:id::name&order=id' \
+        '[{"w":"x","a":"1"},{"w":"y","a":"2"}]'
+    gives 'books?select=n:pages::int8.sum()::text&id=lt.3' '[{"n":"200"}]'
+    gives 'books?select=tags(word::word)&id=eq.1' '[{"tags":[{"word":"x"}]}]'
+    get 'tags?select=id::word'
+    expect_problem 400 42846
+    get 'books?select=title::word&id=eq.1'
+    expect_problem 400 22P02
+    get 'tags?select=id::later'
+    expect_problem 400 42704
+    expect 400 .message 'type "later" does not exist'
+    get 'tags?select=id::int%5B%5D'
+    expect_problem 400 PGRST100
+    sql 'CREATE DOMAIN lib.later AS int CHECK (VALUE < 2)'
+    wait_until 20 gives 'tags?select=id::later&id=eq.1' '[{"id":1}]'
+    wait_until 20 refused 'tags?select=id::later' 23514
+    sql 'DROP DOMAIN lib.later'
+}
+
+# hints STATUS CODE HINT: the last answer's; null: none
+hints() {
+    expect_problem "$1" "$2"
+    expect "$1" '.hint | tostring' "$3"
+}
+
+@test "names that are nearly right" {
+    get boks
+    hints 404 PGRST205 "Perhaps you meant the table 'books'"
+    get bxks
+    hints 404 PGRST205 null
+    get books/1/2
+    hints 404 PGRST125 null
+    get 'books?select=author_(name)'
+    hints 400 PGRST200 "Perhaps you meant 'authors' instead of 'author_'."
+    get 'books?titel=eq.1'
+    hints 400 42703 'Perhaps you meant to reference the column "books.title".'
+    get 'shadows?select=title'
+    hints 400 42703 null
+    get 'shadows?select=i'
+    hints 400 42703 null
+    get shadow
+    hints 404 PGRST205 "Perhaps you meant the table 'shadows'"
+    get hiddens
+    hints 404 PGRST205 null
+}
+
+# lacks NAME: the last answer has no such header
+lacks() {
+    if header "$1"; then
+        return 1
+    fi
+}
+
+@test "headers that say what was asked for, and why it is refused" {
+    get 'books?select=id,title&id=gt.1&id=lt.3'
+    has Content-Location \
+        '/lib/v1/books?id=gt.1&id=lt.3&select=id%2Ctitle'
+    lacks Proxy-Status
+    req HEAD /lib/v1/books
+    has Content-Location /lib/v1/books
+    get books/1
+    has Content-Location /lib/v1/books/1
+    get 'books?select=nosuch'
+    expect_problem 400 42703
+    has Proxy-Status 'mod_dsapi; error=42703'
+    lacks Content-Location
+    get 'books?select=title::int'
+    expect_problem 400 22P02
+    lacks Content-Location
+    lacks Preference-Applied
+    req HEAD '/lib/v1/books?nosuch=eq.1'
+    [[ $status == 400 ]]
+    has Proxy-Status 'mod_dsapi; error=42703'
+    get nosuch
+    has Proxy-Status 'mod_dsapi; error=PGRST205'
+    send PATCH '/lib/v1/books?id=eq.1' '{"pages":1}'
+    lacks Content-Location
 }
 
 @test "OPTIONS" {

@@ -142,6 +142,69 @@ no_table() {
         .details null .hint null
 }
 
+@test "names that are nearly right" {
+    local hint
+
+    hint="Perhaps you meant the table 'api.item'"
+    req GET /all/v1/items
+    expect 404 .code PGRST205 .hint "$hint"
+    req GET /own/v1/item # it is shown as items, whose name nobody exposes
+    expect 404 .code PGRST205 .hint null
+    req GET /all/v1/secrets
+    expect 404 .hint "Perhaps you meant the table 'api.secret'"
+    req GET /own/v1/secrets # at /secret is something else
+    expect 404 .hint "Perhaps you meant the table 'api.secret'"
+    req GET /all/v1/hiddens # of another schema
+    expect 404 .hint null
+    hint='Perhaps you meant to call the function api.'
+    req GET '/all/v1/rpc/helo?name=x'
+    expect 404 .code PGRST202 .hint "${hint}hello"
+    change POST /all/v1/rpc/add '{"a":1,"c":2}'
+    expect 404 .code PGRST202 .hint "${hint}add(a, b)"
+    req POST /all/v1/rpc/wole -H 'Content-Type: text/plain' -d x
+    expect 404 .code PGRST202 .hint null
+    req GET /all/v1/rpc/trigg
+    expect 404 .code PGRST202 .hint null
+}
+
+# lacks NAME: the last answer has no such header
+lacks() {
+    if header "$1"; then
+        return 1
+    fi
+}
+
+# profile METHOD PATH HEADER [CURL ARGUMENT...]: of the schema and of another
+profile() {
+    local name=$3
+
+    req "$1" "$2" -H "$name: api" "${@:4}"
+    [[ $status == 20? ]]
+    [[ $(header Content-Profile) == "${FOUND-api}" ]]
+    req "$1" "$2" -H "$name: other" "${@:4}"
+    expect_problem 406 PGRST106
+    expect 406 .message 'Invalid schema: other' \
+        .hint 'Only the following schemas are exposed: api'
+    lacks Content-Profile
+}
+
+@test "the schema may be named by headers" {
+    local json=(-H 'Content-Type: application/json' -d '{"name":"dog"}')
+
+    profile GET /all/v1/maker Accept-Profile
+    profile GET '/all/v1/rpc/add?a=1&b=2' Accept-Profile
+    profile POST /all/v1/rpc/add Content-Profile \
+        -H 'Content-Type: application/json' -d '{"a":1,"b":2}'
+    profile POST /all/v1/item Content-Profile "${json[@]}" \
+        -H 'Prefer: return=representation'
+    FOUND='' profile POST /all/v1/item Content-Profile "${json[@]}"
+    req GET /all/v1/maker -H 'Content-Profile: other'
+    expect 200
+    lacks Content-Profile
+    req GET /own/v1/items -H 'Accept-Profile: other' # it has its own table
+    expect 200
+}
+
 @test "tables, views, materialized views and partitioned tables" {
     req GET '/all/v1/maker'
     expect 200

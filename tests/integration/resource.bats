@@ -276,7 +276,8 @@ expect_error() {
     get 'items?select=pairs(a)'
     expect_error 400 PGRST200 \
         "Could not find a relationship between 'items' and 'pairs' in the schema cache" \
-        "Searched for a foreign key relationship between 'items' and 'pairs' in the schema 'shop', but no matches were found."
+        "Searched for a foreign key relationship between 'items' and 'pairs' in the schema 'shop', but no matches were found." \
+        "Perhaps you meant 'makers' instead of 'pairs'."
 }
 
 @test "below a row of another" {

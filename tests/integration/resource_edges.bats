@@ -118,6 +118,8 @@ FULL=(-H 'Prefer: return=representation')
     expect_problem 400 42704
     get 'pas?select=t0::regclass'
     expect_problem 400 42704
+    get 'pas?select=t0::pa'
+    expect_problem 400 42704
     get 'pas?select=id::text'
     expect 200 '.[0].id' 1
 }

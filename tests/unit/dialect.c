@@ -380,7 +380,8 @@ static const char *aggregate(maker_t *m, const res_t *res)
 /* An item that is a field. */
 static const char *plain(maker_t *m, const res_t *res, int named)
 {
-    static const char *const casts[] = {"text", "varchar", "character varying"};
+    static const char *const casts[] = {"text", "Name", "character varying",
+                                        "char"};
     kind_e kind;
     const char *text = field(m, res, &kind);
 

@@ -73,12 +73,17 @@ static const char *const cases[][2] = {
     {"id=in.(1", "PGRST100: \"failed to parse filter (in.(1)\" (line 1, column "
                  "6); \"unexpected end of input expecting \\\")\\\"\""},
     {"and=a.eq.1", "PGRST100: \"failed to parse logic tree (a.eq.1)\" (line 1, "
-                   "column 1); \"unexpected \\\"a\\\" expecting \\\"(\\\"\""},
+                   "column 4); \"unexpected \\\"a\\\" expecting \\\"(\\\"\""},
+    {"not.or=(a.eq.1", "PGRST100: \"failed to parse logic tree ((a.eq.1)\" "
+                       "(line 1, column 14); \"unexpected end of input "
+                       "expecting \\\",\\\" or \\\")\\\"\""},
     {"or=()", "PGRST100: \"failed to parse logic tree (())\" (line 1, column "
-              "2); \"unexpected \\\")\\\" expecting field name (* or "
-              "[a..z0..9_$])\""},
+              "4); \"unexpected \\\")\\\" expecting field name (* or "
+              "[a..z0..9_$]), negation operator (not) or logic operator (and, "
+              "or)\""},
     {"or=(a.eq.1)x", "PGRST100: \"failed to parse logic tree ((a.eq.1)x)\" "
-                     "(line 1, column 9); \"unexpected \\\"x\\\" expecting end "
+                     "(line 1, column 11); \"unexpected \\\"x\\\" expecting "
+                     "end "
                      "of input\""},
     {"a=fts(english)", "PGRST100: \"failed to parse filter (fts(english))\" "
                        "(line 1, column 13); "
@@ -88,7 +93,7 @@ static const char *const cases[][2] = {
                         "13); \"unexpected \\\"x\\\" expecting delimiter "
                         "(.)\""},
     {"or=(a)", "PGRST100: \"failed to parse logic tree ((a))\" (line 1, column "
-               "3); \"unexpected \\\")\\\" expecting delimiter (.)\""},
+               "5); \"unexpected \\\")\\\" expecting delimiter (.)\""},
 };
 
 START_TEST(which_rows)

@@ -250,45 +250,56 @@ START_TEST(members_that_count)
 }
 END_TEST
 
+static const char *const misfits[][2] = {
+    {"nosuch", "PGRST202: Could not find the function s.nosuch without "
+               "parameters in the schema cache; \"Searched for the "
+               "function s.nosuch without parameters, but no matches were "
+               "found in the schema cache.\""},
+    {"hello?nam=x", "PGRST202: Could not find the function s.hello(nam) in "
+                    "the schema "
+                    "cache; \"Searched for the function s.hello with "
+                    "parameter nam, but "
+                    "no matches were found in the schema cache.\"; "
+                    "Perhaps you meant to call the function "
+                    "s.hello(name)"},
+    {"helo", "PGRST202: Could not find the function s.helo without "
+             "parameters in the schema cache; \"Searched for the function "
+             "s.helo without parameters, but no matches were found in the "
+             "schema cache.\"; Perhaps you meant to call the function "
+             "s.hello"},
+    {"add?b=1&c=2", "PGRST202: Could not find the function s.add(b, c) in "
+                    "the schema "
+                    "cache; \"Searched for the function s.add with "
+                    "parameters b, c, but "
+                    "no matches were found in the schema cache.\"; "
+                    "Perhaps you meant to call the function s.add(a, b)"},
+    {"same?a=1", "PGRST203: Could not choose the best candidate function "
+                 "between: "
+                 "s.same(a => integer), s.same(a => text); Try "
+                 "renaming the "
+                 "parameters or the function itself in the database so "
+                 "function "
+                 "overloading can be resolved"},
+    {"same?a=1&b=2", "[{\"pgrst_scalar\":3}]"},
+    {"first?nosuch=eq.1", "42703: column items.nosuch does not exist"},
+    {"secrets?select=id,makers(*)", "PGRST200: Could not find a "
+                                    "relationship between 'labels' and "
+                                    "'makers' in the schema cache; "
+                                    "\"Searched for a foreign key "
+                                    "relationship between 'labels' and "
+                                    "'makers' in the schema 's', but "
+                                    "no matches were found.\"; "
+                                    "Perhaps you meant 'item_labels' "
+                                    "instead of 'makers'."},
+};
+
 START_TEST(what_does_not_fit)
 {
-    static const char *const calls[][2] = {
-        {"nosuch", "PGRST202: Could not find the function s.nosuch without "
-                   "parameters in the schema cache; \"Searched for the "
-                   "function s.nosuch without parameters, but no matches were "
-                   "found in the schema cache.\""},
-        {"hello?nam=x", "PGRST202: Could not find the function s.hello(nam) in "
-                        "the schema "
-                        "cache; \"Searched for the function s.hello with "
-                        "parameter nam, but "
-                        "no matches were found in the schema cache.\""},
-        {"add?b=1&c=2", "PGRST202: Could not find the function s.add(b, c) in "
-                        "the schema "
-                        "cache; \"Searched for the function s.add with "
-                        "parameters b, c, but "
-                        "no matches were found in the schema cache.\""},
-        {"same?a=1", "PGRST203: Could not choose the best candidate function "
-                     "between: "
-                     "s.same(a => integer), s.same(a => text); Try "
-                     "renaming the "
-                     "parameters or the function itself in the database so "
-                     "function "
-                     "overloading can be resolved"},
-        {"same?a=1&b=2", "[{\"pgrst_scalar\":3}]"},
-        {"first?nosuch=eq.1", "42703: column items.nosuch does not exist"},
-        {"secrets?select=id,makers(*)", "PGRST200: Could not find a "
-                                        "relationship between 'labels' and "
-                                        "'makers' in the schema cache; "
-                                        "\"Searched for a foreign key "
-                                        "relationship between 'labels' and "
-                                        "'makers' in the schema 's', but "
-                                        "no matches were found.\""},
-    };
     static const char *const hidden[] = {"trig", "proc", "half"};
     shop_t *shop = open_shop();
 
-    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        ck_assert_str_eq(get(shop, calls[i][0]), calls[i][1]);
+    for (size_t i = 0; i < sizeof(misfits) / sizeof(misfits[0]); i++) {
+        ck_assert_str_eq(get(shop, misfits[i][0]), misfits[i][1]);
     }
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
         ck_assert(strncmp(get(shop, hidden[i]), "PGRST202", 8) == 0);

@@ -126,5 +126,26 @@ START_TEST(any_text_is_parsed_or_refused)
 }
 END_TEST
 
+START_TEST(parameters_are_put_in_order)
+{
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"b=eq.1&a=eq.1", "a=eq.1&b=eq.1"},
+        {"c&a=1&c=3&b=2", "a=1&b=2&c=&c=3"},
+        {"select=*,x(y)&id=gt.2&id=lt.1&a.b=eq.%C3%A9+%26", "a.b=eq.%C3%A9%20%"
+                                                            "26&id=gt.2&id=lt."
+                                                            "1&select=%2A%2Cx%"
+                                                            "28y%29"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_str_eq(
+            dsapi_resource_canonical(ast_pairs(rows[i][0]), g_pool),
+            rows[i][1]);
+    }
+}
+END_TEST
+
 UNIT_SUITE(resource_query, parameters_find_their_place,
-           only_the_resource_itself_is_ranged, any_text_is_parsed_or_refused)
+           parameters_are_put_in_order, only_the_resource_itself_is_ranged,
+           any_text_is_parsed_or_refused)

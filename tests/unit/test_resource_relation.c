@@ -71,6 +71,18 @@ START_TEST(relationships_are_found)
 }
 END_TEST
 
+/* A resource that has no relationship. */
+static void add_plain(shop_t *shop, const char *name)
+{
+    dsapi_res_spec_t *spec = apr_pcalloc(g_pool, sizeof(*spec));
+
+    spec->name = name;
+    spec->table = "s.plain";
+    spec->embeddable = 1;
+    APR_ARRAY_PUSH(shop->specs, dsapi_res_spec_t *) = spec;
+    shop_read(shop);
+}
+
 START_TEST(more_than_one_is_told)
 {
     shop_t *shop = shop_open();
@@ -99,8 +111,42 @@ START_TEST(more_than_one_is_told)
                      "relationship "
                      "between 'makers' and 'labels' in the schema 's', but no "
                      "matches were "
-                     "found.\"");
+                     "found.\"; Perhaps you meant 'makers' instead of "
+                     "'labels'.");
 }
 END_TEST
 
-UNIT_SUITE(resource_relation, relationships_are_found, more_than_one_is_told)
+START_TEST(near_names_are_told)
+{
+    static const struct {
+        const char *from;
+        const char *name;
+        const char *hint; /* of which relationship */
+        const char *told; /* NULL: nothing */
+    } rows[] = {
+        {"items", "label", NULL,
+         "Perhaps you meant 'labels' instead of "
+         "'label'."},
+        {"items", "labels", "nosuch", NULL},
+        {"items", "secret", NULL, NULL}, /* which is not embedded */
+        {"items", "nothing like it", NULL, NULL},
+        {"item", "labels", NULL,
+         "Perhaps you meant 'items' instead of "
+         "'item'."},
+    };
+    shop_t *shop = shop_open();
+
+    pg_value(shop->pg, "CREATE TABLE s.plain (id int)");
+    add_plain(shop, "item");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *got = find(shop, rows[i].from, rows[i].name, rows[i].hint);
+        const char *told = strstr(got, "Perhaps");
+
+        ck_assert_msg(strncmp(got, "PGRST200", 8) == 0, "%s", got);
+        ck_assert_pstr_eq(told, rows[i].told);
+    }
+}
+END_TEST
+
+UNIT_SUITE(resource_relation, relationships_are_found, more_than_one_is_told,
+           near_names_are_told)

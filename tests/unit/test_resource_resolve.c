@@ -8,6 +8,14 @@
 
 static const char *const cases[][3] = {
     {"items", "select=nosuch", "42703: column items.nosuch does not exist"},
+    {"items", "select=nam",
+     "42703: column items.nam does not exist; Perhaps you meant to reference "
+     "the column \"items.name\"."},
+    {"pas", "select=c", "42703: column pas.c does not exist"},
+    {"chs", "select=e2",
+     "42703: column chs.e2 does not exist; Perhaps you "
+     "meant to reference the column \"chs.e1\"."},
+    {"renamed", "select=pric", "42703: column renamed.pric does not exist"},
     {"items", "nosuch=eq.1", "42703: column items.nosuch does not exist"},
     {"items", "or=(id.eq.1,and(nosuch.eq.1))",
      "42703: column items.nosuch does not exist"},

@@ -31,6 +31,16 @@ static const char *const cases[][2] = {
     {"select=...visits(a),b(c(d))", "t{...visits{a}, b{c{d}}}"},
     {"select=visits()", "t{visits{}}"},
     {"order=a", "t{* by a}"},
+    {"order=id.ac", "PGRST100: \"failed to parse order (id.ac)\" (line 1, "
+                    "column 4); "
+                    "\"unexpected \\\"c\\\" expecting \\\"asc\\\", "
+                    "\\\"desc\\\", "
+                    "\\\"nullsfirst\\\" or \\\"nullslast\\\"\""},
+    {"order=id.asc.nlsfst", "PGRST100: \"failed to parse order "
+                            "(id.asc.nlsfst)\" (line 1, column 8); "
+                            "\"unexpected \\\"l\\\" expecting "
+                            "\\\"nullsfirst\\\" or "
+                            "\\\"nullslast\\\"\""},
     {"order=a.asc,b.desc,c.nullsfirst,d.desc.nullslast", "t{* by a ASC by b "
                                                          "DESC by c NULLS "
                                                          "FIRST by d DESC "
