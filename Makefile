@@ -56,7 +56,7 @@ modules_dir = $(shell $(APXS) -q LIBEXECDIR)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help all build served packages-run packages-check packages-bench run start \
-	stop check check-asan check-tsan unit integration guards lint bench soak install \
+	stop check check-asan check-tsan fuzz unit integration guards lint bench soak install \
 	uninstall clean format
 
 help:
@@ -97,6 +97,10 @@ check-asan: packages-check
 ## make check-tsan  what threads share, under ThreadSanitizer
 check-tsan: packages-check
 	@tests/lib/check.sh tsan
+
+## make fuzz [SECONDS=30]  what reads what anybody may send, from a new seed
+fuzz: packages-check
+	@tests/lib/check.sh fuzz $(or $(SECONDS),30)
 
 ## make unit|integration|guards|lint   one part of it
 unit: packages-check

@@ -2,6 +2,7 @@
 # Run the checks; the last line is their sum: N passed, N failed.
 #
 #   check.sh all|unit|integration|guards|lint|asan|tsan
+#   check.sh fuzz SECONDS               random input, about so long
 #   check.sh cflags core|glue|unit      the compiler's flags, one a line
 #
 # all is guards, lint, unit, integration, asan. asan is unit and integration
@@ -269,6 +270,22 @@ tsan() {
     done
 }
 
+# fuzz SECONDS: the suites of unit/fuzz.h, from another seed each time
+fuzz() {
+    local end suite seed
+
+    one 'fuzz build' make build SAN=1 BUILD="$BUILD/asan"
+    end=$((SECONDS + $1))
+    while ((failed == 0 && SECONDS < end)); do
+        for suite in csv_reader resource_build_fuzz resource_query_fuzz; do
+            seed=$((RANDOM << 15 | RANDOM))
+            one "fuzz $suite $seed" env CK_RUN_SUITE="$suite" \
+                DSAPI_FUZZ_SEED="$seed" CK_TIMEOUT_MULTIPLIER=10 \
+                tests/lib/unit.sh "$BUILD/asan/unit"
+        done
+    done
+}
+
 # ---- all ----
 
 finish() {
@@ -291,6 +308,10 @@ unit | integration | guards | lint | asan | tsan)
     "$1"
     finish
     ;;
+fuzz)
+    fuzz "${2:-30}"
+    finish
+    ;;
 cflags)
     cflags "${2:-}"
     ;;
@@ -298,7 +319,7 @@ tidy)
     tidy "$2"
     ;;
 *)
-    echo 'usage: check.sh all|unit|integration|guards|lint|asan|tsan' >&2
+    echo 'usage: check.sh all|unit|integration|guards|lint|asan|tsan|fuzz' >&2
     exit 2
     ;;
 esac
