@@ -163,15 +163,12 @@ static void add_equal(dsapi_res_node_t *root, const char *column,
     APR_ARRAY_PUSH(root->where, dsapi_res_cond_t *) = cond;
 }
 
-/* Of more tables none is told to be near: it would take too long. */
-#define NEAR_TABLES_MAX 500
-
 /* Says which table may have been meant. @param prefix  its schema and a dot */
 static void hint_table(dsapi_err_t *err, const apr_array_header_t *names,
                        const char *prefix, const char *name, apr_pool_t *pool)
 {
     const char *near =
-        names->nelts < NEAR_TABLES_MAX
+        names->nelts < DSAPI_NEAR_TABLES_MAX
             ? dsapi_near_name(names, name, DSAPI_NEAR_NAME_PERCENT, pool)
             : NULL;
 

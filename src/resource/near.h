@@ -11,6 +11,9 @@
 /** Longer texts have no near ones. */
 #define DSAPI_NEAR_MAX_BYTES 512
 
+/** Among so many tables none is looked for: it would take too long. */
+#define DSAPI_NEAR_TABLES_MAX 500
+
 /** How alike a table or a function must be, and anything else; as PostgREST. */
 #define DSAPI_NEAR_NAME_PERCENT 75
 #define DSAPI_NEAR_ELSE_PERCENT 33

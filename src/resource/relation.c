@@ -276,6 +276,9 @@ static void hint_relation(dsapi_err_t *err, const wanted_t *wanted,
         all->nelts > 0 ? wanted->name : wanted->from->spec->name;
     const char *near;
 
+    if (entities->nelts >= DSAPI_NEAR_TABLES_MAX) {
+        return;
+    }
     for (int i = 0; i < all->nelts; i++) {
         APR_ARRAY_PUSH(names, const char *) =
             APR_ARRAY_IDX(all, i, dsapi_relation_t).target->spec->name;
