@@ -96,28 +96,12 @@ send() {
         --data-binary "$json" "$@"
 }
 
-# is BODY: the last answer's, byte for byte
-is() {
-    [[ $body == "$1" ]] || {
-        printf 'the body is %s\nand not %s\n' "$body" "$1"
-        return 1
-    }
-}
-
 # gives PATH BODY: but for blanks
 gives() {
     get "$1"
     expect 200
     body=$(jq -c . <<<"$body")
     is "$2"
-}
-
-# has NAME VALUE: a header of the last answer
-has() {
-    [[ $(header "$1") == "$2" ]] || {
-        printf '%s is %s, not %s\n' "$1" "$(header "$1")" "$2"
-        return 1
-    }
 }
 
 FULL=(-H 'Prefer: return=representation')
@@ -268,13 +252,6 @@ hints() {
     hints 404 PGRST205 "Perhaps you meant the table 'shadows'"
     get hiddens
     hints 404 PGRST205 null
-}
-
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
 }
 
 @test "headers that say what was asked for, and why it is refused" {

@@ -70,22 +70,6 @@ setup() {
     dsapi_test_begin
 }
 
-# is BODY: the last answer's, byte for byte
-is() {
-    [[ $body == "$1" ]] || {
-        printf 'the body is %s\nand not %s\n' "$body" "$1"
-        return 1
-    }
-}
-
-# has NAME VALUE: a header of the last answer
-has() {
-    [[ $(header "$1") == "$2" ]] || {
-        printf '%s is %s, not %s\n' "$1" "$(header "$1")" "$2"
-        return 1
-    }
-}
-
 # each COMMAND: with the two words of each line of the input. A # is a comment.
 each() {
     local one two

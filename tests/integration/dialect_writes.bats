@@ -59,29 +59,6 @@ send() {
         --data-binary "$text" "$@"
 }
 
-# is BODY: the last answer's, byte for byte
-is() {
-    [[ $body == "$1" ]] || {
-        printf 'the body is %s\nand not %s\n' "$body" "$1"
-        return 1
-    }
-}
-
-# has NAME VALUE: a header of the last answer
-has() {
-    [[ $(header "$1") == "$2" ]] || {
-        printf '%s is %s, not %s\n' "$1" "$(header "$1")" "$2"
-        return 1
-    }
-}
-
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
-}
-
 # pets: what the table has, by id
 pets() {
     sql "SELECT string_agg(concat_ws(':', id, name, legs), ' ' ORDER BY id)

@@ -167,13 +167,6 @@ no_table() {
     expect 404 .code PGRST202 .hint null
 }
 
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
-}
-
 # profile METHOD PATH HEADER [CURL ARGUMENT...]: of the schema and of another
 profile() {
     local name=$3
@@ -422,13 +415,6 @@ call() {
 # post FUNCTION JSON [CURL ARGUMENT...]
 post() {
     change POST "/all/v1/rpc/$1" "$2" "${@:3}"
-}
-
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
 }
 
 # gives BODY [RANGE]: the last answer

@@ -100,13 +100,6 @@ post_file() {
         --data-binary "@$file" "$@"
 }
 
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
-}
-
 # rows TABLE COUNT
 rows() {
     [[ $(sql "SELECT count(*) FROM shop.$1") == "$2" ]]

@@ -96,29 +96,6 @@ get() {
     req GET "/shop/v1/$path" "$@"
 }
 
-# is BODY: the last answer's, byte for byte
-is() {
-    [[ $body == "$1" ]] || {
-        printf 'the body is %s\nand not %s\n' "$body" "$1"
-        return 1
-    }
-}
-
-# has NAME VALUE: a header of the last answer
-has() {
-    [[ $(header "$1") == "$2" ]] || {
-        printf '%s is %s, not %s\n' "$1" "$(header "$1")" "$2"
-        return 1
-    }
-}
-
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
-}
-
 # expect_error STATUS CODE MESSAGE [DETAILS [HINT]]: as its clients read it
 expect_error() {
     expect_problem "$1" "$2"

@@ -83,21 +83,6 @@ send() {
         --data-binary "$json" "$@"
 }
 
-# has NAME VALUE: a header of the last answer
-has() {
-    [[ $(header "$1") == "$2" ]] || {
-        printf '%s is %s, not %s\n' "$1" "$(header "$1")" "$2"
-        return 1
-    }
-}
-
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
-}
-
 FULL=(-H 'Prefer: return=representation')
 
 @test "a column that is called as SQL calls the table" {

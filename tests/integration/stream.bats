@@ -84,13 +84,6 @@ child() {
     pgrep -P "$(httpd_pid)" | head -n 1
 }
 
-# lacks NAME: the last answer has no such header
-lacks() {
-    if header "$1"; then
-        return 1
-    fi
-}
-
 # resident: kB, of the child
 resident() {
     awk '/^VmRSS/ { print $2 }' "/proc/$(child)/status"

@@ -331,6 +331,29 @@ expect_problem() {
     fi
 }
 
+# is BODY: the last answer's, byte for byte
+is() {
+    [[ $body == "$1" ]] || {
+        printf 'the body is %s\nand not %s\n' "$body" "$1"
+        return 1
+    }
+}
+
+# has NAME VALUE: a header of the last answer
+has() {
+    [[ $(header "$1") == "$2" ]] || {
+        printf '%s is %s, not %s\n' "$1" "$(header "$1")" "$2"
+        return 1
+    }
+}
+
+# lacks NAME: the last answer has no such header
+lacks() {
+    if header "$1"; then
+        return 1
+    fi
+}
+
 # wait_until SECONDS COMMAND...: poll; fails when the time is over
 wait_until() {
     local seconds=$1
