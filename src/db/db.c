@@ -215,6 +215,7 @@ apr_status_t dsapi_db_send(dsapi_db_t *db, dsapi_err_t **perr,
         end_batch(db);
         return (*perr)->rv;
     }
+    db->flushing = PQflush(db->conn) == 1;
     return APR_SUCCESS;
 }
 
@@ -443,6 +444,9 @@ int dsapi_db_wait(const dsapi_db_t *db, apr_time_t until)
     struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
     int timeout_ms = -1;
 
+    if (pfd.fd < 0) {
+        return 1; /* it has broken: whoever reads will hear of it */
+    }
     if (dsapi_db_wants_write(db)) {
         pfd.events |= POLLOUT;
     }
@@ -480,12 +484,24 @@ static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
                                apr_pool_t *pool)
 {
     apr_interval_time_t grace = db->sink ? 0 : CANCEL_GRACE / 2;
-    apr_time_t now = apr_time_now();
-    apr_time_t until = timeout ? now + timeout + grace : 0;
+    apr_time_t until = timeout ? apr_time_now() + timeout + grace : 0;
     int cancelled = 0;
-    apr_status_t rv;
 
-    while ((rv = dsapi_db_poll(prows, perr, db, pool)) == APR_EINPROGRESS) {
+    for (;;) { /* what has just been sent has no answer yet: wait first */
+        apr_time_t now;
+        apr_status_t rv;
+
+        if (!dsapi_db_wait(db, until)) {
+            drop_results(db);
+            end_batch(db);
+            dsapi_db_break(db);
+            return dsapi_db_error(perr, "57014", "no answer in time", pool);
+        }
+        now = apr_time_now();
+        rv = dsapi_db_poll(prows, perr, db, pool);
+        if (rv != APR_EINPROGRESS) {
+            return rv;
+        }
         if (db->sink && until && !cancelled) {
             until += apr_time_now() - now; /* not spent waiting */
         }
@@ -494,15 +510,7 @@ static apr_status_t wait_batch(dsapi_rows_t **prows, dsapi_err_t **perr,
             cancelled = 1;
             until = apr_time_now() + CANCEL_GRACE;
         }
-        if (!dsapi_db_wait(db, until)) {
-            drop_results(db);
-            end_batch(db);
-            dsapi_db_break(db);
-            return dsapi_db_error(perr, "57014", "no answer in time", pool);
-        }
-        now = apr_time_now();
     }
-    return rv;
 }
 
 /* A connection that lies idle learns of its end only when it is asked. */

@@ -17,9 +17,11 @@
 /* Who waits for longer than this is next. */
 #define FAIR_AFTER apr_time_from_msec(2)
 
-/* A thread at the gate, on its stack. */
+/* A thread at the gate. It outlives the wait, for the next thread, so that
+ * whoever signals need not hold the mutex, which the other wants at once. A
+ * signal that comes too late only makes somebody look again. */
 typedef struct waiter_t {
-    APR_RING_ENTRY(waiter_t) link;
+    APR_RING_ENTRY(waiter_t) link; /* of the queue, or of those not in use */
     apr_thread_cond_t *wake;
     apr_time_t since;
     int queued;
@@ -29,8 +31,10 @@ typedef struct waiter_t {
 APR_RING_HEAD(queue_t, waiter_t);
 
 struct dsapi_gate_t {
+    apr_pool_t *pool; /* its own; the rest is under the mutex, too */
     apr_thread_mutex_t *mutex;
     struct queue_t queue;     /* the first has waited longest */
+    struct queue_t spare;     /* waiters that nobody is */
     apr_thread_cond_t *ended; /* for who is in, and wants to stream */
     int max;
     int max_streams;
@@ -48,12 +52,31 @@ dsapi_gate_t *dsapi_gate_make(int max, int streams, apr_pool_t *pool)
     dsapi_gate_t *gate = apr_pcalloc(pool, sizeof(*gate));
     int most = max > 1 ? max - 1 : 1;
 
-    apr_thread_mutex_create(&gate->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
-    apr_thread_cond_create(&gate->ended, pool);
+    apr_pool_create(&gate->pool, pool);
+    apr_pool_tag(gate->pool, "dsapi_gate");
+    apr_thread_mutex_create(&gate->mutex, APR_THREAD_MUTEX_DEFAULT, gate->pool);
+    apr_thread_cond_create(&gate->ended, gate->pool);
     APR_RING_INIT(&gate->queue, waiter_t, link);
+    APR_RING_INIT(&gate->spare, waiter_t, link);
     gate->max = max;
     gate->max_streams = streams < most ? streams : most;
     return gate;
+}
+
+static waiter_t *become_waiter(dsapi_gate_t *gate, apr_time_t now)
+{
+    waiter_t *me = APR_RING_FIRST(&gate->spare);
+
+    if (me == APR_RING_SENTINEL(&gate->spare, waiter_t, link)) {
+        me = apr_palloc(gate->pool, sizeof(*me)); /* as many as threads */
+        apr_thread_cond_create(&me->wake, gate->pool);
+    }
+    else {
+        APR_RING_REMOVE(me, link);
+    }
+    me->since = now;
+    me->queued = me->admitted = 0;
+    return me;
 }
 
 static apr_time_t sooner(apr_time_t a, apr_time_t b)
@@ -100,44 +123,42 @@ static void wait_turn(dsapi_gate_t *gate, waiter_t *me, apr_time_t now,
 
 /* As dsapi_gate_enter; the gate is locked. */
 static apr_status_t await_place(dsapi_gate_t *gate, apr_time_t until,
-                                apr_interval_time_t may_be_away,
-                                apr_pool_t *pool)
+                                apr_interval_time_t may_be_away)
 {
     apr_time_t now = apr_time_now();
-    waiter_t me = {.since = now};
+    waiter_t *me = become_waiter(gate, now);
     apr_status_t rv = APR_EINPROGRESS;
 
-    apr_thread_cond_create(&me.wake, pool);
     while (rv == APR_EINPROGRESS) {
         apr_time_t down = gate->down_since;
         apr_time_t last = down ? sooner(until, down + may_be_away) : until;
 
-        if (me.admitted || enter_now(gate, now)) {
+        if (me->admitted || enter_now(gate, now)) {
             rv = APR_SUCCESS;
         }
         else if (now >= last) {
             rv = down ? DSAPI_EDBDOWN : DSAPI_EBUSY;
         }
         else {
-            wait_turn(gate, &me, now, last);
+            wait_turn(gate, me, now, last);
             now = apr_time_now();
         }
     }
-    if (me.queued) {
-        APR_RING_REMOVE(&me, link);
+    if (me->queued) {
+        APR_RING_REMOVE(me, link);
     }
-    apr_thread_cond_destroy(me.wake);
+    APR_RING_INSERT_HEAD(&gate->spare, me, waiter_t, link);
     return rv;
 }
 
 apr_status_t dsapi_gate_enter(dsapi_gate_t *gate, apr_time_t until,
-                              apr_interval_time_t may_be_away, apr_pool_t *pool)
+                              apr_interval_time_t may_be_away)
 {
     apr_status_t rv = APR_SUCCESS;
 
     apr_thread_mutex_lock(gate->mutex);
     if (!enter_now(gate, apr_time_now())) {
-        rv = await_place(gate, until, may_be_away, pool);
+        rv = await_place(gate, until, may_be_away);
     }
     apr_thread_mutex_unlock(gate->mutex);
     return rv;
@@ -168,19 +189,20 @@ static void note_failure(dsapi_gate_t *gate, apr_interval_time_t may_be_away)
         now + (now < gate->down_since + may_be_away ? TRY_SOON : TRY_LATER);
 }
 
-/* Wakes who waits longest, and keeps a place for it if its time has come. */
-static void wake_first(dsapi_gate_t *gate)
+/* Who waits longest is to be woken, and has a place if its time has come.
+ * @return what to signal, once the mutex is free; NULL: nobody waits */
+static apr_thread_cond_t *next_waiter(dsapi_gate_t *gate)
 {
     waiter_t *first = APR_RING_FIRST(&gate->queue);
 
     if (first == APR_RING_SENTINEL(&gate->queue, waiter_t, link)) {
-        return;
+        return NULL;
     }
     APR_RING_REMOVE(first, link);
     first->queued = 0;
     first->admitted = apr_time_now() - first->since > FAIR_AFTER &&
                       enter_now(gate, apr_time_now());
-    apr_thread_cond_signal(first->wake);
+    return first->wake;
 }
 
 static void wake_all(dsapi_gate_t *gate)
@@ -195,6 +217,7 @@ static void wake_all(dsapi_gate_t *gate)
 void dsapi_gate_leave(dsapi_gate_t *gate, dsapi_gate_end_e end,
                       apr_interval_time_t may_be_away)
 {
+    apr_thread_cond_t *next = NULL;
     int was_down;
 
     apr_thread_mutex_lock(gate->mutex);
@@ -211,9 +234,12 @@ void dsapi_gate_leave(dsapi_gate_t *gate, dsapi_gate_end_e end,
         wake_all(gate);
     }
     else {
-        wake_first(gate);
+        next = next_waiter(gate);
     }
     apr_thread_mutex_unlock(gate->mutex);
+    if (next) {
+        apr_thread_cond_signal(next);
+    }
 }
 
 apr_status_t dsapi_gate_stream(dsapi_gate_t *gate, apr_time_t until)
@@ -243,10 +269,15 @@ apr_status_t dsapi_gate_stream(dsapi_gate_t *gate, apr_time_t until)
 
 void dsapi_gate_leave_stream(dsapi_gate_t *gate)
 {
+    apr_thread_cond_t *next;
+
     apr_thread_mutex_lock(gate->mutex);
     gate->in_use--;
     gate->streaming--;
-    wake_first(gate);
+    next = next_waiter(gate);
     apr_thread_cond_broadcast(gate->ended);
     apr_thread_mutex_unlock(gate->mutex);
+    if (next) {
+        apr_thread_cond_signal(next);
+    }
 }

@@ -35,7 +35,8 @@ typedef enum dsapi_gate_end_e {
  * @param max      places, >= 1
  * @param streams  how many of them streams may have: never the last one, but
  *                 of a gate with a single place; 0: none
- * @param pool     owns it; used by no other thread meanwhile
+ * @param pool     owns it (and a pool of the gate's own in it); used by no
+ *                 other thread meanwhile
  */
 dsapi_gate_t *dsapi_gate_make(int max, int streams, apr_pool_t *pool);
 
@@ -44,13 +45,11 @@ dsapi_gate_t *dsapi_gate_make(int max, int streams, apr_pool_t *pool);
  * @param until        at most
  * @param may_be_away  where the database is away, no longer than until it has
  *                     been so for so long
- * @param pool         of the calling thread
  * @return APR_SUCCESS; DSAPI_EBUSY: there was none in time; DSAPI_EDBDOWN: the
  *         database is away
  */
 apr_status_t dsapi_gate_enter(dsapi_gate_t *gate, apr_time_t until,
-                              apr_interval_time_t may_be_away,
-                              apr_pool_t *pool);
+                              apr_interval_time_t may_be_away);
 
 /** Take a place that there may not be: with a connection which another gate
  *  has let in. */

@@ -74,8 +74,7 @@ apr_status_t dsapi_db_pool_take(dsapi_db_t **pdb, dsapi_err_t **perr,
                                 dsapi_db_pool_t *dbs, apr_interval_time_t wait,
                                 apr_pool_t *pool)
 {
-    apr_status_t rv =
-        dsapi_gate_enter(dbs->gate, apr_time_now() + wait, 0, pool);
+    apr_status_t rv = dsapi_gate_enter(dbs->gate, apr_time_now() + wait, 0);
     dsapi_db_t **last;
 
     *pdb = NULL;

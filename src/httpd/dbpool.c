@@ -225,15 +225,15 @@ static dsapi_gate_t *gate_of(mod_dsapi_srv_t *srv)
 
 /* Enters the gate of a server's pool, which may become known meanwhile. */
 static apr_status_t enter(dsapi_gate_t **pgate, mod_dsapi_srv_t *srv,
-                          apr_time_t until, apr_pool_t *pool)
+                          apr_time_t until)
 {
     dsapi_gate_t *gate = gate_of(srv);
-    apr_status_t rv = dsapi_gate_enter(gate, until, srv->db_wait, pool);
+    apr_status_t rv = dsapi_gate_enter(gate, until, srv->db_wait);
 
     while (rv == APR_SUCCESS && gate != gate_of(srv)) {
         dsapi_gate_leave(gate, DSAPI_GATE_SERVED, srv->db_wait);
         gate = gate_of(srv);
-        rv = dsapi_gate_enter(gate, until, srv->db_wait, pool);
+        rv = dsapi_gate_enter(gate, until, srv->db_wait);
     }
     *pgate = gate;
     return rv;
@@ -417,7 +417,7 @@ apr_status_t mod_dsapi_db_use(dsapi_err_t **perr, server_rec *s,
         mod_dsapi_loan_t loan = {.server = s};
         loan_e end;
 
-        rv = enter(&loan.gate, srv, until, pool);
+        rv = enter(&loan.gate, srv, until);
         if (rv != APR_SUCCESS) {
             return no_connection(perr, rv, pool);
         }

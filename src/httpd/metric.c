@@ -85,7 +85,7 @@ static apr_status_t take_turn(loading_t *loading, dsapi_err_t **perr)
     ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, loading->server,
                  "DSAPI0066: <DsapiSeries %s> is large: it waits for its turn",
                  name);
-    rv = dsapi_gate_enter(turns, until, 0, loading->pool);
+    rv = dsapi_gate_enter(turns, until, 0);
     if (rv != APR_SUCCESS) {
         return no_turn(perr, loading);
     }

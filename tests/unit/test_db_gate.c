@@ -22,13 +22,10 @@ typedef struct guest_t {
 static void *APR_THREAD_FUNC come(apr_thread_t *thread, void *data)
 {
     guest_t *guest = data;
-    apr_pool_t *pool;
 
     (void)thread;
-    apr_pool_create(&pool, NULL);
     guest->rv = dsapi_gate_enter(guest->gate, apr_time_now() + guest->wait,
-                                 guest->may_be_away, pool);
-    apr_pool_destroy(pool);
+                                 guest->may_be_away);
     atomic_store(&guest->ended, 1);
     return NULL;
 }
@@ -58,7 +55,7 @@ static apr_status_t result_of(const guest_t *guest)
 static apr_status_t enter(dsapi_gate_t *gate, apr_interval_time_t wait,
                           apr_interval_time_t may_be_away)
 {
-    return dsapi_gate_enter(gate, apr_time_now() + wait, may_be_away, g_pool);
+    return dsapi_gate_enter(gate, apr_time_now() + wait, may_be_away);
 }
 
 static void leave(dsapi_gate_t *gate, dsapi_gate_end_e end)
