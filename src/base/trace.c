@@ -48,6 +48,15 @@ static void put_hex(char *out, const unsigned char *bytes, apr_size_t n)
     }
 }
 
+/* Sampled and random-trace-id; of the others nobody knows what they mean, and
+ * they are to be zero. In the last of the two hex digits. */
+static char known_flags(char hex)
+{
+    int value = hex <= '9' ? hex - '0' : hex - 'a' + 10;
+
+    return (char)('0' + (value & 3));
+}
+
 void dsapi_base_trace(char out[DSAPI_TRACE_SIZE], const char *given,
                       const unsigned char random[DSAPI_TRACE_RANDOM_BYTES])
 {
@@ -55,7 +64,7 @@ void dsapi_base_trace(char out[DSAPI_TRACE_SIZE], const char *given,
            DSAPI_TRACE_SIZE);
     if (is_valid(given)) {
         memcpy(out + TRACE_AT, given + TRACE_AT, TRACE_LEN);
-        memcpy(out + FLAGS_AT, given + FLAGS_AT, 2);
+        out[FLAGS_AT + 1] = known_flags(given[FLAGS_AT + 1]);
     }
     else {
         put_hex(out + TRACE_AT, random + SPAN_LEN / 2, TRACE_LEN / 2);

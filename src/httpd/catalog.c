@@ -1,11 +1,15 @@
 /* The catalogues of a child: see resource.h. */
+#include "httpd/resource.h"
+
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
+#include <http_log.h>
 
 #include "httpd/dbpool.h"
-#include "httpd/resource.h"
 #include "resource/cast.h"
+
+APLOG_USE_MODULE(dsapi);
 
 /* So long a catalogue is not read again, whatever clients ask for. */
 #define CALM apr_time_from_sec(1)
@@ -28,6 +32,7 @@ typedef struct holder_t {
     const server_rec *server;
     generation_t *current; /* NULL: not read yet */
     int reading;
+    char *missing; /* for each of the service's specs: it is not there */
     struct holder_t *next;
 } holder_t;
 
@@ -62,6 +67,8 @@ static holder_t *holder_of(const request_rec *r,
         holder = apr_pcalloc(child.pool, sizeof(*holder));
         holder->service = service;
         holder->server = r->server;
+        holder->missing =
+            apr_pcalloc(child.pool, (apr_size_t)service->specs->nelts);
         holder->next = child.holders;
         child.holders = holder;
     }
@@ -152,6 +159,56 @@ static generation_t *read_catalog(dsapi_err_t **perr, request_rec *r,
     return generation;
 }
 
+/* Does a catalogue have anything of what a spec names? */
+static int is_there(const dsapi_catalog_t *catalog,
+                    const dsapi_res_spec_t *spec)
+{
+    for (int i = 0; i < catalog->entities->nelts; i++) {
+        const dsapi_entity_t *entity =
+            &APR_ARRAY_IDX(catalog->entities, i, dsapi_entity_t);
+
+        if (spec->schema ? strcmp(entity->schema, spec->schema) == 0
+                         : entity->spec == spec) {
+            return 1;
+        }
+    }
+    for (int i = 0; spec->schema && i < catalog->functions->nelts; i++) {
+        if (strcmp(
+                APR_ARRAY_IDX(catalog->functions, i, dsapi_function_t).schema,
+                spec->schema) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What the configuration names and the database has not is told once: clients
+ * are answered 404, which nobody looks at. By who reads for the holder. */
+static void tell_missing(const holder_t *holder, const dsapi_catalog_t *catalog)
+{
+    const apr_array_header_t *specs = holder->service->specs;
+
+    for (int i = 0; i < specs->nelts; i++) {
+        const dsapi_res_spec_t *spec =
+            APR_ARRAY_IDX(specs, i, const dsapi_res_spec_t *);
+        char missing = (char)!is_there(catalog, spec);
+
+        if (missing && !holder->missing[i] && spec->schema) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, holder->server,
+                         "DSAPI0075: <DsapiService %s>: DsapiExpose: there is "
+                         "nothing in the schema '%s'",
+                         holder->service->name, spec->schema);
+        }
+        else if (missing && !holder->missing[i]) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, holder->server,
+                         "DSAPI0076: <DsapiService %s>: <DsapiResource %s>: "
+                         "there is no table %s",
+                         holder->service->name, spec->name, spec->table);
+        }
+        holder->missing[i] = missing;
+    }
+}
+
 /* Is what the holder has good enough? @param old  it is not (NULL: any is) */
 static int suffices(const holder_t *holder, const dsapi_catalog_t *old)
 {
@@ -186,6 +243,9 @@ static void renew(holder_t *holder, dsapi_err_t **perr, request_rec *r,
     holder->reading = 1;
     apr_thread_mutex_unlock(child.mutex);
     generation = read_catalog(perr, r, route);
+    if (generation) {
+        tell_missing(holder, generation->catalog);
+    }
     apr_thread_mutex_lock(child.mutex);
     holder->reading = 0;
     if (generation) {

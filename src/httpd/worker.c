@@ -106,9 +106,17 @@ static void log_event(void *baton, dsapi_event_e event, const char *source,
                      id, text);
         break;
     case DSAPI_EVENT_QUEUE:
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     "DSAPI0012: worker: job %s of %s: %s", id ? id : "-",
-                     source ? source : "-", text);
+        if (id) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                         "DSAPI0012: worker: job %s of %s: %s", id, source,
+                         text);
+        }
+        else {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                         "DSAPI0077: worker: no jobs are taken; has "
+                         "core/schema.sql been applied? %s",
+                         text);
+        }
         break;
     }
 }
@@ -162,7 +170,9 @@ static void log_watch(void *baton, dsapi_watch_event_e event, const char *text)
         break;
     case DSAPI_WATCH_SQL:
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                     "DSAPI0037: data versions: %s", text);
+                     "DSAPI0037: data versions are not known; has "
+                     "core/schema.sql been applied? %s",
+                     text);
         break;
     }
 }

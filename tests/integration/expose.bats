@@ -114,8 +114,11 @@ CONF='<DsapiService all "/all/v1">
     DsapiExpose schema nosuch
 </DsapiService>'
 
+NOTHING="DSAPI0075: <DsapiService nowhere>: DsapiExpose: there is nothing in the schema 'nosuch'"
+
 setup_file() {
     export DSAPI_SERVICES=none
+    claim_log "$NOTHING"
     dsapi_up "$CONF"
     sql "$SCHEMA$FUNCTIONS"
     sql_super 'CREATE ROLE reader; GRANT reader TO dsapi;
@@ -242,6 +245,7 @@ profile() {
     no_table api.item_pkey
     req GET /nowhere/v1/item
     no_table nosuch.item
+    grep -E "$NOTHING" "$DSAPI_DIR/httpd/error.log"
     req GET '/all/v1/item/1/more'
     expect_problem 404 PGRST125
 }

@@ -70,6 +70,7 @@ DsapiStreams 1
 
 setup_file() {
     export DSAPI_SERVICES=none
+    claim_log 'DSAPI0076: .*<DsapiResource missing>'
     dsapi_up "$CONF"
     sql "$SCHEMA"
     DATA=$(cd "$BATS_TEST_DIRNAME/../data/csv" && pwd)

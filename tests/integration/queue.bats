@@ -276,6 +276,19 @@ has_jobs() {
     expect 200 .state succeeded .depth 1
 }
 
+@test "where its tables are missing the log says so, and then they are there" {
+    local told='DSAPI0077: worker: no jobs are taken; has core/schema\.sql been applied\? SQLSTATE 3F000'
+
+    claim_log "$told"
+    claim_log 'DSAPI003[67]: data versions are not known'
+    sql 'ALTER SCHEMA dsapi RENAME TO hidden'
+    wait_until 20 grep -qE "$told" "$DSAPI_DIR/httpd/error.log"
+    sql 'ALTER SCHEMA hidden RENAME TO dsapi'
+    post /q/data '["a"]'
+    expect 202
+    wait_until 20 has_jobs 1 "state = 'succeeded'"
+}
+
 @test "no statement of the queue reads the whole table" {
     local statement
 

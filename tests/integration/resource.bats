@@ -74,8 +74,11 @@ CONF='<DsapiService shop "/shop/v1">
     </DsapiResource>
 </DsapiService>'
 
+MISSING='DSAPI0076: <DsapiService [a-z]+>: <DsapiResource missing>: there is no table shop.missing'
+
 setup_file() {
     export DSAPI_SERVICES=none
+    claim_log "$MISSING"
     dsapi_up "$CONF"
     sql "$SCHEMA"
     sql_super 'CREATE ROLE reader; GRANT reader TO dsapi;
@@ -353,16 +356,28 @@ grown() {
     [[ $status == 200 ]]
 }
 
-@test "a table that comes, and goes" {
+@test "a table that comes, and goes, and what the log says of it" {
+    local told
+
+    get missing
+    told=$(grep -cE "$MISSING" "$DSAPI_DIR/httpd/error.log")
+    ((told >= 1 && told <= 2)) # once a child
     sql 'CREATE TABLE shop.missing (id int)'
     wait_until 20 came
     sql 'DROP TABLE shop.missing'
     wait_until 20 went
+    told=$((told + 1))
+    wait_until 20 told_again
 }
 
 came() {
     get missing
     [[ $status == 200 ]]
+}
+
+told_again() {
+    get missing
+    (($(grep -cE "$MISSING" "$DSAPI_DIR/httpd/error.log") >= told))
 }
 
 went() {
