@@ -12,22 +12,32 @@ block() {
 }
 
 setup_file() {
+    local n
+
     TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     export TOP
     # both examples are parts of one service: the same name and base
+    # shellcheck disable=SC2016 # httpd expands it
     dsapi_up "$(block README.md apache 1)
 $(block conf/README.md apache 2)
-$(block conf/README.md apache 4)
+$(block conf/README.md apache 4 |
+        sed 's|/etc/apache2/readers|${HTTPD_DIR}/readers|')
 $(block conf/README.md apache 5)
 $(block conf/README.md apache 6)
 $(block conf/README.md apache 7)
 $(block conf/README.md apache 8)
+$(block conf/README.md apache 9)
 <DsapiService rates \"/rates\">
 $(block conf/README.md apache 3 | sed "s|https://rates.example.org|\${UPSTREAM}|")
-$(block conf/README.md apache 10)
-</DsapiService>"
-    sql "$(block conf/README.md sql 1)" >/dev/null
-    sql "$(block conf/README.md sql 2)" >/dev/null
+$(block conf/README.md apache 11)
+</DsapiService>" 'LoadModule auth_basic_module ${MODULES}/mod_auth_basic.so
+LoadModule authn_file_module ${MODULES}/mod_authn_file.so
+LoadModule authz_user_module ${MODULES}/mod_authz_user.so'
+    printf 'ann:%s\n' "$(openssl passwd -apr1 a)" >"$DSAPI_DIR/httpd/readers"
+    chmod 644 "$DSAPI_DIR/httpd/readers"
+    for n in 1 2 3; do
+        sql "$(block conf/README.md sql "$n")" >/dev/null
+    done
     sql 'CREATE TABLE rate (day date, code text, value numeric,
                             PRIMARY KEY (day, code))' >/dev/null
     req POST '/foodsecurity/v1/fetch/COL?from=2022-06-01&to=2022-06-02'
@@ -132,6 +142,20 @@ ErrorLog error.log"
     [[ $status == 202 ]]
     wait_until 20 ended
     [[ $(sql 'SELECT * FROM rate') == '2026-01-31|USD|1.25' ]]
+}
+
+# shellcheck disable=SC2154 # body is set by req
+@test "conf/README: row-level security" {
+    req GET /loans/v1/titles
+    expect_problem 401 unauthorized
+    req GET /loans/v1/titles -u ann:a
+    grep -F "\`GET /loans/v1/titles\` answers \`$body\` to ann" \
+        "$TOP/conf/README.md"
+    req POST /loans/v1/loans -u ann:a -H 'Content-Type: application/json' \
+        -d '{"title": "Fog"}'
+    expect 201
+    req GET "$(header Location)" -u ann:a
+    expect 200 .title Fog .reader ann
 }
 
 # shellcheck disable=SC2154 # body is set by req
