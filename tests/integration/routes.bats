@@ -1168,6 +1168,9 @@ no_leak() {
     req GET '/t/v1/raise?what=PT503'
     expect_problem 503 refused
     [[ -n $(header Retry-After) ]]
+    req GET '/t/v1/raise?what=PT429'
+    expect_problem 429 refused
+    [[ -n $(header Retry-After) ]]
     req GET '/t/v1/raise?what=P0002'
     expect_problem 404 not-found
     lacks 'no more' "$RES/body"
