@@ -746,8 +746,10 @@ no_leak() {
     req GET '/t/v1/checked?unit=lb'
     expect_problem 400 invalid-parameter unit
     expect 400 '.errors[0].message | test("kg, g")' true
-    req GET '/t/v1/checked?code=AB1x'
-    expect_problem 400 invalid-parameter code
+    for one in AB1x AB1%0A; do
+        req GET "/t/v1/checked?code=$one"
+        expect_problem 400 invalid-parameter code
+    done
     req GET '/t/v1/checked?list=1,7'
     expect_problem 400 invalid-parameter list
 }
