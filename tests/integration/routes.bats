@@ -42,6 +42,7 @@ echo_routes() {
     echo_route GET /query '' ''
     echo_route GET /list '[]' ''
     echo_route GET /header '' in=header
+    echo_route GET /headers '[]' in=header
     echo_route GET "$path" '' ''
     echo_route POST /body '' ''
     echo_route POST /list '[]' ''
@@ -646,6 +647,9 @@ no_leak() {
     post /echo/list "$want"
     expect 200
     [[ $body == "${want/1e3/1000}" ]]
+    # headers of one name are one list, whoever joins them
+    req GET /echo/headers -H 'p-text: a  b' -H 'p-text: c,d' -H 'p-int: 1 , 2'
+    expect 200 '.p_text | tojson' '["a  b","c","d"]' '.p_int | tojson' '[1,2]'
     post /echo/list '{"p_text":["a,b","{\"}","\\","NULL",""],"p_int":[]}'
     expect 200 '.p_text | tojson' '["a,b","{\"}","\\","NULL",""]' \
         '.p_int | tojson' '[]'
