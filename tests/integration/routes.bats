@@ -269,6 +269,22 @@ routes_conf() {
             SELECT 10 / :by AS n;
         </DsapiSQL>
     </DsapiRoute>
+    <DsapiRoute POST "/locked">
+        <DsapiSQL>
+            DO $$ BEGIN LOCK TABLE note IN EXCLUSIVE MODE; END $$;
+            SELECT set_config('work_mem', '3MB', true);
+            SET LOCAL DateStyle = 'SQL';
+            SELECT count(*) AS locks, current_setting('work_mem') AS mem,
+                   current_setting('DateStyle') LIKE 'SQL%' AS style
+              FROM pg_locks
+             WHERE relation = 'note'::regclass AND mode = 'ExclusiveLock';
+        </DsapiSQL>
+        DsapiResult row
+    </DsapiRoute>
+    <DsapiRoute GET "/left">
+        DsapiQuery "SELECT current_setting('work_mem') AS mem"
+        DsapiResult row
+    </DsapiRoute>
     <DsapiRoute GET "/write/no">
         DsapiQuery "INSERT INTO note (name) VALUES ('no')"
     </DsapiRoute>
@@ -1120,6 +1136,16 @@ no_leak() {
     expect 200 '.[0].n' 5
     [[ $(sql 'SELECT count(*) FROM note') == 1 ]]
     sql 'DELETE FROM note'
+}
+
+@test "a lock and settings last as long as the transaction" {
+    for _ in 1 2; do
+        post /t/v1/locked '{}'
+        expect 200 tojson '{"locks":1,"mem":"3MB","style":true}'
+        [[ $(sql "SELECT count(*) FROM pg_locks WHERE relation = 'note'::regclass AND mode = 'ExclusiveLock'") == 0 ]]
+    done
+    req GET "/t/v1/left"
+    expect 200 .mem 4MB
 }
 
 @test "a GET cannot write, unless it says so; a POST can be kept from it" {
