@@ -693,7 +693,8 @@ no_leak() {
         p_uuid=f81d4fae7dec11d0a76500a0c91e6bf6 p_uuid=x p_iso2=XX
         p_iso2=DEU p_iso3=DE p_iso3=XXX p_slug=a--b p_slug=-a p_slug=a_b
         p_slug=%C3%A4 p_tz=../etc p_tz=Europe//Madrid p_json=%7B p_json=
-        p_json=nan p_text=%FF p_text=%ED%A0%80 p_text=%C0%80 p_text=a%00b
+        p_json=nan p_json=1e9999 p_json=%22%5Cu0000%22
+        'p_json=%7B%22a%22:1,%22a%22:2%7D' p_text=%FF p_text=%ED%A0%80 p_text=%C0%80 p_text=a%00b
         p_text=%4 p_text=%zz)
 
     for one in "${wrong[@]}"; do
