@@ -288,13 +288,15 @@ static const char *header_list(const char *text, apr_pool_t *pool)
     while (*text) {
         apr_size_t n = strspn(text, " \t");
 
-        if (n > 0 &&
-            (end == list || end[-1] == ',' || !text[n] || text[n] == ',')) {
-            text += n;
-        }
-        else {
+        if (n == 0) {
             *end++ = *text++;
+            continue;
         }
+        if (end > list && end[-1] != ',' && text[n] && text[n] != ',') {
+            memcpy(end, text, n); /* within an item */
+            end += n;
+        }
+        text += n;
     }
     *end = '\0';
     return list;
