@@ -138,7 +138,7 @@ apr_status_t dsapi_db_error(dsapi_err_t **perr, const char *sqlstate,
         dsapi_fail(perr, pool, rv, raised_code(rv), "%s",
                    public_message(message, pool));
         (*perr)->http = http;
-        (*perr)->retry_after_s = rv == DSAPI_EBUSY;
+        (*perr)->retry_after_s = rv == DSAPI_EBUSY || rv == DSAPI_ELIMIT;
     }
     else {
         for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -278,6 +278,30 @@ const char *dsapi_route_header_name(const char *name, apr_pool_t *pool)
     return header;
 }
 
+/* A list without the blanks around its items: httpd joins equal headers with
+ * ", ", as whoever is before it may. */
+static const char *header_list(const char *text, apr_pool_t *pool)
+{
+    char *list = apr_palloc(pool, strlen(text) + 1);
+    char *end = list;
+
+    while (*text) {
+        apr_size_t n = strspn(text, " \t");
+
+        if (n == 0) {
+            *end++ = *text++;
+            continue;
+        }
+        if (end > list && end[-1] != ',' && text[n] && text[n] != ',') {
+            memcpy(end, text, n); /* within an item */
+            end += n;
+        }
+        text += n;
+    }
+    *end = '\0';
+    return list;
+}
+
 static void take_headers(bind_t *b)
 {
     for (int i = 0; b->input->header && i < b->params->nelts; i++) {
@@ -291,6 +315,9 @@ static void take_headers(bind_t *b)
             if (value) {
                 int ok = dsapi_base_utf8_valid(value, strlen(value));
 
+                if (param->type.is_array) {
+                    value = header_list(value, b->pool);
+                }
                 take_text(b, i, value, ok ? NULL : "must be UTF-8");
             }
         }

@@ -108,8 +108,10 @@ static apr_status_t set_pattern(dsapi_param_t *param, dsapi_err_t **perr,
     int number;
     PCRE2_SIZE at;
     PCRE2_UCHAR message[128];
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)value, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_UTF | PCRE2_UCP, &number, &at, NULL);
+    /* '$' is the very end, as in OpenAPI, not also before a last newline */
+    pcre2_code *code = pcre2_compile(
+        (PCRE2_SPTR)value, PCRE2_ZERO_TERMINATED,
+        PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &number, &at, NULL);
 
     if (!code) {
         pcre2_get_error_message(number, message, sizeof(message));

@@ -42,6 +42,7 @@ echo_routes() {
     echo_route GET /query '' ''
     echo_route GET /list '[]' ''
     echo_route GET /header '' in=header
+    echo_route GET /headers '[]' in=header
     echo_route GET "$path" '' ''
     echo_route POST /body '' ''
     echo_route POST /list '[]' ''
@@ -267,6 +268,22 @@ routes_conf() {
             INSERT INTO note (name) VALUES ('script; first');
             SELECT 10 / :by AS n;
         </DsapiSQL>
+    </DsapiRoute>
+    <DsapiRoute POST "/locked">
+        <DsapiSQL>
+            DO $$ BEGIN LOCK TABLE note IN EXCLUSIVE MODE; END $$;
+            SELECT set_config('work_mem', '3MB', true);
+            SET LOCAL DateStyle = 'SQL';
+            SELECT count(*) AS locks, current_setting('work_mem') AS mem,
+                   current_setting('DateStyle') LIKE 'SQL%' AS style
+              FROM pg_locks
+             WHERE relation = 'note'::regclass AND mode = 'ExclusiveLock';
+        </DsapiSQL>
+        DsapiResult row
+    </DsapiRoute>
+    <DsapiRoute GET "/left">
+        DsapiQuery "SELECT current_setting('work_mem') AS mem"
+        DsapiResult row
     </DsapiRoute>
     <DsapiRoute GET "/write/no">
         DsapiQuery "INSERT INTO note (name) VALUES ('no')"
@@ -646,6 +663,9 @@ no_leak() {
     post /echo/list "$want"
     expect 200
     [[ $body == "${want/1e3/1000}" ]]
+    # headers of one name are one list, whoever joins them
+    req GET /echo/headers -H 'p-text: a  b' -H 'p-text: c,d' -H 'p-int: 1 , 2'
+    expect 200 '.p_text | tojson' '["a  b","c","d"]' '.p_int | tojson' '[1,2]'
     post /echo/list '{"p_text":["a,b","{\"}","\\","NULL",""],"p_int":[]}'
     expect 200 '.p_text | tojson' '["a,b","{\"}","\\","NULL",""]' \
         '.p_int | tojson' '[]'
@@ -673,7 +693,8 @@ no_leak() {
         p_uuid=f81d4fae7dec11d0a76500a0c91e6bf6 p_uuid=x p_iso2=XX
         p_iso2=DEU p_iso3=DE p_iso3=XXX p_slug=a--b p_slug=-a p_slug=a_b
         p_slug=%C3%A4 p_tz=../etc p_tz=Europe//Madrid p_json=%7B p_json=
-        p_json=nan p_text=%FF p_text=%ED%A0%80 p_text=%C0%80 p_text=a%00b
+        p_json=nan p_json=1e9999 p_json=%22%5Cu0000%22
+        'p_json=%7B%22a%22:1,%22a%22:2%7D' p_text=%FF p_text=%ED%A0%80 p_text=%C0%80 p_text=a%00b
         p_text=%4 p_text=%zz)
 
     for one in "${wrong[@]}"; do
@@ -746,8 +767,10 @@ no_leak() {
     req GET '/t/v1/checked?unit=lb'
     expect_problem 400 invalid-parameter unit
     expect 400 '.errors[0].message | test("kg, g")' true
-    req GET '/t/v1/checked?code=AB1x'
-    expect_problem 400 invalid-parameter code
+    for one in AB1x AB1%0A; do
+        req GET "/t/v1/checked?code=$one"
+        expect_problem 400 invalid-parameter code
+    done
     req GET '/t/v1/checked?list=1,7'
     expect_problem 400 invalid-parameter list
 }
@@ -1116,6 +1139,16 @@ no_leak() {
     sql 'DELETE FROM note'
 }
 
+@test "a lock and settings last as long as the transaction" {
+    for _ in 1 2; do
+        post /t/v1/locked '{}'
+        expect 200 tojson '{"locks":1,"mem":"3MB","style":true}'
+        [[ $(sql "SELECT count(*) FROM pg_locks WHERE relation = 'note'::regclass AND mode = 'ExclusiveLock'") == 0 ]]
+    done
+    req GET "/t/v1/left"
+    expect 200 .mem 4MB
+}
+
 @test "a GET cannot write, unless it says so; a POST can be kept from it" {
     claim_sql 25001
     claim_sql 25006
@@ -1167,6 +1200,9 @@ no_leak() {
     expect 404 .detail 'no more "of" this: ü'
     req GET '/t/v1/raise?what=PT503'
     expect_problem 503 refused
+    [[ -n $(header Retry-After) ]]
+    req GET '/t/v1/raise?what=PT429'
+    expect_problem 429 refused
     [[ -n $(header Retry-After) ]]
     req GET '/t/v1/raise?what=P0002'
     expect_problem 404 not-found

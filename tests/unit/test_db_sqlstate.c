@@ -120,17 +120,26 @@ START_TEST(a_pt_state_names_the_status)
         const char *sqlstate;
         apr_status_t rv;
         const char *detail;
-    } rows[] = {
-        {"PT400", DSAPI_EPARAM, "m"},      {"PT401", DSAPI_EAUTH, "m"},
-        {"PT403", DSAPI_EDENIED, "m"},     {"PT404", DSAPI_ENOTFOUND, "m"},
-        {"PT409", DSAPI_ECONFLICT, "m"},   {"PT413", DSAPI_ETOOBIG, "m"},
-        {"PT422", DSAPI_EUNPROC, "m"},     {"PT500", DSAPI_EINTERNAL, "m"},
-        {"PT503", DSAPI_EBUSY, "m"},       {"PT504", DSAPI_ETIMEOUT, "m"},
-        {"PT418", DSAPI_EINTERNAL, "m"}, /* we have no such status */
-        {"PT200", DSAPI_EINTERNAL, NULL},  {"PT399", DSAPI_EINTERNAL, NULL},
-        {"PT600", DSAPI_EINTERNAL, NULL},  {"PT40", DSAPI_EINTERNAL, NULL},
-        {"PT4040", DSAPI_EINTERNAL, NULL}, {"PT40x", DSAPI_EINTERNAL, NULL},
-        {"PTABC", DSAPI_EINTERNAL, NULL},  {"pt404", DSAPI_EINTERNAL, NULL}};
+    } rows[] = {{"PT400", DSAPI_EPARAM, "m"},
+                {"PT401", DSAPI_EAUTH, "m"},
+                {"PT403", DSAPI_EDENIED, "m"},
+                {"PT404", DSAPI_ENOTFOUND, "m"},
+                {"PT409", DSAPI_ECONFLICT, "m"},
+                {"PT413", DSAPI_ETOOBIG, "m"},
+                {"PT422", DSAPI_EUNPROC, "m"},
+                {"PT429", DSAPI_ELIMIT, "m"},
+                {"PT500", DSAPI_EINTERNAL, "m"},
+                {"PT503", DSAPI_EBUSY, "m"},
+                {"PT504", DSAPI_ETIMEOUT, "m"},
+                {"PT418", DSAPI_EINTERNAL, "m"}, /* we have no such status */
+                {"PT200", DSAPI_EINTERNAL, NULL},
+                {"PT399", DSAPI_EINTERNAL, NULL},
+                {"PT600", DSAPI_EINTERNAL, NULL},
+                {"PT40", DSAPI_EINTERNAL, NULL},
+                {"PT4040", DSAPI_EINTERNAL, NULL},
+                {"PT40x", DSAPI_EINTERNAL, NULL},
+                {"PTABC", DSAPI_EINTERNAL, NULL},
+                {"pt404", DSAPI_EINTERNAL, NULL}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const dsapi_err_t *err = error_of(rows[i].sqlstate, "m");
@@ -163,7 +172,7 @@ START_TEST(what_is_raised_has_the_code_of_its_status)
 }
 END_TEST
 
-START_TEST(a_503_says_when_to_try_again)
+START_TEST(a_503_and_a_429_say_when_to_try_again)
 {
     static const char *const states[] = {"08006", "28P01", "3D000", "40001",
                                          "40P01", "53300", "55P03", "57P01",
@@ -175,6 +184,7 @@ START_TEST(a_503_says_when_to_try_again)
         ck_assert_int_eq(dsapi_status_of(err->rv)->http, 503);
         ck_assert_int_gt(err->retry_after_s, 0);
     }
+    ck_assert_int_gt(error_of("PT429", "m")->retry_after_s, 0);
     ck_assert_int_eq(error_of("57014", "m")->retry_after_s, 0);
     ck_assert_int_eq(error_of("P0001", "m")->retry_after_s, 0);
     ck_assert_int_eq(error_of("PT404", "m")->retry_after_s, 0);
@@ -223,5 +233,5 @@ UNIT_SUITE(db_sqlstate, a_state_has_a_status, no_state_is_a_lost_connection,
            values_that_class_22_quotes_are_not_even_logged,
            what_is_raised_is_told, a_pt_state_names_the_status,
            what_is_raised_has_the_code_of_its_status,
-           a_503_says_when_to_try_again, a_raised_message_is_bounded,
+           a_503_and_a_429_say_when_to_try_again, a_raised_message_is_bounded,
            a_raised_message_that_cannot_be_told_is_replaced)

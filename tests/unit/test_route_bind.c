@@ -448,6 +448,30 @@ START_TEST(headers_have_hyphens)
 }
 END_TEST
 
+/* httpd joins equal headers, as proxies do, with a comma and a blank */
+START_TEST(a_list_in_a_header_has_blanks)
+{
+    ck_assert_str_eq(BOUND(.declarations = "a int[] in=header",
+                           .header_name = "a", .header_value = "1, 2 ,\t3"),
+                     "a={\"1\",\"2\",\"3\"}");
+    ck_assert_str_eq(BOUND(.declarations = "a text[] in=header",
+                           .header_name = "a", .header_value = " b  c , d "),
+                     "a={\"b  c\",\"d\"}");
+    ck_assert_str_eq(BOUND(.declarations = "a text[] in=header",
+                           .header_name = "a", .header_value = "b, ,c"),
+                     "! header a has an empty item; write a,b");
+    ck_assert_str_eq(BOUND(.declarations = "a text in=header",
+                           .header_name = "a", .header_value = "b, c"),
+                     "a=b, c");
+    ck_assert_str_eq(BOUND(.declarations = "a text[]", .query = "a=b,+c"), "a={"
+                                                                           "\"b"
+                                                                           "\","
+                                                                           "\" "
+                                                                           "c\""
+                                                                           "}");
+}
+END_TEST
+
 START_TEST(bounds_may_be_parameters)
 {
     static const char *const declarations = "from date\nto date min=:from "
@@ -553,6 +577,7 @@ UNIT_SUITE(route_bind, values_come_from_everywhere,
            a_member_has_the_kind_of_its_type, an_array_in_a_body,
            null_in_a_body, a_form_is_a_body, a_body_of_members_is_an_object,
            a_whole_body_is_one_parameter, a_whole_body_is_no_form,
-           headers_have_hyphens, bounds_may_be_parameters,
+           headers_have_hyphens, a_list_in_a_header_has_blanks,
+           bounds_may_be_parameters,
            bounds_that_are_parameters_go_for_each_item, a_pattern_is_asked,
            a_path_that_is_not_utf8_is_wrong, any_number_of_mistakes_is_bearable)

@@ -312,7 +312,9 @@ START_TEST(a_value_is_checked_against_its_pattern)
         {"a text pattern='^\\d{2}$'", "123", "! must match ^\\d{2}$"},
         {"a text pattern='^.$'", "\303\251", "\303\251"},
         {"a text pattern='^\\w+$'", "\303\251t\303\251", "\303\251t\303\251"},
-        {"a text pattern='^x*$'", "", ""}, {"a iso3 pattern=^C", "col", "COL"});
+        {"a text pattern='^x*$'", "", ""},
+        {"a text pattern='^x$'", "x\n", "! must match ^x$"},
+        {"a iso3 pattern=^C", "col", "COL"});
 }
 END_TEST
 
