@@ -319,3 +319,50 @@ ended() {
     says 'pg ended by itself; all is stopped'
     nothing_runs
 }
+
+# packages: packages.sh run as an ordinary user, where none is installed; sudo
+# only writes down, in FOLDER/log, what it was to do, and fails where
+# FOLDER/refuses has it. Sets status and output.
+packages() {
+    local bin=$BATS_TEST_TMPDIR
+
+    : >"$bin/log"
+    printf '#!/bin/sh\nexit 1\n' >"$bin/dpkg-query"
+    printf '#!/bin/sh\necho 1000\n' >"$bin/id"
+    cat >"$bin/sudo" <<END
+#!/bin/sh
+echo "\$*" >>"$bin/log"
+[ "\$1" != tee ] || cat >/dev/null
+! echo "\$*" | grep -qf "$bin/refuses"
+END
+    chmod 755 "$bin/dpkg-query" "$bin/id" "$bin/sudo"
+    status=0
+    output=$(PATH=$bin:$PATH "${STACK%/*}/packages.sh" run 2>&1) || status=$?
+}
+
+@test "packages: sudo installs them, and what it made for that is removed" {
+    local log=$BATS_TEST_TMPDIR/log
+
+    : >"$BATS_TEST_TMPDIR/refuses"
+    packages
+    began
+    says 'installing make gcc'
+    grep 'apt-get install -y .* apache2-dev ' "$log"
+    grep 'tee .*/createcluster.d/' "$log"
+    diff <(sed -n 's/^tee //p' "$log" | sort) \
+        <(sed -n 's/^rm -f //p' "$log" | sort)
+}
+
+@test "packages: it is said which are missing where they cannot be installed" {
+    echo true >"$BATS_TEST_TMPDIR/refuses"
+    packages
+    [[ $status == 1 ]]
+    says 'these packages are missing: make gcc'
+    says 'packages.sh run), or let sudo allow it'
+    [[ $(<"$BATS_TEST_TMPDIR/log") == true ]]
+    echo apt-get >"$BATS_TEST_TMPDIR/refuses"
+    packages
+    [[ $status == 1 ]]
+    says 'is a package mirror in reach?'
+    grep 'rm -f .*/createcluster.d/' "$BATS_TEST_TMPDIR/log"
+}
