@@ -47,14 +47,15 @@ say() {
 # ---- what the user asked for ----
 
 check_arguments() {
-    local host name
+    local host name v6='[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*'
 
     [[ $PORT =~ ^[0-9]{1,5}$ && $((10#$PORT)) -ge 1 &&
         $((10#$PORT)) -le 65535 ]] ||
         die "PORT=$PORT is not a TCP port: 1 to 65535 (make $mode PORT=8080)"
     PORT=$((10#$PORT))
-    [[ $LISTEN =~ ^[][A-Za-z0-9.:*-]+$ ]] ||
-        die "LISTEN=$LISTEN is not an address: for instance 127.0.0.1"
+    [[ $LISTEN =~ ^([A-Za-z0-9.*-]+|$v6|\[$v6\])$ ]] ||
+        die "LISTEN=$LISTEN is not an address: for instance 127.0.0.1 or" \
+            "[::1], without a port (make $mode PORT=8080)"
     if [[ -n $EXTRA_CONF ]]; then
         [[ -f $EXTRA_CONF && -r $EXTRA_CONF ]] ||
             die "EXTRA_CONF=$EXTRA_CONF is not a file that can be read"

@@ -152,6 +152,9 @@ PORT=http PORT=http is not a TCP port
 PORT=0 PORT=0 is not a TCP port
 PORT=70000 make start PORT=8080
 LISTEN=a/b is not an address
+LISTEN=127.0.0.1:8080 LISTEN=127.0.0.1:8080 is not an address
+LISTEN=[::1]:8080 [::1], without a port (make start PORT=8080)
+LISTEN=[::1 LISTEN=[::1 is not an address
 EXTRA_CONF=/nowhere/x.conf is not a file that can be read
 HUNGERMAP_UPSTREAM=127.0.0.1:80 is not http://host:port
 RESTCOUNTRIES_UPSTREAM=ftp://127.0.0.1 is not http://host:port
