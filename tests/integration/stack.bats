@@ -28,6 +28,7 @@ setup() {
 }
 
 teardown() {
+    srv_pg_stop "$PLACE/run/servers/theirs"
     stack stop
     if [[ $status != 0 ]] || runs pg || runs httpd || runs upstream; then
         echo "stop: $status $output"
@@ -244,6 +245,38 @@ END
     [[ $status == 0 ]]
     srv_alive "$pg"
     srv_pg_stop "$pg"
+}
+
+@test "DATABASE_URL over TCP with a password; LISTEN is an IPv6 address" {
+    local pg=$PLACE/run/servers/theirs port server
+    local secret="a@ö/:%41 \$x\"\`\\#?&+='"
+
+    port=$(srv_free_port)
+    server=127.0.0.1:$port/dsapi
+    srv_pg_make "$pg" off
+    srv_pg_start "$pg"
+    srv_psql_super "$pg" -v secret="$secret" \
+        <<<"ALTER ROLE dsapi PASSWORD :'secret'"
+    srv_pg_stop "$pg"
+    echo 'host dsapi dsapi 127.0.0.1/32 scram-sha-256' \
+        >>"$pg/data/pg_hba.conf"
+    srv_spawn "$pg" "$SRV_PG_USER" "$SRV_PGBIN/postgres" -D "$pg/data" \
+        -h 127.0.0.1 -p "$port"
+    srv_await "$pg" 60 PostgreSQL \
+        "$SRV_PGBIN/pg_isready" -q -h 127.0.0.1 -p "$port"
+    # what httpd has not is not taken for the schemas, either
+    stack start PGPASSWORD="$secret" \
+        DATABASE_URL="postgresql://dsapi@$server"
+    [[ $status != 0 ]]
+    says 'no password supplied'
+    says 'is DATABASE_URL right?'
+    nothing_runs
+    stack start LISTEN='[::1]' DATABASE_URL="postgresql://dsapi:$(
+        jq -rn --arg secret "$secret" '$secret | @uri')@$server"
+    began
+    says "curl 'http://[::1]:$PORT/time/v1/zones'"
+    req GET "http://[::1]:$PORT$READS"
+    expect 200 length 366
 }
 
 @test "stop ends what it started, and never another process of that number" {
