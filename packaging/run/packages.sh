@@ -38,11 +38,15 @@ bench) wanted=$bench_packages ;;
     ;;
 esac
 
-missing=
-for p in $wanted; do
-    state=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || state=
-    [ "$state" = installed ] || missing="$missing $p"
-done
+find_missing() {
+    missing=
+    for p in $wanted; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) ||
+            state=
+        [ "$state" = installed ] || missing="$missing $p"
+    done
+}
+find_missing
 [ -n "$missing" ] || exit 0
 
 command -v apt-get >/dev/null || {
@@ -112,3 +116,10 @@ if ! install >"$log" 2>&1; then
     }
 fi
 rm -f "$log"
+
+# apt-get that is interrupted ends well, and sudo keeps the signal from us
+find_missing
+[ -z "$missing" ] || {
+    echo "dsapi: interrupted; these packages are missing:$missing" >&2
+    exit 1
+}

@@ -356,14 +356,18 @@ ended() {
     nothing_runs
 }
 
-# packages: packages.sh run as an ordinary user, where none is installed; sudo
-# only writes down, in FOLDER/log, what it was to do, and fails where
-# FOLDER/refuses has it. Sets status and output.
+# packages: packages.sh run as an ordinary user, where none is installed before
+# apt-get was told to, or where FOLDER/never is; sudo only writes down, in
+# FOLDER/log, what it was to do, and fails where FOLDER/refuses has it. Sets
+# status and output.
 packages() {
     local bin=$BATS_TEST_TMPDIR
 
     : >"$bin/log"
-    printf '#!/bin/sh\nexit 1\n' >"$bin/dpkg-query"
+    cat >"$bin/dpkg-query" <<END
+#!/bin/sh
+[ ! -e "$bin/never" ] && grep -q 'apt-get install' "$bin/log" && echo installed
+END
     printf '#!/bin/sh\necho 1000\n' >"$bin/id"
     cat >"$bin/sudo" <<END
 #!/bin/sh
@@ -387,6 +391,11 @@ END
     grep 'tee .*/createcluster.d/' "$log"
     diff <(sed -n 's/^tee //p' "$log" | sort) \
         <(sed -n 's/^rm -f //p' "$log" | sort)
+    # apt-get that is interrupted says that all went well
+    touch "$BATS_TEST_TMPDIR/never"
+    packages
+    [[ $status == 1 ]]
+    says 'interrupted; these packages are missing: make gcc'
 }
 
 @test "packages: it is said which are missing where they cannot be installed" {
