@@ -27,7 +27,8 @@ for p in node:nodejs npm:npm; do
         check_packages="$check_packages ${p#*:}"
 done
 
-case "${1:-}" in
+mode=${1:-}
+case $mode in
 run) wanted=$run_packages ;;
 check) wanted=$check_packages ;;
 bench) wanted=$bench_packages ;;
@@ -37,11 +38,15 @@ bench) wanted=$bench_packages ;;
     ;;
 esac
 
-missing=
-for p in $wanted; do
-    state=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || state=
-    [ "$state" = installed ] || missing="$missing $p"
-done
+find_missing() {
+    missing=
+    for p in $wanted; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) ||
+            state=
+        [ "$state" = installed ] || missing="$missing $p"
+    done
+}
+find_missing
 [ -n "$missing" ] || exit 0
 
 command -v apt-get >/dev/null || {
@@ -49,16 +54,20 @@ command -v apt-get >/dev/null || {
         "to install them:$missing" >&2
     exit 1
 }
+refuse() {
+    echo "dsapi: these packages are missing:$missing" >&2
+    echo "dsapi: install them as root ($0 $mode), or $1," \
+        "then try again" >&2
+    exit 1
+}
 sudo=
 if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || {
-        echo "dsapi: these packages are missing:$missing" >&2
-        echo "dsapi: install them as root (apt-get install$missing)," \
-            "or install sudo, then try again" >&2
-        exit 1
-    }
+    command -v sudo >/dev/null || refuse 'install sudo'
     sudo=sudo
 fi
+echo "dsapi: installing$missing"
+# it may ask for a password: nothing is changed yet if it is not given
+$sudo true || refuse 'let sudo allow it'
 
 policy=/usr/sbin/policy-rc.d
 cluster=/etc/postgresql-common/createcluster.d/dsapi-none.conf
@@ -77,15 +86,19 @@ if [ ! -e "$policy" ]; then
 fi
 if [ ! -e "$cluster" ]; then
     made_cluster=yes
-    $sudo mkdir -p "${cluster%/*}"
+    # open to all, whatever the umask: they stay, and are the packages'
+    for dir in "${cluster%/*/*}" "${cluster%/*}"; do
+        [ -d "$dir" ] || $sudo mkdir -m 755 "$dir"
+    done
     echo 'create_main_cluster = false' | $sudo tee "$cluster" >/dev/null
 fi
 
-echo "dsapi: installing$missing"
 # shellcheck disable=SC2086 # a list of package names
 install() {
+    # a machine that has just come up may be updating itself
     $sudo env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l \
-        apt-get install -y -q --no-install-recommends $missing
+        apt-get install -y -q --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 $missing
 }
 log=$(mktemp)
 if ! install >"$log" 2>&1; then
@@ -103,3 +116,10 @@ if ! install >"$log" 2>&1; then
     }
 fi
 rm -f "$log"
+
+# apt-get that is interrupted ends well, and sudo keeps the signal from us
+find_missing
+[ -z "$missing" ] || {
+    echo "dsapi: interrupted; these packages are missing:$missing" >&2
+    exit 1
+}

@@ -47,14 +47,15 @@ say() {
 # ---- what the user asked for ----
 
 check_arguments() {
-    local host name
+    local host name v6='[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*'
 
     [[ $PORT =~ ^[0-9]{1,5}$ && $((10#$PORT)) -ge 1 &&
         $((10#$PORT)) -le 65535 ]] ||
         die "PORT=$PORT is not a TCP port: 1 to 65535 (make $mode PORT=8080)"
     PORT=$((10#$PORT))
-    [[ $LISTEN =~ ^[][A-Za-z0-9.:*-]+$ ]] ||
-        die "LISTEN=$LISTEN is not an address: for instance 127.0.0.1"
+    [[ $LISTEN =~ ^([A-Za-z0-9.*-]+|$v6|\[$v6\])$ ]] ||
+        die "LISTEN=$LISTEN is not an address: for instance 127.0.0.1 or" \
+            "[::1], without a port (make $mode PORT=8080)"
     if [[ -n $EXTRA_CONF ]]; then
         [[ -f $EXTRA_CONF && -r $EXTRA_CONF ]] ||
             die "EXTRA_CONF=$EXTRA_CONF is not a file that can be read"
@@ -184,7 +185,10 @@ start_all() {
     srv_ident $$ >"$place/stack/ident"
     if [[ -n $DATABASE_URL ]]; then
         say 'Applying the schemas to DATABASE_URL'
-        srv_schemas url_psql || die 'is DATABASE_URL right?'
+        url_psql -c 'SELECT 1' >/dev/null ||
+            die 'is DATABASE_URL right? It must say all: httpd reads' \
+                'neither PG variables nor a .pgpass'
+        srv_schemas url_psql || die 'it is not a database for them'
         conninfo=$(url_conninfo)
     else
         say 'Starting PostgreSQL'
@@ -228,9 +232,16 @@ start_httpd() {
     }
 }
 
+# With no more than httpd will have: its user, no variables, no home of one's
+# own, nobody who could be asked.
 url_psql() {
-    PGOPTIONS='-c client_min_messages=warning' PGCONNECT_TIMEOUT=10 \
-        "$SRV_PGBIN/psql" -XqAt -d "$DATABASE_URL" "$@"
+    (
+        srv_no_pg_env
+        cd / || exit 1
+        srv_as "$SRV_WEB_USER" env HOME="$place" PGCONNECT_TIMEOUT=10 \
+            PGOPTIONS='-c client_min_messages=warning' \
+            "$SRV_PGBIN/psql" -XqAtw -d "$DATABASE_URL" "$@"
+    )
 }
 
 # The same server for httpd; a $ would begin a variable in its configuration.

@@ -28,6 +28,7 @@ setup() {
 }
 
 teardown() {
+    srv_pg_stop "$PLACE/run/servers/theirs"
     stack stop
     if [[ $status != 0 ]] || runs pg || runs httpd || runs upstream; then
         echo "stop: $status $output"
@@ -152,6 +153,9 @@ PORT=http PORT=http is not a TCP port
 PORT=0 PORT=0 is not a TCP port
 PORT=70000 make start PORT=8080
 LISTEN=a/b is not an address
+LISTEN=127.0.0.1:8080 LISTEN=127.0.0.1:8080 is not an address
+LISTEN=[::1]:8080 [::1], without a port (make start PORT=8080)
+LISTEN=[::1 LISTEN=[::1 is not an address
 EXTRA_CONF=/nowhere/x.conf is not a file that can be read
 HUNGERMAP_UPSTREAM=127.0.0.1:80 is not http://host:port
 RESTCOUNTRIES_UPSTREAM=ftp://127.0.0.1 is not http://host:port
@@ -243,6 +247,38 @@ END
     srv_pg_stop "$pg"
 }
 
+@test "DATABASE_URL over TCP with a password; LISTEN is an IPv6 address" {
+    local pg=$PLACE/run/servers/theirs port server
+    local secret="a@ö/:%41 \$x\"\`\\#?&+='"
+
+    port=$(srv_free_port)
+    server=127.0.0.1:$port/dsapi
+    srv_pg_make "$pg" off
+    srv_pg_start "$pg"
+    srv_psql_super "$pg" -v secret="$secret" \
+        <<<"ALTER ROLE dsapi PASSWORD :'secret'"
+    srv_pg_stop "$pg"
+    echo 'host dsapi dsapi 127.0.0.1/32 scram-sha-256' \
+        >>"$pg/data/pg_hba.conf"
+    srv_spawn "$pg" "$SRV_PG_USER" "$SRV_PGBIN/postgres" -D "$pg/data" \
+        -h 127.0.0.1 -p "$port"
+    srv_await "$pg" 60 PostgreSQL \
+        "$SRV_PGBIN/pg_isready" -q -h 127.0.0.1 -p "$port"
+    # what httpd has not is not taken for the schemas, either
+    stack start PGPASSWORD="$secret" \
+        DATABASE_URL="postgresql://dsapi@$server"
+    [[ $status != 0 ]]
+    says 'no password supplied'
+    says 'is DATABASE_URL right?'
+    nothing_runs
+    stack start LISTEN='[::1]' DATABASE_URL="postgresql://dsapi:$(
+        jq -rn --arg secret "$secret" '$secret | @uri')@$server"
+    began
+    says "curl 'http://[::1]:$PORT/time/v1/zones'"
+    req GET "http://[::1]:$PORT$READS"
+    expect 200 length 366
+}
+
 @test "stop ends what it started, and never another process of that number" {
     local other boot
 
@@ -318,4 +354,60 @@ ended() {
     [[ $status != 0 ]]
     says 'pg ended by itself; all is stopped'
     nothing_runs
+}
+
+# packages: packages.sh run as an ordinary user, where none is installed before
+# apt-get was told to, or where FOLDER/never is; sudo only writes down, in
+# FOLDER/log, what it was to do, and fails where FOLDER/refuses has it. Sets
+# status and output.
+packages() {
+    local bin=$BATS_TEST_TMPDIR
+
+    : >"$bin/log"
+    cat >"$bin/dpkg-query" <<END
+#!/bin/sh
+[ ! -e "$bin/never" ] && grep -q 'apt-get install' "$bin/log" && echo installed
+END
+    printf '#!/bin/sh\necho 1000\n' >"$bin/id"
+    cat >"$bin/sudo" <<END
+#!/bin/sh
+echo "\$*" >>"$bin/log"
+[ "\$1" != tee ] || cat >/dev/null
+! echo "\$*" | grep -qf "$bin/refuses"
+END
+    chmod 755 "$bin/dpkg-query" "$bin/id" "$bin/sudo"
+    status=0
+    output=$(PATH=$bin:$PATH "${STACK%/*}/packages.sh" run 2>&1) || status=$?
+}
+
+@test "packages: sudo installs them, and what it made for that is removed" {
+    local log=$BATS_TEST_TMPDIR/log
+
+    : >"$BATS_TEST_TMPDIR/refuses"
+    packages
+    began
+    says 'installing make gcc'
+    grep 'apt-get install -y .* apache2-dev ' "$log"
+    grep 'tee .*/createcluster.d/' "$log"
+    diff <(sed -n 's/^tee //p' "$log" | sort) \
+        <(sed -n 's/^rm -f //p' "$log" | sort)
+    # apt-get that is interrupted says that all went well
+    touch "$BATS_TEST_TMPDIR/never"
+    packages
+    [[ $status == 1 ]]
+    says 'interrupted; these packages are missing: make gcc'
+}
+
+@test "packages: it is said which are missing where they cannot be installed" {
+    echo true >"$BATS_TEST_TMPDIR/refuses"
+    packages
+    [[ $status == 1 ]]
+    says 'these packages are missing: make gcc'
+    says 'packages.sh run), or let sudo allow it'
+    [[ $(<"$BATS_TEST_TMPDIR/log") == true ]]
+    echo apt-get >"$BATS_TEST_TMPDIR/refuses"
+    packages
+    [[ $status == 1 ]]
+    says 'is a package mirror in reach?'
+    grep 'rm -f .*/createcluster.d/' "$BATS_TEST_TMPDIR/log"
 }

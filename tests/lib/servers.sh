@@ -478,7 +478,8 @@ srv_schemas() {
     done
     for file in "${files[@]}"; do
         [[ -e $file ]] || continue
-        "$@" -v ON_ERROR_STOP=1 -q -1 -f "$file" >/dev/null || {
+        # read here: the user COMMAND becomes need not reach the tree
+        "$@" -v ON_ERROR_STOP=1 -q -1 -f - <"$file" >/dev/null || {
             srv_say "the schema ${file#"$SRV_TOP/"} could not be applied"
             return 1
         }
