@@ -53,6 +53,22 @@ static struct {
     dsapi_watch_t *watch;
 } watcher;
 
+/* The queue is out of order, for a job or (id: NULL) as a whole. */
+static void log_queue(const server_rec *s, const char *source, const char *id,
+                      const char *text)
+{
+    if (id) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DSAPI0012: worker: job %s of %s: %s", id, source, text);
+    }
+    else {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "DSAPI0077: worker: no jobs are taken; has "
+                     "core/schema.sql been applied? %s",
+                     text);
+    }
+}
+
 static void log_event(void *baton, dsapi_event_e event, const char *source,
                       const char *id, const char *text)
 {
@@ -106,17 +122,7 @@ static void log_event(void *baton, dsapi_event_e event, const char *source,
                      id, text);
         break;
     case DSAPI_EVENT_QUEUE:
-        if (id) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                         "DSAPI0012: worker: job %s of %s: %s", id, source,
-                         text);
-        }
-        else {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
-                         "DSAPI0077: worker: no jobs are taken; has "
-                         "core/schema.sql been applied? %s",
-                         text);
-        }
+        log_queue(s, source, id, text);
         break;
     }
 }
