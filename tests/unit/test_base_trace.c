@@ -31,11 +31,11 @@ START_TEST(a_valid_trace_is_continued)
         ck_assert_str_eq(trace(given[i]), "00-" TRACE "-01020304050607f8-01");
     }
     ck_assert_str_eq(trace("00-" TRACE "-" SPAN "-ff"), "00-" TRACE "-010203040"
-                                                                    "50607f8-"
-                                                                    "03");
+                                                        "50607f8-"
+                                                        "03");
     ck_assert_str_eq(trace("00-" TRACE "-" SPAN "-f8"), "00-" TRACE "-010203040"
-                                                                    "50607f8-"
-                                                                    "00");
+                                                        "50607f8-"
+                                                        "00");
     ck_assert_str_eq(trace("00-" TRACE "-" SPAN "-00"), "00-" TRACE "-010203040"
                                                         "50607f8-"
                                                         "00");
