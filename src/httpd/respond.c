@@ -164,7 +164,7 @@ static void log_problem(request_rec *r, const dsapi_err_t *err)
     int plain = strcmp(err->code, why) == 0; /* there is no more to tell */
 
     ap_log_rerror(APLOG_MARK, mod_dsapi_level_of(err), 0, r,
-                  "DSAPI0003: %s%s%s [%s %s%s %s %s]", err->code,
+                  "DSAPI0003: %s%s%s [%s %s%s] [%s %s]", err->code,
                   plain ? "" : ": ", plain ? "" : why, r->method,
                   req ? req->service->base : "-", route ? route->path : "",
                   req ? req->id : "-", req ? req->trace : "-");

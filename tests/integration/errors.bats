@@ -74,9 +74,9 @@ setup_file() {
         "$DSAPI_DIR/httpd/error.log"
     req GET /e/bare/SECRET-42
     expect_problem 405 method-not-allowed
-    grep -E 'DSAPI0003: invalid-value: .* \[GET /e/cast [0-9a-f]{8}-' \
+    grep -E 'DSAPI0003: invalid-value: .* \[GET /e/cast\] \[[0-9a-f]{8}-' \
         "$DSAPI_DIR/httpd/error.log" # the route, and the request's id
-    grep -F ' [GET /e ' "$DSAPI_DIR/httpd/error.log" # of no route, the service
+    grep -F ' [GET /e] ' "$DSAPI_DIR/httpd/error.log" # of no route, the service
     ! grep -E 'SECRET-42|2023-06-0' "$DSAPI_DIR/httpd/error.log" || false
 }
 
