@@ -432,12 +432,14 @@ gone() {
 @test "a graceful stop between pages gives the job back, uncounted" {
     page /x/a '?p=2'
     page /x/a?p=2 /y/3 '"hold": true'
-    page /x/a?p=2 ''
+    page /x/a?p=2 /y/3 '"hold": true' # for the other child, if it stops later
     req POST /f/link/a
     expect 202
     wait_until 20 is_held
     httpd_stop
     [[ $(job 'state, attempts, pages') == 'queued|0|1' ]]
+    stub DELETE /_stub/answers >"$BATS_TEST_TMPDIR/stub"
+    page /x/a?p=2 ''
     release
     httpd_start httpd
     wait_until 30 ended /f/link/a
