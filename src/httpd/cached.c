@@ -27,7 +27,6 @@ APLOG_USE_MODULE(dsapi);
 typedef struct question_t {
     dsapi_cache_ask_t ask;
     const char *const *series_key; /* of a metric */
-    const char *const *settings;   /* of mod_dsapi_settings */
     int verified;                  /* the versions of its data are the newest */
     apr_size_t stable_bytes;       /* of the key: the same in every process */
 } question_t;
@@ -110,7 +109,6 @@ static apr_status_t make_question(question_t *q, dsapi_err_t **perr,
     q->ask.wait = mod_dsapi_srv_of(r->server)->db_wait +
                   mod_dsapi_timeout_of(r, route) *
                       (route->series ? 1 : route->statements->nelts);
-    q->settings = settings;
     q->ask.stamp = stamp.stamp;
     q->ask.verified_at = stamp.verified_at;
     q->ask.before = stamp.before;
@@ -273,8 +271,7 @@ static apr_status_t compute(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
                             request_rec *r, const mod_dsapi_route_t *route,
                             const char **values, const question_t *q)
 {
-    const mod_dsapi_metric_of_t of = {cache, q->series_key, q->settings,
-                                      &q->ask};
+    const mod_dsapi_metric_of_t of = {cache, q->series_key, &q->ask};
 
     return route->action == MOD_DSAPI_METRIC
                ? mod_dsapi_metric(answer, perr, r, route, values, &of)

@@ -322,7 +322,6 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
         .server = r->server,
         .route = route,
         .values = of->key,
-        .settings = of->settings,
         .timeout = mod_dsapi_timeout_of(r, route),
         .pool = r->pool,
     };
@@ -335,8 +334,13 @@ apr_status_t mod_dsapi_metric(mod_dsapi_answer_t *answer, dsapi_err_t **perr,
     };
     dsapi_series_got_t got;
     const dsapi_buf_t *key = key_of(r, route, of->key);
-    apr_status_t rv;
+    const char **settings;
+    apr_status_t rv = mod_dsapi_settings(&settings, perr, r, route);
 
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    loading.settings = settings;
     ask.ask = *of->ask;
     ask.ask.key = key->data;
     ask.ask.key_bytes = key->len_bytes;

@@ -47,7 +47,6 @@ void mod_dsapi_metric_child_init(apr_pool_t *pchild);
 typedef struct mod_dsapi_metric_of_t {
     dsapi_cache_t *cache;         /* the child's */
     const char *const *key;       /* as mod_dsapi_metric_key has it */
-    const char *const *settings;  /* of mod_dsapi_settings */
     const dsapi_cache_ask_t *ask; /* for the answer: when, how long to wait,
                                      and the versions, read before */
 } mod_dsapi_metric_of_t;
