@@ -215,7 +215,6 @@ int dsapi_db_send_batch(dsapi_db_t *db, const dsapi_batch_t *batch)
                  : send_call(db, db->prepare ? memory_of(db, call) : NULL, call,
                              0);
     }
-    db->flushing = 1;
     return ok && (db->asking || dsapi_db_send_end(db));
 }
 
