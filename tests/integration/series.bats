@@ -434,7 +434,10 @@ loads_of() {
     claim_log '(AH00(629|632|633|636|639)|AH02655)'
     wait_until 60 load_behind
     n=$(json '.[0].n')
-    pg_stop
+    # a crash of all at once: asked to end one by one, who holds the gate might
+    # let the load through it before the load is told
+    sql_super CHECKPOINT
+    pg_stop QUIT
     open_gate
     wait_until 30 grep -q DSAPI0065 "$DSAPI_DIR/alone/error.log"
     req GET "$ALONE/s/gated"
