@@ -339,6 +339,9 @@ static apr_status_t store_again(dsapi_import_report_t *report,
                  ++runs == DSAPI_DB_RUNS_MAX) {
             return rv;
         }
+        else {
+            dsapi_db_pause_run(import->db, runs);
+        }
     }
 }
 

@@ -532,8 +532,7 @@ static int reset(dsapi_db_t *db)
     return PQstatus(db->conn) == CONNECTION_OK;
 }
 
-/* A moment without work, cut short by the end of the connection. */
-static void pause_run(dsapi_db_t *db, int runs)
+void dsapi_db_pause_run(const dsapi_db_t *db, int runs)
 {
     struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
     apr_uint32_t random = 0;
@@ -559,7 +558,7 @@ static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
     }
     if (dsapi_db_conflict(err) && runs < DSAPI_DB_RUNS_MAX &&
         apr_time_now() < until) {
-        pause_run(db, runs);
+        dsapi_db_pause_run(db, runs);
         return 1;
     }
     return runs == 1 && db->prepare && dsapi_db_stale(err);

@@ -149,6 +149,13 @@ int dsapi_db_wants_write(const dsapi_db_t *db);
 int dsapi_db_idle(const dsapi_db_t *db);
 
 /**
+ * Wait, as dsapi_db_pause says, before a transaction is run again that was in
+ * another's way. The end of the connection ends the wait.
+ * @param runs  how often it has been run, >= 1
+ */
+void dsapi_db_pause_run(const dsapi_db_t *db, int runs);
+
+/**
  * Send a batch, without waiting. Nothing else may be under way on db.
  * @param batch  borrowed until dsapi_db_poll has returned its end
  * @return APR_SUCCESS: go on with dsapi_db_poll; DSAPI_EDBDOWN

@@ -367,6 +367,7 @@ static int use_standby(apr_status_t *prv, dsapi_err_t **perr, server_rec *s,
     mod_dsapi_srv_t *srv = mod_dsapi_srv_of(s);
     mod_dsapi_standby_t *standby = srv->standby;
     mod_dsapi_loan_t loan = {.server = s};
+    int was_away = atomic_load(&standby->away);
     loan_e end;
 
     *prv = dsapi_db_pool_take(&loan.db, perr, standby->dbs, srv->db_wait, pool);
@@ -391,7 +392,7 @@ static int use_standby(apr_status_t *prv, dsapi_err_t **perr, server_rec *s,
         note_standby(s, standby, 1, *perr);
         return 0;
     }
-    if (end == SERVED) {
+    if (end == SERVED && was_away) { /* not: begun before it went */
         note_standby(s, standby, 0, NULL);
     }
     return *prv == APR_SUCCESS || !*perr || !dsapi_db_conflict(*perr);

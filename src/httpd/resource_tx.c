@@ -194,14 +194,15 @@ static apr_status_t run_checked_once(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
 static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
                                 mod_dsapi_loan_t *loan)
 {
-    apr_status_t rv;
-    int runs = 0;
+    for (int runs = 1;; runs++) {
+        apr_status_t rv = run_checked_once(baton, perr, loan->db);
 
-    do {
-        rv = run_checked_once(baton, perr, loan->db);
-    } while (rv == DSAPI_EBUSY && dsapi_db_conflict(*perr) &&
-             dsapi_db_idle(loan->db) && ++runs < DSAPI_DB_RUNS_MAX);
-    return rv;
+        if (rv != DSAPI_EBUSY || !dsapi_db_conflict(*perr) ||
+            !dsapi_db_idle(loan->db) || runs == DSAPI_DB_RUNS_MAX) {
+            return rv;
+        }
+        dsapi_db_pause_run(loan->db, runs);
+    }
 }
 
 void mod_dsapi_tx_failed(const mod_dsapi_ask_t *ask)

@@ -762,18 +762,14 @@ static void wait_for_more(dsapi_worker_t *w, apr_time_t until)
 
 void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget)
 {
-    apr_time_t until = dsapi_link_clock() + budget;
+    int busy = step_db(worker);
 
-    do {
-        int busy = step_db(worker);
-
-        busy += step_spare(worker);
-        busy += end_transfers(worker);
-        busy += dsapi_job_fetch_due(worker->jobs, worker->client);
-        if (!busy) {
-            wait_for_more(worker, until);
-        }
-    } while (dsapi_link_clock() < until);
+    busy += step_spare(worker);
+    busy += end_transfers(worker);
+    busy += dsapi_job_fetch_due(worker->jobs, worker->client);
+    if (!busy) {
+        wait_for_more(worker, dsapi_link_clock() + budget);
+    }
 }
 
 void dsapi_worker_stop(dsapi_worker_t *worker, apr_interval_time_t budget)

@@ -70,7 +70,11 @@ typedef struct dsapi_worker_config_t {
 dsapi_worker_t *dsapi_worker_make(const dsapi_worker_config_t *config,
                                   apr_pool_t *pool);
 
-/** Do what is to be done, and wait for more until the budget is used up. */
+/**
+ * Do what can be done at once; where that is nothing, wait for more, at most
+ * for the budget. What has come is for the next turn: before it, the caller
+ * may find that the worker is to be stopped.
+ */
 void dsapi_worker_turn(dsapi_worker_t *worker, apr_interval_time_t budget);
 
 /**

@@ -129,11 +129,21 @@ void fire(hand_t *hand)
     hand->worker = NULL;
 }
 
+void work_for(dsapi_worker_t *worker, apr_interval_time_t t)
+{
+    apr_time_t end = apr_time_now() + t;
+    apr_time_t now;
+
+    while ((now = apr_time_now()) < end) {
+        dsapi_worker_turn(worker, end - now);
+    }
+}
+
 void turn(rig_t *rig)
 {
     for (int i = 0; i < rig->nhands; i++) {
         if (rig->hands[i].worker) {
-            dsapi_worker_turn(rig->hands[i].worker, TURN);
+            work_for(rig->hands[i].worker, TURN);
         }
     }
 }

@@ -54,6 +54,9 @@ hand_t *hire(rig_t *rig);
 void fire(hand_t *hand);
 
 /** One turn of every worker. */
+/** Its turns for so long. */
+void work_for(dsapi_worker_t *worker, apr_interval_time_t t);
+
 void turn(rig_t *rig);
 
 /** Drive the workers until a query's first value is want. */

@@ -284,22 +284,39 @@ START_TEST(idle_worker_sleeps)
     enqueue(rig, "a", 3);
     drive_held(rig, 1);
     used = clock();
-    dsapi_worker_turn(hand->worker, apr_time_from_sec(1)); /* it fetches */
+    work_for(hand->worker, apr_time_from_sec(1)); /* it fetches */
     stub_ask(rig->stub, "POST", "/_stub/release", "");
     drive(rig, "succeeded", STATE);
     pg_value(rig->pg, "SELECT pg_advisory_lock(7)");
     answer_always(rig);
     enqueue(rig, "b", 3);
     drive(rig, "1", WAITING);
-    dsapi_worker_turn(hand->worker, apr_time_from_sec(1)); /* it stores */
+    work_for(hand->worker, apr_time_from_sec(1)); /* it stores */
     pg_value(rig->pg, "SELECT pg_advisory_unlock(7)");
     drive(rig, "succeeded", STATE);
     start = apr_time_now();
-    dsapi_worker_turn(hand->worker, apr_time_from_sec(3)); /* it has no work */
+    work_for(hand->worker, apr_time_from_sec(3)); /* it has no work */
     ck_assert_int_ge((int)(apr_time_now() - start), 3000000);
     ck_assert_int_lt((int)(apr_time_now() - start), 3300000);
     used = clock() - used;
     ck_assert_msg(used < CLOCKS_PER_SEC / 2, "%ld us of 5 s", (long)used);
+}
+END_TEST
+
+START_TEST(between_turns_it_may_be_stopped)
+{
+    rig_t *rig = rig_make(0);
+    hand_t *hand = hire(rig);
+
+    drive_told(rig, hand, DSAPI_EVENT_CONNECTED, 1);
+    drive_for(rig, apr_time_from_msec(200)); /* and listens */
+    enqueue(rig, "a", 3);
+    /* it is notified, which ends the turn, not the budget, */
+    dsapi_worker_turn(hand->worker, apr_time_from_sec(5));
+    ck_assert_str_eq(pg_value(rig->pg, STATE), "queued");
+    dsapi_worker_stop(hand->worker, apr_time_from_sec(1));
+    ck_assert_str_eq(pg_value(rig->pg, STATE), "queued");
+    ck_assert_int_eq(hand->told[DSAPI_EVENT_CLAIMED], 0);
 }
 END_TEST
 
@@ -369,5 +386,5 @@ UNIT_SUITE(source_worker, job_is_fetched_stored_and_finished,
            store_gives_values_of_any_type,
            slow_store_times_out_and_is_tried_again, heartbeat_extends_the_lease,
            leases_outlive_a_long_store_and_stay_short, notification_wakes,
-           idle_worker_sleeps, turns_keep_to_their_budget,
-           jobs_leave_nothing_behind)
+           idle_worker_sleeps, between_turns_it_may_be_stopped,
+           turns_keep_to_their_budget, jobs_leave_nothing_behind)
