@@ -54,6 +54,7 @@ DsapiDBTimeout 1s
         DsapiParam wait number default=0
         DsapiCache 60s
         DsapiWrite Off
+        DsapiDBTimeout 20s
         DsapiQuery "SELECT :key AS key, (random() * 1e9)::bigint AS made, current_setting('dsapi.tenant', true) AS tenant, pg_sleep(:wait) IS NULL AS slept"
     </DsapiRoute>
     <DsapiRoute GET "/short">

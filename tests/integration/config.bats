@@ -1250,6 +1250,10 @@ answers() {
         httpd_restart_graceful
         wait_until 10 answers /g/who "\"$n\""
     done
+    many() {
+        [[ $(cat "$BATS_TEST_TMPDIR"/load.* | wc -l) -gt 60 ]]
+    }
+    wait_until 30 many
     rm "$BATS_TEST_TMPDIR/go"
     wait "${loads[@]}"
     cat "$BATS_TEST_TMPDIR"/load.* | sort | uniq -c

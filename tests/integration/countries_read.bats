@@ -479,8 +479,12 @@ allows() {
     req GET "$S/countries/FRA"
     expect 200
     [[ $(header RateLimit-Policy) == '"1200/min";q=1200;w=60' ]]
-    refused=$(curl -sS --noproxy '*' -o /dev/null \
-        -w '%{http_code} %header{retry-after}\n' \
-        "$BASE$S/countries/FRA?#[1-1500]" | grep -c '^429 1$')
+    # again where so many take so long that there are more meanwhile
+    for _ in 1 2 3 4; do
+        refused=$(curl -sS --noproxy '*' -o /dev/null \
+            -w '%{http_code} %header{retry-after}\n' \
+            "$BASE$S/countries/FRA?#[1-1500]" | grep -c '^429 1$') || true
+        [[ $refused == 0 ]] || break
+    done
     [[ $refused -gt 0 && $refused -lt 1500 ]]
 }

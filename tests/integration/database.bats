@@ -35,13 +35,13 @@ routes_conf() {
     </DsapiRoute>
     <DsapiRoute GET "/timeout">
         DsapiParam s number default=30
-        DsapiDBTimeout 300ms
+        DsapiDBTimeout 1s
         DsapiQuery "SELECT 'timeout route', pg_sleep(:s)"
     </DsapiRoute>
     <DsapiRoute GET "/two-slow">
-        DsapiDBTimeout 600ms
-        DsapiQuery "SELECT pg_sleep(0.4)"
-        DsapiQuery "SELECT pg_sleep(0.4) IS NULL AS slept"
+        DsapiDBTimeout 1500ms
+        DsapiQuery "SELECT pg_sleep(1)"
+        DsapiQuery "SELECT pg_sleep(1) IS NULL AS slept"
     </DsapiRoute>
     <DsapiRoute POST "/deallocate">
         DsapiQuery "DEALLOCATE ALL"
@@ -103,6 +103,7 @@ setup() {
 teardown() {
     load_end
     [[ ! -e $DSAPI_DIR/one ]] || httpd_stop one
+    [[ ! -e $DSAPI_DIR/patient ]] || httpd_stop patient
     dsapi_test_end
     # what a test that failed set in PostgreSQL spoils no other one
     if grep -q '^[^#]' "$DSAPI_DIR/pg/data/postgresql.auto.conf"; then
@@ -117,6 +118,14 @@ one() {
 $CHILD
 $1"
     BASE=http://127.0.0.1:$(<"$DSAPI_DIR/one/port")
+}
+
+# patient: a second httpd as the first, whose requests wait for a connection
+# as long as a slow machine may need; requests go to it
+patient() {
+    httpd_up patient "$(routes_conf)
+DsapiDBWait 10s"
+    BASE=http://127.0.0.1:$(<"$DSAPI_DIR/patient/port")
 }
 
 # What mod_dbd and we say of a database that is away.
@@ -210,7 +219,8 @@ lacks_details() {
     wait_until 5 steady             # two children have to find it
     load_end
     [[ $(cat "$LOAD".* | sort -u | tr '\n' ' ') == '200 503 ' ]]
-    load_begin '/d/read?n=[1-20]' 4
+    # no more than a child has connections: none waits for one
+    load_begin '/d/read?n=[1-20]' 2
     wait_until 10 load_more 0 300
     load_end
     load_all_good
@@ -270,6 +280,7 @@ lacks_details() {
     local n sleeper
 
     sql 'TRUNCATE written'
+    patient
     load_begin '/d/other' 3
     write_begin 2
     for _ in 1 2 3; do
@@ -279,7 +290,7 @@ lacks_details() {
             "$BASE/d/sleep?s=2" >"$BATS_TEST_TMPDIR/slept" 3>&- &
         sleeper=$!
         wait_until 5 is 1 backends "AND wait_event = 'PgSleep'"
-        httpd_restart_graceful
+        httpd_restart_graceful patient
         wait "$sleeper"
         [[ $(<"$BATS_TEST_TMPDIR/slept") == 200 ]]
     done
@@ -294,6 +305,7 @@ lacks_details() {
 @test "connections terminated under load: no read fails" {
     local i n
 
+    patient
     load_begin '/d/read?n=[1-20]' 4
     for i in {1..10}; do
         n=$(load_count)
@@ -468,6 +480,7 @@ DsapiDBWait 30s'
 @test "a table that changes under load" {
     local i n
 
+    patient
     load_begin '/d/shape?#[1-20]' 3
     for i in {1..6}; do
         n=$(load_count)
@@ -522,13 +535,13 @@ DsapiDBWait 30s'
     claim_log 'DSAPI0003: database-busy'
     one 'DBDMax 1
 DBDKeep 1
-DsapiDBWait 300ms'
+DsapiDBWait 700ms'
     reads /d/read
-    curl -sS --noproxy '*' -o /dev/null "$BASE/d/sleep?s=2" 3>&- &
+    curl -sS --noproxy '*' -o /dev/null "$BASE/d/sleep?s=4" 3>&- &
     sleeper=$!
     wait_until 5 is 1 backends "AND wait_event = 'PgSleep'"
     for _ in 1 2; do
-        in_time 1 req GET /d/read
+        in_time 2 req GET /d/read
         expect_problem 503 database-busy
         [[ $(header Retry-After) =~ ^[1-9] ]]
         in_time 1 req GET /d/nothing
@@ -545,6 +558,7 @@ DsapiDBWait 300ms'
 }
 
 @test "many more clients than connections: all are answered, in turn" {
+    claim_log AH00484:              # as many clients as threads
     one 'DBDMax 1
 DBDKeep 1
 DsapiDBWait 10s'
@@ -557,7 +571,7 @@ DsapiDBWait 10s'
 
 @test "DsapiDBTimeout: 504, and the statement has ended" {
     claim_log 'DSAPI0003: database-timeout: SQLSTATE 57014'
-    in_time 2 req GET /d/timeout
+    in_time 3 req GET /d/timeout
     expect_problem 504 database-timeout
     lacks_details
     # the connection is broken, and PostgreSQL looks every 100 ms
@@ -589,7 +603,8 @@ DsapiDBWait 2s'
         slow_reader /d/big
         fds+=("$slow")
     done
-    # their queries have been answered
+    # their queries have been begun, and answered
+    wait_until 20 is 2 backends "AND query LIKE '%filler%' AND pid <> pg_backend_pid()"
     wait_until 20 is 0 backends "AND query LIKE '%filler%' AND state = 'active' AND pid <> pg_backend_pid()"
     for i in {1..20}; do
         in_time 2 req GET /d/read

@@ -118,8 +118,9 @@ DBDKeep 4'
     run_job before
     load_begin '/d/read?#[1-20]' 3
     write_begin 2
+    ask write POST /d/slow-write    # which sleeps for longer
+    wait_until 20 sleeping 1
     ask read GET /d/sleep
-    ask write POST /d/slow-write
     wait_until 20 sleeping 2
     wait_until 30 load_more 0 60
     pg_stop

@@ -240,6 +240,10 @@ taken_back() {
     count_in_logs 's/.*DSAPI0011: worker: took back ([0-9]+) .*/\1/p'
 }
 
+took_back() {
+    [[ $(taken_back) == "$1" ]]
+}
+
 # ---- proof ----
 
 all_ended() {
@@ -262,7 +266,7 @@ prove() {
     [[ $(sql 'SELECT count(*), count(DISTINCT key) FROM item') == \
         "$JOBS|$JOBS" ]]
     extra=$(sql 'SELECT sum(attempts) - count(*) FROM dsapi.job')
-    [[ $extra == "$(taken_back)" ]]
+    wait_until 10 took_back "$extra"    # which is logged after its commit
     case $1 in
     kill) [[ $extra -gt 0 && $extra -ge $lost ]] ;;
     restart | stop) [[ $extra == 0 ]] ;;

@@ -19,7 +19,7 @@ setup_file() {
             DsapiRetry ${HUNGERMAP_RETRY}')
         $(service_of enough 'DsapiMaxBody 1094')" "
         Define HUNGERMAP_RETRY \"$ATTEMPTS first=100ms max=200ms\"
-        Define HUNGERMAP_TIMEOUT $((1 * DSAPI_SLOW))s"
+        Define HUNGERMAP_TIMEOUT 4s"
 }
 
 # service_of NAME DIRECTIVES: one more on the same upstream and tables

@@ -64,7 +64,7 @@ DsapiStreams 1
     </DsapiResource>
     <DsapiResource slow shop.item>
         DsapiAllow import
-        DsapiDBTimeout 200ms
+        DsapiDBTimeout 1s
     </DsapiResource>
 </DsapiService>'
 

@@ -239,12 +239,19 @@ unblock() {
     wait "$blocker" || true
 }
 
+# long_lease: however long PostgreSQL is away, it has not run out
+long_lease() {
+    sql "UPDATE dsapi.job SET lease_until = now() + interval '2 min'
+          WHERE state = 'running'"
+}
+
 # ---- PostgreSQL ----
 
 @test "PostgreSQL stops during the fetch, and comes back" {
     claim_log 'DSAPI0005: worker: no database: '
     claim_log 'DSAPI0036'
     ask_held
+    long_lease
     pg_stop
     wait_until 10 logged httpd 'DSAPI0005: worker: no database: '
     release
@@ -262,6 +269,7 @@ unblock() {
     claim_log 'DSAPI0036'
     ask_held
     block
+    long_lease
     release
     wait_until 10 is_blocked
     pg_stop
@@ -320,9 +328,10 @@ enqueue() {
     [[ $(sql 'SELECT count(*) FROM stores') == 3 ]]
 }
 
-# six attempts were begun, and yet each job had one
+# six attempts were begun (more, where one child took what the other gave back
+# before it was to stop, too), and yet each job had one
 given_back() {
-    [[ $(runners | wc -l) == 6 ]] && all_three running 1
+    [[ $(runners | wc -l) -ge 6 ]] && all_three running 1
 }
 
 @test "graceful restarts one after the other lose and double no job" {
@@ -388,10 +397,13 @@ all_ended() {
     [[ $(sql 'SELECT count(*) FROM stores') == "$n" ]]
     [[ $(stub GET /_stub/log | jq 'length, (map(.target) | unique | length)' |
         xargs) == "$n $n" ]]
-    for i in httpd second; do
-        [[ $(logged "$i" 'DSAPI0006: ' | wc -l) -ge $((n - 32)) ]]
+    all_logged() { # after the commit
         [[ $(logged "$i" 'DSAPI0006: ' | wc -l) == \
             $(logged "$i" 'DSAPI0007: ' | wc -l) ]]
+    }
+    for i in httpd second; do
+        [[ $(logged "$i" 'DSAPI0006: ' | wc -l) -ge $((n - 32)) ]]
+        wait_until 10 all_logged
     done
 }
 

@@ -42,7 +42,8 @@ setup() {
         >"$BATS_TEST_TMPDIR/stub"
     # one lock at a time: workers have some, too
     sql 'TRUNCATE dsapi.schedule'
-    sql 'TRUNCATE dsapi.job, stored, place'
+    sql 'TRUNCATE place'
+    sql 'TRUNCATE dsapi.job, stored'
 }
 
 teardown() {

@@ -56,6 +56,10 @@ DsapiDBTimeout 20s
         DsapiDBTimeout 1s
         DsapiQuery "SELECT count(*) AS late FROM generate_series(1, 2000000000)"
     </DsapiRoute>
+    <DsapiRoute GET "/lasting">
+        DsapiDBTimeout 120s
+        DsapiQuery "SELECT pg_sleep(120) IS NULL AS lasting"
+    </DsapiRoute>
     <DsapiRoute GET "/stuck">
         DsapiDBTimeout 1s
         DsapiQuery "SELECT i, repeat('stuck', 200) AS filler, CASE WHEN i = 500 THEN pg_sleep(300)::text END AS slept FROM generate_series(1, 1000) AS i"
@@ -264,6 +268,10 @@ expected() {
     wait_until 20 ended '/s/zero/500000 200 X'
     fetch /s/zero/50000 -H 'Accept: text/csv'
     [[ $rc == 18 ]]
+    # each line of NDJSON is whole, so that only the transfer can tell
+    fetch /s/zero/500000 -H 'Accept: application/x-ndjson'
+    [[ $rc == 18 && $(stat -c %s "$RES/body") -gt 5000000 ]]
+    jq -se 'all(has("quotient"))' < <(head -n 1000 "$RES/body")
     # HTTP/1.0 knows no chunks: the connection is reset
     fetch /s/zero/500000 --http1.0
     echo "HTTP/1.0: rc $rc"
@@ -316,10 +324,10 @@ expected() {
     local slow
 
     claim_log 'AH0005[12]|signal Killed'
-    stall /s/late
-    wait_until 20 are_running late 1
+    stall /s/lasting    # for two minutes, if nobody ends it
+    wait_until 20 are_running lasting 1
     kill -KILL "$(child)"
-    wait_until 10 none_running late
+    wait_until 10 none_running lasting
     hang_up "$slow"
     stall /s/endless
     wait_until 20 are_running endless 1

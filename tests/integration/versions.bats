@@ -42,6 +42,7 @@ LoadModule authn_file_module \${MODULES}/mod_authn_file.so
 LoadModule authz_user_module \${MODULES}/mod_authz_user.so
 LoadModule filter_module \${MODULES}/mod_filter.so
 LoadModule deflate_module \${MODULES}/mod_deflate.so
+DsapiDBWait 5s
 <DsapiService v "/v">
     DsapiCache     1h stale=2h
     DsapiDependsOn v/t
@@ -55,6 +56,7 @@ LoadModule deflate_module \${MODULES}/mod_deflate.so
         DsapiEnqueue data
     </DsapiRoute>
     <DsapiRoute GET "/sum">
+        DsapiDBTimeout 20s
         DsapiParam wait number default=0
         DsapiQuery "SELECT $TABLE AS sum, (random() * 1e9)::bigint AS made, pg_sleep(:wait) IS NULL AS slept"
         DsapiResult row
@@ -209,6 +211,25 @@ all_watch() {
     [[ $(watchers) == 4 ]]
 }
 
+# restart_watched NAME...: until the new children of these know the versions
+restart_watched() {
+    local since name
+
+    since=$(sql 'SELECT clock_timestamp()')
+    for name; do
+        httpd_restart_graceful "$name"
+    done
+    wait_until 20 new_watch "$since" $(($# * 2))
+    await_versions
+}
+
+# new_watch SINCE N: so many watch, and have begun since then
+new_watch() {
+    [[ $(sql "SELECT count(*) FROM pg_stat_activity
+               WHERE backend_start > '$1' AND pid <> pg_backend_pid()
+                 AND query LIKE '%FROM dsapi.versions(%'") == "$2" ]]
+}
+
 @test "what every child knows of, no later answer lacks" {
     local floor="$BATS_TEST_TMPDIR/floor" i
     local -a readers=()
@@ -299,10 +320,7 @@ sleeping() {
     etag=$(header ETag)
     [[ $etag =~ ^W/\"[0-9a-f]{32}\"$ ]]
     [[ $(header Cache-Control) == 'public, max-age=3600, stale-if-error=7200' ]]
-    httpd_restart_graceful
-    httpd_restart_graceful second
-    wait_until 20 all_watch
-    await_versions
+    restart_watched httpd second
     # whoever asked would wait
     sql 'BEGIN; LOCK TABLE t; SELECT pg_sleep(20)' >/dev/null 2>&1 &
     wait_until 10 sleeping
@@ -331,16 +349,12 @@ sleeping() {
     req GET /v/sum
     etag=$(header ETag)
     httpd_config second "$(configuration | sed 's/AS sum, (random/AS total, (random/')"
-    httpd_restart_graceful second
-    wait_until 20 all_watch
-    await_versions
+    restart_watched second
     req GET "$SECOND/v/sum" -H "If-None-Match: $etag"
     expect 200 .total 0
     httpd_config second "DsapiWorker Off
 $(configuration)"
-    httpd_restart_graceful second
-    wait_until 20 all_watch
-    await_versions
+    restart_watched second
     req GET "$SECOND/v/sum" -H "If-None-Match: $etag"
     [[ $status == 304 ]]
 }

@@ -13,7 +13,7 @@ load_begin() {
     for ((n = 0; n < $2; n++)); do
         # shellcheck disable=SC2094 # only its name
         while [[ -e $LOAD.go ]]; do
-            curl -sS --noproxy '*' --max-time 20 -o /dev/null \
+            curl -sS --noproxy '*' --max-time 60 -o /dev/null \
                 -w '%{http_code}\n' "$BASE$1" || true
         done >"$LOAD.$n" 2>&1 3>&- &
         loads+=($!)

@@ -744,17 +744,32 @@ srv_httpd_resumed() {
 
 # srv_httpd_graceful HTTPD: until the new configuration serves
 srv_httpd_graceful() {
-    local pid n
+    local pid n old
 
     pid=$(srv_pid "$1") || {
         srv_say "httpd ($1) does not run"
         return 1
     }
     n=$(grep -c 'resuming normal operations' "$1/error.log" || true)
+    old=$(pgrep -P "$pid")
     kill -s USR1 "$pid" || return 1
-    if ! srv_until 60 srv_httpd_resumed "$1" "$n"; then
+    # shellcheck disable=SC2086 # words
+    if ! srv_until 60 srv_httpd_resumed "$1" "$n" ||
+        ! srv_until 60 srv_none_listens $old; then
         srv_say "httpd ($1) did not restart; its log ends:"
         tail -n 15 "$1/error.log" >&2
         return 1
     fi
+}
+
+# srv_none_listens PID...: none of these takes connections (any more)
+srv_none_listens() {
+    local pid sockets
+
+    sockets=$(awk '$4 == "0A" { print "socket:[" $10 "]" }' \
+        /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+    for pid; do
+        ! find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null |
+            grep -qxF "$sockets" || return 1
+    done
 }
