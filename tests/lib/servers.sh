@@ -751,7 +751,7 @@ srv_httpd_graceful() {
         return 1
     }
     n=$(grep -c 'resuming normal operations' "$1/error.log" || true)
-    old=$(pgrep -P "$pid")
+    old=$(pgrep -P "$pid") || true
     kill -s USR1 "$pid" || return 1
     # shellcheck disable=SC2086 # words
     if ! srv_until 60 srv_httpd_resumed "$1" "$n" ||
