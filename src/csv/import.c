@@ -336,11 +336,8 @@ static apr_status_t store_again(dsapi_import_report_t *report,
             import->staged = 1;
         }
         else if (!*perr || !dsapi_db_conflict(*perr) ||
-                 ++runs == DSAPI_DB_RUNS_MAX) {
+                 !dsapi_db_again(import->db, ++runs, import->until)) {
             return rv;
-        }
-        else {
-            dsapi_db_pause_run(import->db, runs);
         }
     }
 }

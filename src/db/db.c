@@ -532,13 +532,19 @@ static int reset(dsapi_db_t *db)
     return PQstatus(db->conn) == CONNECTION_OK;
 }
 
-void dsapi_db_pause_run(const dsapi_db_t *db, int runs)
+int dsapi_db_again(const dsapi_db_t *db, int runs, apr_time_t until)
 {
     struct pollfd pfd = {PQsocket(db->conn), POLLIN, 0};
     apr_uint32_t random = 0;
 
-    apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
-    (void)poll(&pfd, 1, (int)(dsapi_db_pause(runs, random) / 1000));
+    if (runs >= DSAPI_DB_RUNS_MAX || (until && apr_time_now() >= until)) {
+        return 0;
+    }
+    if (pfd.fd >= 0) {
+        apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
+        (void)poll(&pfd, 1, (int)(dsapi_db_pause(runs, random) / 1000));
+    }
+    return !until || apr_time_now() < until;
 }
 
 /* @return 1: the batch, of which nothing is left, may be run again */
@@ -556,10 +562,8 @@ static int run_again(dsapi_db_t *db, const dsapi_batch_t *batch,
     if (!dsapi_db_idle(db)) {
         return 0;
     }
-    if (dsapi_db_conflict(err) && runs < DSAPI_DB_RUNS_MAX &&
-        apr_time_now() < until) {
-        dsapi_db_pause_run(db, runs);
-        return 1;
+    if (dsapi_db_conflict(err)) {
+        return dsapi_db_again(db, runs, until);
     }
     return runs == 1 && db->prepare && dsapi_db_stale(err);
 }

@@ -149,11 +149,13 @@ int dsapi_db_wants_write(const dsapi_db_t *db);
 int dsapi_db_idle(const dsapi_db_t *db);
 
 /**
- * Wait, as dsapi_db_pause says, before a transaction is run again that was in
- * another's way. The end of the connection ends the wait.
- * @param runs  how often it has been run, >= 1
+ * May a transaction be run again that others were in the way of? If so, after
+ * a pause (dsapi_db_pause), which the end of the connection cuts short.
+ * @param runs   how often it has been run, >= 1
+ * @param until  not later than this; 0: as late as may be
+ * @return 1: run it again; 0: that was too often, or it is too late
  */
-void dsapi_db_pause_run(const dsapi_db_t *db, int runs);
+int dsapi_db_again(const dsapi_db_t *db, int runs, apr_time_t until);
 
 /**
  * Send a batch, without waiting. Nothing else may be under way on db.

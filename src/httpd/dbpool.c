@@ -385,15 +385,15 @@ static int use_standby(apr_status_t *prv, dsapi_err_t **perr, server_rec *s,
     *prv = call_use(perr, &loan, use);
     end = end_of(loan.db, *prv, *perr, use->repeatable);
     dsapi_db_pool_give(standby->dbs, loan.db, gate_end(end), loan.streams);
+    if (end == SERVED && was_away) { /* not: begun before it went */
+        note_standby(s, standby, 0, NULL);
+    }
     if (loan.streams) {
         return 1;
     }
     if (end == AWAY || end == BROKEN) {
         note_standby(s, standby, 1, *perr);
         return 0;
-    }
-    if (end == SERVED && was_away) { /* not: begun before it went */
-        note_standby(s, standby, 0, NULL);
     }
     return *prv == APR_SUCCESS || !*perr || !dsapi_db_conflict(*perr);
 }

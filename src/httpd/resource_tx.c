@@ -194,15 +194,19 @@ static apr_status_t run_checked_once(mod_dsapi_tx_t *tx, dsapi_err_t **perr,
 static apr_status_t run_checked(void *baton, dsapi_err_t **perr,
                                 mod_dsapi_loan_t *loan)
 {
-    for (int runs = 1;; runs++) {
-        apr_status_t rv = run_checked_once(baton, perr, loan->db);
+    mod_dsapi_tx_t *tx = baton;
+    const mod_dsapi_ask_t *ask = tx->ask;
+    apr_interval_time_t timeout = mod_dsapi_timeout_of(ask->r, ask->route);
+    apr_time_t until = timeout ? apr_time_now() + timeout : 0;
+    apr_status_t rv;
+    int runs = 0;
 
-        if (rv != DSAPI_EBUSY || !dsapi_db_conflict(*perr) ||
-            !dsapi_db_idle(loan->db) || runs == DSAPI_DB_RUNS_MAX) {
-            return rv;
-        }
-        dsapi_db_pause_run(loan->db, runs);
-    }
+    do {
+        rv = run_checked_once(tx, perr, loan->db);
+    } while (rv == DSAPI_EBUSY && dsapi_db_conflict(*perr) &&
+             dsapi_db_idle(loan->db) &&
+             dsapi_db_again(loan->db, ++runs, until));
+    return rv;
 }
 
 void mod_dsapi_tx_failed(const mod_dsapi_ask_t *ask)

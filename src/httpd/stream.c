@@ -226,10 +226,13 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
     stream_t *st = baton;
     dsapi_buf_t *buf = st->answer->buf;
     apr_pool_t *pool = st->r->pool;
+    apr_time_t until =
+        st->batch->timeout ? apr_time_now() + st->batch->timeout : 0;
     apr_status_t rv;
+    int runs = 0;
 
     st->loan = loan;
-    for (int runs = 1;; runs++) {
+    do {
         buf->len_bytes = 0;
         st->table = dsapi_route_table_make(st->answer->format, buf, pool);
         if (st->answer->listing) {
@@ -239,13 +242,9 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
         st->nrows = 0;
         memset(&st->columns, 0, sizeof(st->columns));
         rv = dsapi_db_stream(perr, loan->db, st->batch, take_row, st, pool);
-        if (rv != DSAPI_EBUSY || st->nrows == 0 || st->bb || st->err ||
-            !*perr || !dsapi_db_conflict(*perr) ||
-            !dsapi_db_atomic(st->batch) || runs == DSAPI_DB_RUNS_MAX) {
-            break;
-        }
-        dsapi_db_pause_run(loan->db, runs);
-    }
+    } while (rv == DSAPI_EBUSY && st->nrows > 0 && !st->bb && !st->err &&
+             *perr && dsapi_db_conflict(*perr) && dsapi_db_atomic(st->batch) &&
+             dsapi_db_again(loan->db, ++runs, until));
     if (st->err) {
         *perr = st->err;
     }

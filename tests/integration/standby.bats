@@ -192,6 +192,26 @@ sleeping() {
     done
 }
 
+@test "what is streamed tells that the standby is back, too" {
+    local back
+
+    claim_log 'DSAPI0056: the standby .* cannot be asked; the primary is'
+    streamed() {
+        req GET /d/rows/5000
+        expect 200 length 5000 "all(.there == $1)" true
+    }
+    noted() { # when all has been sent
+        [[ $(said DSAPI0057) == $((back + 1)) ]]
+    }
+    back=$(said DSAPI0057) || true
+    streamed true
+    standby_stop
+    streamed false
+    standby_start
+    wait_until 20 streamed true
+    wait_until 10 noted
+}
+
 @test "httpd starts without its standby" {
     claim_log 'DSAPI0056: the standby .* cannot be asked; .*standby/sock'
     standby_stop

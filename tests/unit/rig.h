@@ -53,10 +53,10 @@ hand_t *hire(rig_t *rig);
 /** End a worker as a crash would. */
 void fire(hand_t *hand);
 
-/** One turn of every worker. */
-/** Its turns for so long. */
+/** A worker's turns, for so long. */
 void work_for(dsapi_worker_t *worker, apr_interval_time_t t);
 
+/** Every worker's turns, for TURN each. */
 void turn(rig_t *rig);
 
 /** Drive the workers until a query's first value is want. */

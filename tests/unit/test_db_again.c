@@ -184,6 +184,23 @@ START_TEST(no_further_run_after_the_timeout)
 }
 END_TEST
 
+START_TEST(neither_too_often_nor_too_late)
+{
+    pg_t *pg = pg_open();
+    dsapi_db_t *db = pg_adopt(pg);
+    apr_time_t now = apr_time_now();
+
+    ck_assert_int_eq(dsapi_db_again(db, 1, 0), 1);
+    ck_assert_int_eq(dsapi_db_again(db, 1, now + apr_time_from_sec(60)), 1);
+    ck_assert_int_eq(dsapi_db_again(db, DSAPI_DB_RUNS_MAX - 1, 0), 1);
+    ck_assert_int_eq(dsapi_db_again(db, DSAPI_DB_RUNS_MAX, 0), 0);
+    ck_assert_int_eq(dsapi_db_again(db, 1, now), 0);
+    /* there is nothing to wait on any more, and the next run connects */
+    dsapi_db_break(db);
+    ck_assert_int_eq(dsapi_db_again(db, 1, 0), 1);
+}
+END_TEST
+
 START_TEST(a_transaction_of_the_callers_is_not_run_again)
 {
     pg_t *pg = fail_times("40001", 1);
@@ -265,7 +282,7 @@ UNIT_SUITE(db_again, a_batch_that_may_commit_is_not_atomic,
            what_may_have_happened_is_not_run_again,
            what_has_committed_is_not_run_again,
            a_procedure_that_may_have_committed_is_not_run_again,
-           no_further_run_after_the_timeout,
+           no_further_run_after_the_timeout, neither_too_often_nor_too_late,
            a_transaction_of_the_callers_is_not_run_again,
            a_server_that_takes_no_changes_is_left,
            a_connection_that_cannot_be_made_anew_says_so)

@@ -1,6 +1,7 @@
 /* src/source/worker.c with a real database and real HTTP: the way
  * of a job. What breaks on the way: test_source_worker_faults.c. */
 #include <apr_strings.h>
+#include <libpq-fe.h>
 #include <malloc.h>
 #include <time.h>
 
@@ -307,15 +308,24 @@ START_TEST(between_turns_it_may_be_stopped)
 {
     rig_t *rig = rig_make(0);
     hand_t *hand = hire(rig);
+    PGresult *result;
 
     drive_told(rig, hand, DSAPI_EVENT_CONNECTED, 1);
     drive_for(rig, apr_time_from_msec(200)); /* and listens */
-    enqueue(rig, "a", 3);
-    /* it is notified, which ends the turn, not the budget, */
+    /* it is notified while it waits: that ends the turn, not the budget */
+    ck_assert_int_eq(PQsendQuery(rig->pg->conn, "SELECT id, pg_sleep(0.3) FROM "
+                                                "dsapi.enqueue("
+                                                "'t/data', '{\"key\": \"a\"}', "
+                                                "3)"),
+                     1);
     dsapi_worker_turn(hand->worker, apr_time_from_sec(5));
-    ck_assert_str_eq(pg_value(rig->pg, STATE), "queued");
+    while ((result = PQgetResult(rig->pg->conn))) {
+        ck_assert_int_eq(PQresultStatus(result), PGRES_TUPLES_OK);
+        PQclear(result);
+    }
+    ck_assert_str_eq(job_of(rig), "queued 0");
     dsapi_worker_stop(hand->worker, apr_time_from_sec(1));
-    ck_assert_str_eq(pg_value(rig->pg, STATE), "queued");
+    ck_assert_str_eq(job_of(rig), "queued 0");
     ck_assert_int_eq(hand->told[DSAPI_EVENT_CLAIMED], 0);
 }
 END_TEST
