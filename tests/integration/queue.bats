@@ -249,7 +249,7 @@ has_jobs() {
           SELECT count(*) AS n FROM dsapi.job a JOIN dsapi.job b
               ON b.started_at BETWEEN a.started_at AND a.finished_at
            WHERE a.source = 'q/narrow' AND b.source = 'q/narrow'
-           GROUP BY b.id) AS overlaps") == 2 ]]
+           GROUP BY b.id) AS running") == 2 ]]
 }
 
 @test "DsapiUpstreamLimit: a rate that all children share" {
