@@ -228,7 +228,7 @@ static apr_status_t run(void *baton, dsapi_err_t **perr, mod_dsapi_loan_t *loan)
     apr_pool_t *pool = st->r->pool;
     apr_time_t until =
         st->batch->timeout ? apr_time_now() + st->batch->timeout : 0;
-    apr_status_t rv;
+    apr_status_t rv = DSAPI_EBUSY;
     int runs = 0;
 
     st->loan = loan;
