@@ -253,10 +253,10 @@ standby_serializable() {
     rm "$go"
     wait "$pid"
     expect 200 .there false .n 0
-    grep -q 'due to conflict with recovery' "$STANDBY/log"
     req GET /d/hot
     expect 200 .there true
-    [[ $(grep -c 'canceling statement due to conflict' "$STANDBY/log") -ge 5 ]]
+    # the statement is cancelled, or its connection ended
+    [[ $(grep -c 'due to conflict with recovery' "$STANDBY/log") -ge 5 ]]
 }
 
 @test "a full standby is no reason to load the primary" {
