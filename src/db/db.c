@@ -573,7 +573,7 @@ apr_status_t dsapi_db_run(dsapi_rows_t **prows, dsapi_err_t **perr,
                           apr_pool_t *pool)
 {
     int open = PQstatus(db->conn) == CONNECTION_OK && !dsapi_db_idle(db);
-    apr_time_t until = APR_INT64_MAX;
+    apr_time_t until = 0; /* as late as may be */
     apr_status_t rv;
 
     *prows = NULL;

@@ -271,8 +271,8 @@ prove() {
     kill)
         # a connection that has stored in an earlier round notices in a claim,
         # too, that its child is gone, and takes it back
-        [[ $extra -ge $lost && ($extra -gt 0 || $phase$round != claim1) ]]
-        [[ $extra -gt 0 || $phase == claim ]]
+        [[ $extra -ge $lost ]]
+        [[ $extra -gt 0 || ($phase == claim && $round -gt 1) ]]
         ;;
     restart | stop) [[ $extra == 0 ]] ;;
     esac

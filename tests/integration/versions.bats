@@ -127,9 +127,11 @@ two_made() {
     [[ $(sort -u "$BATS_TEST_TMPDIR/made" | wc -l) == 2 ]]
 }
 
+# watchers [SINCE]: how many there are, of those that have begun since then
 watchers() {
     sql "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
-         AND query LIKE '%FROM dsapi.versions(%'"
+         AND query LIKE '%FROM dsapi.versions(%'
+         AND backend_start > '${1:--infinity}'"
 }
 
 # ---- what is seen ----
@@ -225,9 +227,7 @@ restart_watched() {
 
 # new_watch SINCE N: so many watch, and have begun since then
 new_watch() {
-    [[ $(sql "SELECT count(*) FROM pg_stat_activity
-               WHERE backend_start > '$1' AND pid <> pg_backend_pid()
-                 AND query LIKE '%FROM dsapi.versions(%'") == "$2" ]]
+    [[ $(watchers "$1") == "$2" ]]
 }
 
 @test "what every child knows of, no later answer lacks" {
